@@ -1,0 +1,76 @@
+# Every target sets up what it needs; `make` alone lists them.
+PROJECT ?= flights
+PYTHON ?= python3
+VENV := .venv
+READY := $(VENV)/.ready
+RUN := $(VENV)/bin/python -m flows
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo ingest train promote score monitor retrain status ui test test-fast lint format bench-loop lock clean-state
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make .venv from pyproject.toml and constraints.txt (done by every other target)
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Perennial needs Python 3.11 to 3.13, and $(PYTHON) is " + sys.version.split()[0] + ": call make PYTHON=python3.11" if not (3, 11) <= sys.version_info[:2] <= (3, 13) else 0)'
+	@echo "Setting up .venv (once; some minutes) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: $(READY) ## run the whole lifecycle of PROJECT over its history
+	@$(RUN) demo --project $(PROJECT)
+
+ingest: $(READY) ## read and validate batches (BATCH, or START and END; all by default)
+	@$(RUN) ingest --project $(PROJECT) $(if $(BATCH),--start $(BATCH) --end $(BATCH)) $(if $(START),--start $(START)) $(if $(END),--end $(END))
+
+train: $(READY) ## fit, export and register challengers on what was known at the end of BATCH
+	@$(RUN) train --project $(PROJECT) $(if $(BATCH),--batch $(BATCH))
+
+score: $(READY) ## score BATCH with the champion
+	@$(RUN) score --project $(PROJECT) $(if $(BATCH),--batch $(BATCH))
+
+monitor: $(READY) ## judge the predictions of BATCH by its outcomes, and decide
+	@$(RUN) monitor --project $(PROJECT) $(if $(BATCH),--batch $(BATCH))
+
+retrain: $(READY) ## train challengers at the end of BATCH and let them meet the champion
+	@$(RUN) retrain --project $(PROJECT) $(if $(BATCH),--batch $(BATCH))
+
+rollback: $(READY) ## make an earlier champion the champion again (VERSION; the last one by default)
+	@$(RUN) rollback --project $(PROJECT) $(if $(VERSION),--version $(VERSION))
+
+status: $(READY) ## print champion, versions and batches (JSON=1 for machines)
+	@$(RUN) status --project $(PROJECT) $(if $(JSON),--json)
+
+ui: $(READY) ## start the Prefect UI on the demo's database, with the deployments
+	@$(RUN) ui
+
+test: $(READY) ## run all tests
+	@$(VENV)/bin/python -m pytest
+
+test-fast: $(READY) ## run the tests that need no Prefect backend and no Dask cluster
+	@$(VENV)/bin/python -m pytest -m 'not slow'
+
+lint: $(READY) ## ruff, mypy and the import contracts
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports --no-cache
+
+format: $(READY) ## rewrite the code as ruff would have it
+	@$(VENV)/bin/ruff check --fix .
+	@$(VENV)/bin/ruff format .
+
+bench-loop: $(READY) ## measure the demo against the same work as a plain script
+	@$(VENV)/bin/python -m benchmarks.loop
+
+lock: ## write constraints.txt anew from what pip resolves today
+	@$(PYTHON) -m venv --clear .lock
+	@.lock/bin/python -m pip install --quiet --disable-pip-version-check '.[dev]'
+	@{ .lock/bin/python -m pip freeze --exclude perennial | sed 's/+cpu//'; cat constraints.txt; } | LC_ALL=C sort -t= -k1,1 -u -s -o constraints.txt
+	@rm -rf .lock build perennial.egg-info
+
+clean-state: ## remove all state: tables, models, runs, reports
+	@rm -rf $${PERENNIAL_HOME:-.perennial}

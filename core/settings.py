@@ -1,0 +1,87 @@
+"""Where state lives and where work runs: one settings object, read from `PERENNIAL_*`."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """Every default works on one laptop, with no account and no service.
+
+    `lake` and `registry` are URLs: a Delta root (a folder, s3://, gs://, az://) and an SQLAlchemy
+    database. `dask` is a scheduler's address; without it a local cluster of `workers` processes
+    is started for the run.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="PERENNIAL_", frozen=True, extra="forbid")
+
+    home: Path = CHECKOUT / ".perennial"
+    projects: Path = CHECKOUT / "projects"
+    suites: Path = CHECKOUT / "expectations"
+    lake: str = ""
+    registry: str = ""
+    dask: str | None = None
+    workers: int = Field(default=2, ge=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _places(cls, values: dict[str, object]) -> dict[str, object]:
+        home = Path(str(values.get("home") or CHECKOUT / ".perennial")).expanduser().resolve()
+        return {
+            **values,
+            "home": home,
+            "lake": values.get("lake") or str(home / "lake"),
+            "registry": values.get("registry") or f"sqlite:///{home / 'registry.db'}",
+        }
+
+    @property
+    def reports(self) -> Path:
+        """The folder of the pages that people look at."""
+        return self.home / "reports"
+
+    @property
+    def files(self) -> Path:
+        """The content-addressed store of model files."""
+        return self.home / "models"
+
+    @property
+    def staging(self) -> Path:
+        """Unpacked deliveries, kept by their content hash; safe to delete."""
+        return self.home / "staging"
+
+    def environment(self) -> Mapping[str, str]:
+        """What Prefect, Dask, W&B and the numeric libraries read from the environment.
+
+        State stays under `home`, nothing is sent anywhere, and threads that wait do not spin
+        (LightGBM slows down several times beside spinning OpenMP threads).
+        """
+        prefect = self.home / "prefect"
+        return {
+            "PERENNIAL_HOME": str(self.home),
+            "PREFECT_HOME": str(prefect),
+            "PREFECT_RESULTS_LOCAL_STORAGE_PATH": str(prefect / "results"),
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+            "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+            "PREFECT_LOGGING_LEVEL": "WARNING",
+            "PREFECT_LOGGING_SERVER_LEVEL": "ERROR",
+            "DO_NOT_TRACK": "1",
+            "GX_ANALYTICS_ENABLED": "false",
+            "WANDB_SILENT": "true",
+            "OMP_WAIT_POLICY": "PASSIVE",
+            "OMP_NUM_THREADS": "1",
+            "DASK_LOGGING__DISTRIBUTED": "error",
+            "PYTHONWARNINGS": "ignore",
+        }
+
+    def apply(self) -> Self:
+        """Put `environment` into this process, where the user has not chosen otherwise."""
+        for name, value in self.environment().items():
+            os.environ.setdefault(name, value)
+        return self

@@ -1,0 +1,260 @@
+"""The project spec: what `projects/<name>/project.yaml` may say, and nothing else."""
+
+from datetime import date, timedelta
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+
+from core.batches import Calendar, Every, duration
+
+Kind = Literal["integer", "float", "string", "boolean", "datetime", "date"]
+FeatureKind = Literal["number", "category"]
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(lambda value: duration(value) if isinstance(value, str) else value),
+    PlainSerializer(lambda value: f"{int(value.total_seconds())}s"),
+]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Model(BaseModel):
+    """A part of the spec: frozen, and a key that it does not know is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Objective(Model):
+    """Why the system exists, in the business's words and in the learner's."""
+
+    business: str
+    learning: str
+
+
+class BatchRules(Model):
+    """How event time is cut into batches: `start` to `end`, each `every` long, in `timezone`."""
+
+    every: Every
+    timezone: str = "UTC"
+    start: date
+    end: date
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.end <= self.start:
+            raise ValueError(f"end {self.end} must be after start {self.start}")
+        return self
+
+    def calendar(self) -> Calendar:
+        """The batches that these rules cut."""
+        return Calendar(self.every, self.timezone, self.start, self.end)
+
+
+class PackageSource(Model):
+    """A data file inside an installed Python package (which is located, never imported)."""
+
+    kind: Literal["package"]
+    package: str
+    file: str
+    nulls: tuple[str, ...] = ("", "NA")
+
+
+class FilesSource(Model):
+    """A CSV (plain, gzip or zip) or Parquet file; `{batch}` in the path stands for the batch's id.
+
+    A relative path is taken from the project's folder.
+    """
+
+    kind: Literal["files"]
+    path: str
+    nulls: tuple[str, ...] = ("", "NA")
+
+
+Source = Annotated[PackageSource | FilesSource, Field(discriminator="kind")]
+
+
+class Dataset(Model):
+    """A table as it is delivered: where from, its columns, and what its rows are known by.
+
+    `prepare` names a function of the project's `functions.py` that adds columns to the delivered
+    ones. `event_time` and `known_at` are UTC columns, delivered or prepared.
+    """
+
+    source: Source
+    columns: dict[str, Kind]
+    key: tuple[str, ...] = Field(min_length=1)
+    prepare: str | None = None
+    event_time: str | None = None
+    known_at: str | None = None
+
+
+class QuarantineRules(Model):
+    """Above this share of failing rows the whole batch stops."""
+
+    max_share: Share = 0.1
+
+
+class Outcome(Model):
+    """The label: a boolean column of the events, null while it has none.
+
+    `known_at` is when it could first be known; a batch's metrics are final `maturity` after its end.
+    """
+
+    label: str
+    known_at: str
+    maturity: Duration
+
+
+class Decision(Model):
+    """The instant at which a prediction is asked for: `lead` before the column `before`."""
+
+    before: str
+    lead: Duration
+
+
+class RowFeature(Model):
+    """A column of the event itself that is known at decision time, as it is."""
+
+    from_: Literal["row"] = Field(alias="from")
+    column: str
+    kind: FeatureKind
+
+
+class LocalTime(Model):
+    """A part of an instant in local time, as a number."""
+
+    from_: Literal["time"] = Field(alias="from")
+    column: str
+    part: Literal["hour", "minute_of_day", "weekday"]
+    timezone: str
+
+    @property
+    def kind(self) -> FeatureKind:
+        """Always a number."""
+        return "number"
+
+
+class Lookup(Model):
+    """A column of another dataset: of the row with the same key or, if that dataset has a
+    `known_at`, of the newest such row known by decision time and not older than `within`.
+
+    `on` maps the event's columns to the other dataset's.
+    """
+
+    from_: Literal["lookup"] = Field(alias="from")
+    dataset: str
+    column: str
+    kind: FeatureKind
+    on: dict[str, str] = Field(min_length=1)
+    within: Duration | None = None
+
+
+class Trailing(Model):
+    """A statistic over the entity's own past events that were known by decision time.
+
+    `mean` and `sum` are those of `value` (a boolean's mean is a rate); `count` counts the events
+    where it is known. `by` is the entity's key; the window reaches back `over` from decision time.
+    A value is known at the events' column `known_at`, by default when the outcome is.
+    """
+
+    from_: Literal["trailing"] = Field(alias="from")
+    by: tuple[str, ...]
+    value: str
+    statistic: Literal["mean", "count", "sum"]
+    over: Duration
+    known_at: str | None = None
+
+    @property
+    def kind(self) -> FeatureKind:
+        """Always a number."""
+        return "number"
+
+
+Input = Annotated[RowFeature | LocalTime | Lookup | Trailing, Field(discriminator="from_")]
+
+
+class Derived(Model):
+    """The result of a function of the project's `functions.py`: a Polars expression over the
+    event's columns, the other features and `inputs`, which are features for this function alone.
+    """
+
+    from_: Literal["function"] = Field(alias="from")
+    function: str
+    kind: FeatureKind
+    inputs: dict[str, Input] = {}
+
+
+Feature = Annotated[RowFeature | LocalTime | Lookup | Trailing | Derived, Field(discriminator="from_")]
+
+
+class Training(Model):
+    """How models are fitted.
+
+    The rows known at `as_of` are cut in order of time: the newest `holdout` share is seen by no
+    fit, the `validation` share before it stops and calibrates, the rest trains. `window` limits
+    how far back the rows reach; without it every batch counts (expanding).
+    """
+
+    families: tuple[str, ...] = ("linear", "lightgbm", "torch")
+    first_batches: int = Field(default=3, ge=1)
+    window: Duration | None = None
+    validation: Annotated[float, Field(gt=0, lt=0.5)] = 0.15
+    holdout: Annotated[float, Field(gt=0, lt=0.5)] = 0.15
+    seed: int = 20130101
+    parameters: dict[str, dict[str, float | int | str | bool | list[int]]] = {}
+
+
+class Gate(Model):
+    """What a challenger must show against the champion on the same rows."""
+
+    margin: float = Field(default=0.001, ge=0)
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    draws: int = Field(default=1000, ge=100)
+    block: Duration = timedelta(days=1)
+    slices: tuple[str, ...] = ()
+    slice_margin: float = Field(default=0.02, ge=0)
+    max_calibration_error: Share = 0.05
+    max_size_mb: float = Field(default=50, gt=0)
+    max_latency_ms: float = Field(default=5, gt=0)
+
+
+class Monitoring(Model):
+    """When a batch counts as drifted, and what opens a retraining.
+
+    `drift`, `prediction_drift`: population stability index from which a feature, or the predicted
+    probabilities, count as drifted (0.1 is moderate, 0.2 large by convention).
+    `drifted_importance`: share of the model's importance in drifted features from which they matter.
+    `auc_drop`: how far the realised AUC may fall below the reference.
+    `log_loss_rise`: how far the log loss may rise above the reference, both as shares of the log
+    loss of their own rows' constant rate (batches with unlike rates are not comparable otherwise).
+    `calibration_error`: realised error from which, with drifted predictions, it counts.
+    `min_rows`: fewer rows, or fewer labelled rows, decide nothing.
+    `persistence`: how many batches in a row must call for a retraining.
+    """
+
+    drift: float = Field(default=0.2, gt=0)
+    prediction_drift: float = Field(default=0.2, gt=0)
+    drifted_importance: Share = 0.3
+    auc_drop: float = Field(default=0.02, gt=0)
+    log_loss_rise: float = Field(default=0.02, gt=0)
+    calibration_error: Share = 0.05
+    min_rows: int = Field(default=500, ge=1)
+    persistence: int = Field(default=1, ge=1)
+
+
+class Spec(Model):
+    """One machine-learning system, wholly described."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    title: str
+    objective: Objective
+    problem: Literal["binary"]
+    batches: BatchRules
+    datasets: dict[str, Dataset]
+    events: str
+    quarantine: QuarantineRules = QuarantineRules()
+    decision: Decision
+    outcome: Outcome
+    features: dict[str, Feature]
+    training: Training = Training()
+    gate: Gate = Gate()
+    monitoring: Monitoring = Monitoring()

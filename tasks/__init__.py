@@ -1,0 +1,1 @@
+"""The Prefect tasks, one file a stage: thin wrappers that say how a stage is retried and recorded."""
