@@ -1,0 +1,1 @@
+"""Expectation suites, and the code that runs them: which rows may enter the lake, which batch must stop."""

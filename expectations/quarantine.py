@@ -1,0 +1,146 @@
+"""Divides a delivery into the rows that are accepted and those set aside, and loses none."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+import polars.selectors as cs
+
+from core.errors import IntegrityError
+from expectations.verdict import FAILING_ROWS, Failure
+
+QUARANTINE = pl.Schema(
+    {
+        "batch": pl.String(),
+        "row": pl.UInt32(),
+        "reasons": pl.List(
+            pl.Struct({"expectation": pl.String(), "column": pl.String(), "value": pl.String()})
+        ),
+        "record": pl.String(),
+        "as_of": pl.Datetime("us", "UTC"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Divided:
+    """A delivery in two parts.
+
+    `accepted` has the columns of the typed rows, `row` among them; `quarantined` has the shape
+    QUARANTINE. `stopped` says why nothing at all was accepted, None if that is not so.
+    """
+
+    accepted: pl.DataFrame
+    quarantined: pl.DataFrame
+    stopped: str | None
+
+
+def duplicates(delivered: pl.DataFrame) -> pl.DataFrame:
+    """The rows that repeat an earlier one in every column, in the shape FAILING_ROWS; not the first copy.
+
+    `delivered` holds the columns as delivered and `row` (UInt32); `value` is the row that is
+    repeated. Leave these rows out of what is validated, or a key expectation blames the first copy.
+
+    >>> duplicates(pl.DataFrame({"row": [0, 1, 2], "tailnum": ["N1", "N2", "N1"]})).rows()
+    [(2, 'delivered_once', '', '0')]
+    """
+    columns = [column for column in delivered.columns if column != "row"]
+    first = delivered.select(pl.col("row"), first=pl.col("row").min().over(columns))
+    return first.filter(pl.col("row") > pl.col("first")).select(
+        pl.col("row").cast(pl.UInt32),
+        expectation=pl.lit("delivered_once"),
+        column=pl.lit(""),
+        value=pl.col("first").cast(pl.String),
+    )
+
+
+def divide(
+    rows: pl.DataFrame,
+    delivered: pl.DataFrame,
+    failing: pl.DataFrame,
+    *,
+    batch: str,
+    as_of: datetime,
+    max_share: float,
+    critical: Sequence[Failure] = (),
+) -> Divided:
+    """Accept the typed `rows` that nothing speaks against; set every other delivered row aside.
+
+    `rows` (typed) and `delivered` (as delivered) share `row`; `failing` has the shape FAILING_ROWS
+    and may name a row often. A delivered row that is not in `rows` is set aside too. If a
+    `critical` failure is given, or more than `max_share` of the delivered rows fail, the batch
+    stops: nothing is accepted, and each row bears that reason after its own.
+
+    Raises IntegrityError if a row has no number of its own, if one is not delivered, or unless
+    received = accepted + quarantined.
+    """
+    failing = failing.select(FAILING_ROWS.names()).cast(FAILING_ROWS)
+    _check_numbers(rows, delivered, failing)
+    unread = delivered.join(rows, on="row", how="anti").join(failing, on="row", how="anti").select("row")
+    own = pl.concat([failing, _blame(unread, "readable", "", "")])
+    stops = _stops(own["row"].n_unique(), delivered.height, max_share, critical)
+    shared = [_blame(delivered.select("row"), *stop) for stop in stops]
+    reasons = (
+        pl.concat([own, *shared])
+        .group_by("row", maintain_order=True)
+        .agg(reasons=pl.struct("expectation", "column", "value"))
+    )
+    accepted = rows.join(reasons, on="row", how="anti").sort("row")
+    quarantined = (
+        reasons.join(_records(delivered), on="row")
+        .sort("row")
+        .select(
+            batch=pl.lit(batch),
+            row="row",
+            reasons="reasons",
+            record="record",
+            as_of=pl.lit(as_of, QUARANTINE["as_of"]),
+        )
+    )
+    if delivered.height != accepted.height + quarantined.height:
+        raise IntegrityError(
+            f"batch {batch}: {delivered.height:,} rows were received, but {accepted.height:,} accepted and"
+            f" {quarantined.height:,} set aside"
+        )
+    return Divided(accepted, quarantined, "; ".join(said for _, _, said in stops) or None)
+
+
+def _check_numbers(rows: pl.DataFrame, delivered: pl.DataFrame, failing: pl.DataFrame) -> None:
+    for name, frame in (("delivered", delivered), ("typed", rows)):
+        if frame["row"].is_duplicated().any():
+            raise IntegrityError(f"two {name} rows have the same number in `row`")
+    for name, frame in (("typed", rows), ("failing", failing)):
+        strange = frame.join(delivered, on="row", how="anti")
+        if not strange.is_empty():
+            raise IntegrityError(f"{name} row {strange['row'][0]} was never delivered")
+
+
+def _stops(
+    failing: int, received: int, max_share: float, critical: Sequence[Failure]
+) -> list[tuple[str, str, str]]:
+    """The reasons that hold for every row of the batch: expectation, column, what was found."""
+    stops = [(failure.expectation, failure.column, failure.detail) for failure in critical]
+    if failing > max_share * received:
+        share = f"share {failing / received:.2%} of rows fails ({failing:,} of {received:,})"
+        stops.append(("batch", "", f"{share}, at most {max_share:.2%} may"))
+    return stops
+
+
+def _blame(rows: pl.DataFrame, expectation: str, column: str, value: str) -> pl.DataFrame:
+    return rows.select(
+        pl.col("row"), expectation=pl.lit(expectation), column=pl.lit(column), value=pl.lit(value)
+    )
+
+
+def _records(delivered: pl.DataFrame) -> pl.DataFrame:
+    """Each delivered row as JSON, by `row`."""
+    columns = delivered.drop("row")
+    # JSON knows neither NaN nor infinity: a column that has one is written as text.
+    strange = [
+        column.name for column in columns.select(cs.float()) if not column.is_finite().all(ignore_nulls=True)
+    ]
+    record = columns.with_columns(pl.col(strange).cast(pl.String)).select(
+        pl.struct(pl.all()).struct.json_encode()
+    )
+    return delivered.select("row", record=record.to_series())

@@ -1,0 +1,147 @@
+"""The expectations that a suite may use: Great Expectations' own, with the arguments each one takes."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any, Literal
+
+import great_expectations.expectations.core as core_expectations
+from great_expectations.compatibility.pydantic import ValidationError
+from great_expectations.expectations.expectation import (
+    ColumnAggregateExpectation,
+    ColumnMapExpectation,
+    ColumnPairMapExpectation,
+    Expectation,
+    MulticolumnMapExpectation,
+)
+
+from expectations.marked import nearest
+
+Kind = Literal["rows", "column", "table"]
+
+_ROW_LEVEL = (ColumnMapExpectation, ColumnPairMapExpectation, MulticolumnMapExpectation)
+
+# These have no form for data frames in the library.
+_SQL_ONLY = frozenset(
+    {
+        "expect_column_values_to_match_like_pattern",
+        "expect_column_values_to_match_like_pattern_list",
+        "expect_column_values_to_not_match_like_pattern",
+        "expect_column_values_to_not_match_like_pattern_list",
+        "expect_query_results_to_match_comparison",
+        "expect_table_row_count_to_equal_other_table",
+        "unexpected_rows_expectation",
+    }
+)
+
+# A nullable integer is a float in pandas: these would judge the engine, not the data.
+_TYPE_CHECKS = frozenset(
+    {
+        "expect_column_type_to_be",
+        "expect_column_values_to_be_in_type_list",
+        "expect_column_values_to_be_of_type",
+    }
+)
+
+_NOT_ARGUMENTS = frozenset(
+    {*Expectation.__fields__, "batch_id", "row_condition", "condition_parser", "library_metadata"}
+)
+
+# The library gives these a default with which the expectation holds for any data.
+_NEVER_DEFAULT = frozenset({"regex", "column_set", "column_list", "partition_object", "threshold"})
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One expectation type: what it speaks about, and the names of its arguments."""
+
+    type: str
+    kind: Kind
+    arguments: tuple[str, ...]
+    needed: tuple[str, ...]
+
+
+@cache
+def words() -> dict[str, Word]:
+    """Every expectation type that a suite may use, by its name.
+
+    >>> words()["expect_column_values_to_be_in_set"]
+    Word(type='expect_column_values_to_be_in_set', kind='rows', arguments=('column', 'mostly', \
+'value_set'), needed=('column', 'value_set'))
+    """
+    classes = _classes()
+    return {name: _word(name, classes[name]) for name in sorted(classes)}
+
+
+def why_not(name: str) -> str:
+    """Why `name` is no expectation type that a suite may use, and what comes nearest."""
+    if name in _SQL_ONLY:
+        return f"{name!r} is for SQL tables only; a suite runs on data frames"
+    if name in _TYPE_CHECKS:
+        return f"{name!r} cannot be used: column types belong in `columns` of the project's spec"
+    return f"unknown expectation type {name!r}{nearest(name, words())}"
+
+
+def wrong_values(name: str, kwargs: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The arguments whose values the expectation cannot take, each with the reason; "" stands for all.
+
+    >>> wrong_values("expect_column_mean_to_be_between", {"column": "distance"})
+    [('', 'min_value and max_value are both missing: it would hold for any data')]
+    """
+    nulls = [(key, "null says nothing: leave it out") for key, value in kwargs.items() if value is None]
+    try:
+        _classes()[name](**kwargs)
+    except ValidationError as error:
+        reasons: dict[str, str] = {}
+        for problem in error.errors():
+            argument = str(problem["loc"][0])
+            reasons.setdefault("" if argument == "__root__" else argument, problem["msg"])
+        return nulls + list(reasons.items())
+    return nulls or _senseless(words()[name], kwargs)
+
+
+@cache
+def _classes() -> dict[str, type[Expectation]]:
+    members = vars(core_expectations).values()
+    classes: list[type[Expectation]] = [
+        member for member in members if isinstance(member, type) and issubclass(member, Expectation)
+    ]
+    # Abstract classes have no type.
+    found = {
+        expectation.expectation_type: expectation for expectation in classes if expectation.expectation_type
+    }
+    return {name: found[name] for name in found.keys() - _SQL_ONLY - _TYPE_CHECKS}
+
+
+def _word(name: str, expectation: type[Expectation]) -> Word:
+    fields = {key: field for key, field in expectation.__fields__.items() if key not in _NOT_ARGUMENTS}
+    kind: Kind = "table"
+    if issubclass(expectation, _ROW_LEVEL):
+        kind = "rows"
+    elif issubclass(expectation, ColumnAggregateExpectation):
+        kind = "column"
+    needed = tuple(key for key, field in fields.items() if field.required or key in _NEVER_DEFAULT)
+    return Word(name, kind, tuple(fields), needed)
+
+
+def _senseless(word: Word, kwargs: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What the library would take, but which holds for any data, for none, or cannot be worked out."""
+    low, high = kwargs.get("min_value"), kwargs.get("max_value")
+    bounded = "min_value" in word.arguments and "threshold" not in word.needed
+    if kwargs.get("mostly") == 0:
+        return [("mostly", "0 would hold for any data")]
+    if bounded and low is None and high is None:
+        return [("", "min_value and max_value are both missing: it would hold for any data")]
+    if isinstance(low, int | float) and isinstance(high, int | float) and low > high:
+        return [("min_value", f"{low} is above max_value {high}: it would hold for no data")]
+    try:
+        for key, value in kwargs.items():
+            if key in ("min_value", "max_value") and isinstance(value, str):
+                datetime.fromisoformat(value)
+            for pattern in {"regex": [value], "regex_list": value}.get(key, ()):
+                re.compile(str(pattern))
+    except (re.error, ValueError) as error:
+        return [(key, f"{value!r} cannot be read: {error}")]
+    return []
