@@ -34,6 +34,11 @@ class Project:
         return self.spec.name
 
 
+def names(settings: Settings) -> list[str]:
+    """The projects that there are, in alphabetical order."""
+    return sorted(path.parent.name for path in settings.projects.glob("*/project.yaml"))
+
+
 def load(name: str, settings: Settings) -> Project:
     """Read `projects/<name>/project.yaml` and check that what it names exists.
 
@@ -42,8 +47,7 @@ def load(name: str, settings: Settings) -> Project:
     folder = settings.projects / name
     path = folder / "project.yaml"
     if not path.is_file():
-        known = sorted(entry.parent.name for entry in settings.projects.glob("*/project.yaml"))
-        raise SpecError(f"no project {name!r}: {path} is missing{_nearest(name, known)}")
+        raise SpecError(f"no project {name!r}: {path} is missing{_nearest(name, names(settings))}")
     text = path.read_text(encoding="utf-8")
     spec = _parse(text, path)
     if spec.name != folder.name:

@@ -75,10 +75,11 @@ def read(project: Project, dataset: str, batch: Batch | None, file: File, tables
     rules = project.spec.datasets[dataset]
     try:
         scanned = _scan(unpack(file, staging), rules)
-        rows = _prepared(project, rules, scanned, tables)
         if batch is not None and not _is_cut_by_file(rules):
-            rows = rows.filter(_belongs(project, rules, batch))
-        collected = rows.collect(engine="streaming").sort("row")
+            # Where a row belongs needs few of its columns: the others are parsed for this batch alone.
+            times = _prepared(project, rules, scanned, tables).select("row", rules.event_time or "")
+            scanned = times.filter(_belongs(project, rules, batch)).select("row").join(scanned, on="row")
+        collected = _prepared(project, rules, scanned, tables).collect().sort("row")
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DeliveryError(f"dataset {dataset!r}: {file.path}: {_first_line(error)}") from error
     if collected["row"].n_unique() != collected.height:

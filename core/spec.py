@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
 from core.batches import Calendar, Every, duration
 
@@ -137,14 +137,14 @@ class Lookup(Model):
     """A column of another dataset: of the row with the same key or, if that dataset has a
     `known_at`, of the newest such row known by decision time and not older than `within`.
 
-    `on` maps the event's columns to the other dataset's.
+    `by` maps the event's columns to the other dataset's.
     """
 
     from_: Literal["lookup"] = Field(alias="from")
     dataset: str
     column: str
     kind: FeatureKind
-    on: dict[str, str] = Field(min_length=1)
+    by: dict[str, str] = Field(min_length=1, validation_alias=AliasChoices("by", "on"))
     within: Duration | None = None
 
 

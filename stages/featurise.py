@@ -1,7 +1,8 @@
 """Featurise: the accepted rows of a batch become feature rows and outcomes."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import polars as pl
 
@@ -46,17 +47,24 @@ def featurise(workspace: Workspace, batch: Batch, as_of: datetime) -> Featurised
     return result
 
 
-def labelled(workspace: Workspace, as_of: datetime, since: datetime | None = None) -> pl.DataFrame:
-    """The feature rows whose label was known at `as_of`, with `label` and `known_at`, in order of event time."""
+def labelled(
+    workspace: Workspace, as_of: datetime, since: datetime | None = None, tables: Mapping[str, int] | None = None
+) -> pl.DataFrame:
+    """The feature rows whose label was known at `as_of`, with `label` and `known_at`, in order of event time.
+
+    Of the batches that are over at `as_of`, the events from `since` on; of the `tables` "features"
+    and "outcomes" these versions, the newest by default.
+    """
+    since, tables = since or datetime.min.replace(tzinfo=UTC), tables or {}
     key = list(workspace.spec.datasets[workspace.spec.events].key)
-    batches = [batch.id for batch in workspace.batches(as_of) if since is None or batch.end > since]
+    batches = [batch.id for batch in workspace.batches(as_of) if batch.end > since]
     known = (
-        workspace.lake.scan("outcomes", batches)
+        workspace.lake.scan("outcomes", batches, tables.get("outcomes"))
         .filter(pl.col("known_at") <= as_of)
         .select(*key, "known_at", "label")
     )
-    rows = workspace.lake.scan("features", batches).join(known, on=key, how="inner")
-    return (rows if since is None else rows.filter(pl.col("event_time") >= since)).sort("event_time", *key).collect()
+    rows = workspace.lake.scan("features", batches, tables.get("features")).filter(pl.col("event_time") >= since)
+    return rows.join(known, on=key, how="inner").sort("event_time", *key).collect()
 
 
 def _look_back(workspace: Workspace, batch: Batch) -> list[str]:

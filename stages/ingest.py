@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from core.batches import Batch
-from core.errors import IntegrityError
+from core.errors import DeliveryError, IntegrityError
 from core.ledger import fingerprint
 from core.sources import Delivery, File, locate, read
 from expectations.quarantine import Divided, divide, duplicates
@@ -46,11 +46,21 @@ def ingest(workspace: Workspace, dataset: str, batch: Batch | None, as_of: datet
     """Read, validate and divide one delivery, and write both parts to the lake.
 
     A delivery that was ingested before, by the same rules, is left as it is. Raises DeliveryError
-    when it cannot be read; what the lake holds of an earlier one stays.
+    when it cannot be read; why is on the ledger, and what the lake holds of an earlier one stays.
     """
     if batch is not None:
         is_over(batch, as_of)
     subject = batch.id if batch else WHOLE
+    try:
+        result = _ingest(workspace, dataset, batch, subject, as_of)
+    except DeliveryError as error:
+        workspace.ledger.record(f"refuse/{dataset}", subject, "", {"why": str(error)}, as_of)
+        raise
+    workspace.ledger.forget(f"refuse/{dataset}", subject)
+    return result
+
+
+def _ingest(workspace: Workspace, dataset: str, batch: Batch | None, subject: str, as_of: datetime) -> Ingested:
     suite = load_suite(workspace.settings.suites / workspace.project.name / f"{dataset}.yaml")
     file = locate(workspace.project, dataset, batch)
     made_from = _made_from(workspace, dataset, subject, suite, file)

@@ -37,9 +37,13 @@ class Workspace:
         """The folder of this project's pages."""
         return self.settings.reports / self.project.name
 
-    def batches(self, as_of: datetime) -> list[Batch]:
-        """The batches that are over at `as_of`, in order of time."""
-        return [batch for batch in self.spec.batches.calendar().batches() if batch.end <= as_of]
+    def batches(self, as_of: datetime, start: str | None = None, end: str | None = None) -> list[Batch]:
+        """The batches from the id `start` to the id `end` that are over at `as_of`, in order of time."""
+        return [batch for batch in self.spec.batches.calendar().batches(start, end) if batch.end <= as_of]
+
+    def batch(self, batch_id: str) -> Batch:
+        """The batch of this id; SpecError when there is none such."""
+        return self.spec.batches.calendar().batch(batch_id)
 
     def champion(self, as_of: datetime) -> Version | None:
         """The version that was champion at `as_of`, as the record of transitions has it."""

@@ -1,12 +1,14 @@
 """The fan-out seam: where the work of a flow's tasks runs. Nothing else knows Dask."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import cast
 
 import distributed
 from prefect.task_runners import TaskRunner
-from prefect_dask import DaskTaskRunner, PrefectDaskFuture
+from prefect_dask import DaskTaskRunner
+from prefect_dask.task_runners import PrefectDaskFuture
 
 from core.settings import Settings
 
@@ -29,6 +31,19 @@ def cluster() -> Iterator[str]:
         dashboard_address="127.0.0.1:0",
     ) as local:
         yield local.scheduler_address
+
+
+@contextmanager
+def shared_cluster() -> Iterator[None]:
+    """One cluster for all flows that are run inside, instead of one for each."""
+    with cluster() as address:
+        before = dict(os.environ)
+        os.environ["PERENNIAL_DASK"] = address
+        try:
+            yield
+        finally:
+            os.environ.pop("PERENNIAL_DASK")
+            os.environ.update(before)
 
 
 def fan_out() -> Runner:

@@ -1,0 +1,48 @@
+"""`python -m flows <command>`: what the make targets call."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from datetime import datetime
+
+from core.errors import PerennialError
+from core.settings import Settings
+
+COMMANDS = ("demo", "ingest", "train", "score", "monitor", "retrain", "rollback", "status", "ui")
+
+
+def main() -> int:
+    """Run one command; its exit code. An error of ours is a sentence, without a stack trace."""
+    arguments = _arguments()
+    settings = Settings()
+    settings.home.mkdir(parents=True, exist_ok=True)
+    settings.apply()
+    # Prefect reads its settings when it is imported: everything that imports it comes after them.
+    from flows import commands
+
+    command: Callable[[Settings, argparse.Namespace], int] = getattr(commands, arguments.command)
+    try:
+        return command(settings, arguments)
+    except PerennialError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        return 130
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m flows", description="Run a flow of a project.")
+    parser.add_argument("command", choices=COMMANDS)
+    parser.add_argument("--project", default="flights")
+    parser.add_argument("--batch", help="the id of a batch, such as 2013-04; the newest by default")
+    parser.add_argument("--start", help="the first batch")
+    parser.add_argument("--end", help="the last batch")
+    parser.add_argument("--version", help="a model version, such as flights/2")
+    parser.add_argument("--as-of", type=datetime.fromisoformat, help="the instant to stand at (ISO 8601)")
+    parser.add_argument("--json", action="store_true", help="print for machines")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

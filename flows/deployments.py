@@ -1,0 +1,30 @@
+"""The deployments: every flow of every project, to be started from the Prefect UI or its API."""
+
+from prefect.deployments.runner import RunnerDeployment
+from prefect.flows import Flow
+
+from core.projects import names
+from core.settings import Settings
+from flows.ingest import ingest
+from flows.lifecycle import lifecycle
+from flows.monitor import monitor
+from flows.retrain import retrain
+from flows.score import score
+from flows.train import train
+
+FLOWS: tuple[Flow[..., object], ...] = (ingest, train, retrain, score, monitor, lifecycle)
+
+
+def deployments(settings: Settings) -> list[RunnerDeployment]:
+    """One deployment a flow and project, named `<flow>/<project>` and tagged with the project."""
+    return [
+        flow.to_deployment(
+            name=project,
+            parameters={"project": project},
+            tags=[project],
+            description=flow.description,
+            concurrency_limit=1,
+        )
+        for project in names(settings)
+        for flow in FLOWS
+    ]

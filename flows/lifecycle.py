@@ -1,0 +1,94 @@
+"""The lifecycle flow: a project's history, batch by batch, through every other flow."""
+
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from prefect import flow
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+from core.batches import Batch
+from core.errors import DeliveryError
+from flows.ingest import ingest
+from flows.monitor import monitor
+from flows.progress import mark, now
+from flows.report import report
+from flows.retrain import retrain
+from flows.score import score
+from stages.monitor import Judged
+from stages.promote import decisions
+from stages.workspace import Workspace, open_workspace
+
+Event = tuple[datetime, Literal["score", "monitor"], Batch]
+
+
+@flow(name="lifecycle", flow_run_name="lifecycle {project}")
+def lifecycle(project: str, as_of: datetime) -> Path:
+    """Ingest all that is over at `as_of`, then live through it; the path of the page about it.
+
+    A batch that stops is left out while the others go on: DeliveryError tells of it at the end.
+    """
+    started = time.monotonic()
+    workspace = open_workspace(project)
+    # This flow's heartbeat speaks for its subflows, each of which would wait a second for its own.
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        stopped = _ingest(project, as_of)
+        for instant, happens, batch in events(workspace, as_of):
+            if happens == "score":
+                _score(workspace, batch, instant)
+            else:
+                _monitor(workspace, batch, instant)
+        page = report(project, as_of, time.monotonic() - started)
+    if stopped is not None:
+        raise stopped
+    return page
+
+
+def events(workspace: Workspace, as_of: datetime) -> list[Event]:
+    """What happens up to `as_of`, in order: a batch is scored when it is over, judged when its outcomes are in."""
+    ready = workspace.ledger.results("features")
+    batches = [batch for batch in workspace.batches(as_of) if batch.id in ready]
+    maturity = workspace.spec.outcome.maturity
+    scored: list[Event] = [(batch.end, "score", batch) for batch in batches]
+    judged: list[Event] = [(batch.end + maturity, "monitor", batch) for batch in batches]
+    past = [event for event in scored + judged if event[0] <= as_of]
+    return sorted(past, key=lambda event: (event[0], event[1] == "monitor", event[2]))
+
+
+def _ingest(project: str, as_of: datetime) -> DeliveryError | None:
+    try:
+        ingest(project, as_of)
+    except DeliveryError as error:
+        return error
+    return None
+
+
+def _score(workspace: Workspace, batch: Batch, as_of: datetime) -> None:
+    if workspace.champion(as_of) is None:
+        return
+    now(f"{batch}: scoring")
+    if scored := score(workspace.project.name, batch.id, as_of):
+        mark(batch.id, "score", scored.version)
+
+
+def _monitor(workspace: Workspace, batch: Batch, as_of: datetime) -> None:
+    now(f"{batch}: joining outcomes, measuring drift")
+    judged = monitor(workspace.project.name, batch.id, as_of)
+    if judged is not None:
+        mark(batch.id, "monitor", judged.decision)
+    decided = decisions(workspace)
+    answer = decided.get(as_of)
+    # What the gate has decided stays decided: data that came late count from the next retraining on.
+    if answer is None and _is_due(workspace, batch, as_of, judged) and not any(at > as_of for at in decided):
+        now(f"{batch}: training challengers")
+        answer = retrain(workspace.project.name, as_of)
+    if answer is not None:
+        mark(batch.id, "retrain", f"{answer.challenger} {'promoted' if answer.accepted else 'refused'}")
+
+
+def _is_due(workspace: Workspace, batch: Batch, as_of: datetime, judged: Judged | None) -> bool:
+    """Whether to train: when the decision says so or, without a champion, when there are batches enough."""
+    if workspace.champion(as_of) is not None:
+        return judged is not None and judged.decision == "retrain"
+    return len(workspace.batches(batch.end)) >= workspace.spec.training.first_batches

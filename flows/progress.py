@@ -1,0 +1,70 @@
+"""What a person sees while a lifecycle runs: each batch, and the stages that it has been through."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+STAGES = ("ingest", "features", "score", "monitor", "retrain")
+
+
+class Board:
+    """A line a batch, a column a stage; a console that is no terminal gets a line of text a mark."""
+
+    def __init__(self, console: Console, title: str, batches: Sequence[str]) -> None:
+        self._console = console
+        self._title = title
+        self._marks: dict[str, dict[str, str]] = {batch: {} for batch in batches}
+        self._now = "starting"
+
+    def mark(self, batch: str, stage: str, text: str) -> None:
+        """Say that a batch has been through a stage, and with what."""
+        self._marks.setdefault(batch, {})[stage] = text
+        if not self._console.is_terminal:
+            self._console.print(f"{batch} {stage}: {text}", highlight=False)
+
+    def now(self, text: str) -> None:
+        """Say what is being done."""
+        self._now = text
+        if not self._console.is_terminal:
+            self._console.print(f"{text} ...", highlight=False)
+
+    def __rich__(self) -> Table:
+        table = Table(title=self._title, caption=f"{self._now} ...", title_justify="left", caption_justify="left")
+        table.add_column("batch")
+        for stage in STAGES:
+            table.add_column(stage)
+        for batch, marks in self._marks.items():
+            table.add_row(batch, *(marks.get(stage, "") for stage in STAGES))
+        return table
+
+
+_board: ContextVar[Board | None] = ContextVar("board", default=None)
+
+
+@contextmanager
+def shown(console: Console, title: str, batches: Sequence[str]) -> Iterator[None]:
+    """Show the progress of the flows that run inside; it is gone from a terminal when they are done."""
+    board = Board(console, title, batches)
+    token = _board.set(board)
+    try:
+        with Live(board, console=console, transient=True, refresh_per_second=4) if console.is_terminal else nullcontext():
+            yield
+    finally:
+        _board.reset(token)
+
+
+def mark(batch: str, stage: str, text: str) -> None:
+    """Say that a batch has been through a stage, if somebody looks."""
+    if board := _board.get():
+        board.mark(batch, stage, text)
+
+
+def now(text: str) -> None:
+    """Say what is being done, if somebody looks."""
+    if board := _board.get():
+        board.now(text)
+

@@ -1,0 +1,21 @@
+"""The report flow: the pages about a project, from its tables and its registry alone."""
+
+from datetime import datetime
+from pathlib import Path
+
+from prefect import flow, unmapped
+
+from flows.progress import now
+from stages.workspace import open_workspace
+from tasks.fanout import fan_out
+from tasks.reporting import report_drift, report_lifecycle
+
+
+@flow(name="report", flow_run_name="report {project}", task_runner=fan_out())
+def report(project: str, as_of: datetime, wall_seconds: float) -> Path:
+    """Write a drift page for each scored batch, and the page of the whole lifecycle; its path."""
+    now("writing reports")
+    scored = list(open_workspace(project).ledger.results("score"))
+    for future in report_drift.map(unmapped(project), scored):
+        future.result()
+    return report_lifecycle(project, as_of, wall_seconds)

@@ -1,0 +1,103 @@
+"""What the commands print for people: tables."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from models.gate import GateReport
+from models.versions import Version
+from reports.lifecycle import Batch, Summary
+from stages.ingest import Ingested
+
+
+def lifecycle(console: Console, facts: Summary, page: Path) -> None:
+    """A line a batch, and where to look further."""
+    console.print(_batches(facts))
+    champion = next((each["version"] for each in facts["versions"] if each["stage"] == "champion"), "none")
+    console.print(f"champion   {champion}, of {len(facts['versions'])} versions")
+    console.print(f"report     {page}", soft_wrap=True, highlight=False)
+    console.print("Prefect UI make ui", highlight=False)
+
+
+def status(console: Console, facts: Summary) -> None:
+    """The batches and the versions."""
+    console.print(_batches(facts))
+    table = Table(title="versions", title_justify="left")
+    for heading in ("version", "family", "stage", "AUC", "log loss"):
+        table.add_column(heading)
+    for each in facts["versions"]:
+        measures = each["metrics"]
+        table.add_row(
+            each["version"], each["family"], each["stage"], _number(measures.get("auc")), _number(measures.get("log_loss"))
+        )
+    console.print(table)
+
+
+def versions(console: Console, found: Sequence[Version]) -> None:
+    """Versions, with their measures on the holdout."""
+    for version in found:
+        measures = version.metrics["holdout"]
+        console.print(
+            f"{version.id}  {version.family:9} AUC {_number(measures['auc'])}  log loss {_number(measures['log_loss'])}"
+        )
+
+
+def gate(console: Console, report: GateReport) -> None:
+    """Each check of the gate, and its answer."""
+    table = Table(title=f"{report.challenger} against {report.champion or 'the base rate'}", title_justify="left")
+    for heading in ("check", "passed", "found"):
+        table.add_column(heading)
+    for check in report.checks:
+        table.add_row(check.name, "yes" if check.passed else "[bold red]no[/]", check.detail)
+    console.print(table)
+    console.print(f"{report.challenger} {'is champion' if report.accepted else 'is refused'}")
+
+
+def ingested(console: Console, found: Sequence[Ingested]) -> None:
+    """What became of each delivery."""
+    table = Table(title="received = accepted + quarantined", title_justify="left")
+    for heading in ("dataset", "batch", "received", "accepted", "quarantined", "reasons"):
+        table.add_column(heading, justify="right" if heading in {"received", "accepted", "quarantined"} else "left")
+    for each in found:
+        reasons = "; ".join(f"{reason} ({count:,})" for reason, count in each.reasons.items())
+        counts = (f"{count:,}" for count in (each.received, each.accepted, each.quarantined))
+        table.add_row(each.dataset, each.batch, *counts, reasons)
+    console.print(table)
+
+
+def _batches(facts: Summary) -> Table:
+    table = Table(title=facts.get("title", facts["project"]), title_justify="left")
+    table.add_column("batch")
+    for heading in ("received", "accepted", "quarantined"):
+        table.add_column(heading, justify="right")
+    table.add_column("champion")
+    for heading in ("AUC", "log loss", "drift"):
+        table.add_column(heading, justify="right")
+    table.add_column("decision")
+    for batch in facts["batches"]:
+        table.add_row(
+            batch["batch"],
+            *(f"{batch[name]:,}" for name in ("received", "accepted", "quarantined")),
+            batch["champion"] or "-",
+            _number(batch["auc"]),
+            _number(batch["log_loss"]),
+            "-" if batch["drift"] is None else f"{batch['drift']:.0%}",
+            _decision(batch),
+        )
+    return table
+
+
+def _decision(batch: Batch) -> str:
+    if batch.get("status") == "stopped":
+        return "[bold red]stopped[/]"
+    if released := batch.get("retrained"):
+        return f"{batch['decision'] or 'first champion'} → {released}"
+    if batch["decision"] == "retrain":
+        return "retrain → challenger refused"
+    return batch["decision"] or "-"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"

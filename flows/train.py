@@ -1,0 +1,17 @@
+"""The train flow: every family fitted on what is known, tracked, exported and registered."""
+
+from datetime import datetime
+
+from prefect import flow, unmapped
+
+from stages.workspace import open_workspace
+from tasks.fanout import fan_out
+from tasks.training import train_family
+
+
+@flow(name="train", flow_run_name="train {project}", task_runner=fan_out())
+def train(project: str, as_of: datetime) -> list[str]:
+    """Fit each family of the spec side by side; the ids of their versions."""
+    families = list(open_workspace(project).spec.training.families)
+    futures = train_family.map(unmapped(project), families, unmapped(as_of))
+    return [future.result() for future in futures]

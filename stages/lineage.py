@@ -1,0 +1,53 @@
+"""Lineage: what made a version, so that the same can be made again."""
+
+import subprocess
+from collections.abc import Mapping
+from datetime import datetime
+from importlib import metadata
+
+from core.ledger import fingerprint
+from core.settings import CHECKOUT
+from models.versions import Lineage
+from stages.workspace import Workspace
+
+TABLES = ("features", "outcomes")
+PACKAGES = ("lightgbm", "numpy", "onnx", "onnxruntime", "onnxruntime-gpu", "polars", "scikit-learn", "torch")
+
+
+def tables(workspace: Workspace) -> dict[str, int]:
+    """The newest versions of the tables that models are fitted on."""
+    return {table: workspace.lake.version(table) for table in TABLES}
+
+
+def lineage(
+    workspace: Workspace, as_of: datetime, trained_until: datetime, read: Mapping[str, int]
+) -> Lineage:
+    """All that made a fit which stood at `as_of` and read these versions of its tables."""
+    built = workspace.ledger.results("features")
+    return Lineage(
+        tables=read,
+        batches=tuple(batch.id for batch in workspace.batches(as_of) if batch.id in built),
+        as_of=as_of,
+        code=_revision(),
+        settings=fingerprint(workspace.spec.model_dump(mode="json")),
+        packages={name: metadata.version(name) for name in PACKAGES if _is_installed(name)},
+        seed=workspace.spec.training.seed,
+        trained_until=trained_until,
+    )
+
+
+def _revision() -> str:
+    """The git revision of the checkout, marked where files differ from it; "unknown" outside git."""
+    command = ["git", "-C", str(CHECKOUT), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True

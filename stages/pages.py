@@ -1,0 +1,137 @@
+"""Pages: what people look at, built from the tables, the ledger and the registry alone."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from core.batches import Batch
+from core.ledger import fingerprint
+from models.gate import GateReport
+from models.rows import columns
+from models.versions import Version
+from reports.drift import drift_page
+from reports.lifecycle import Summary, page
+from reports.lifecycle import Batch as BatchFacts
+from reports.lifecycle import Version as VersionFacts
+from stages.monitor import reference
+from stages.promote import decisions
+from stages.workspace import Workspace
+
+
+def drift_report(workspace: Workspace, batch: Batch) -> Path | None:
+    """Write Evidently's page about a scored batch, unless it is there; None when it was not scored."""
+    scored = workspace.ledger.results("score").get(batch.id)
+    if scored is None or scored["rows"] == 0:
+        return None
+    path = _drift_path(workspace, batch.id)
+    made_from = fingerprint(scored["fingerprint"])
+    if path.is_file() and workspace.ledger.finished("drift report", batch.id, made_from) is not None:
+        return path
+    version = workspace.registry.version(scored["version"])
+    rows = workspace.lake.scan("features", [batch.id]).collect()
+    drift_page(reference(workspace, version), rows, columns(workspace.spec), path)
+    workspace.ledger.record("drift report", batch.id, made_from, {}, batch.end)
+    return path
+
+
+def lifecycle_report(workspace: Workspace, as_of: datetime, wall_seconds: float) -> Path:
+    """Write the page of the lifecycle and `summary.json` beside it; the path of the page.
+
+    When nothing has changed since the last time, the seconds are those of the run that did the work.
+    """
+    facts = summary(workspace, as_of)
+    made_from = fingerprint(facts)
+    done = workspace.ledger.finished("lifecycle", "newest", made_from)
+    seconds = done["wall_seconds"] if done else wall_seconds
+    path = page({**facts, "wall_seconds": seconds}, workspace.reports / "lifecycle")
+    workspace.ledger.record("lifecycle", "newest", made_from, {"wall_seconds": seconds}, as_of)
+    return path
+
+
+def summary(workspace: Workspace, as_of: datetime) -> Summary:
+    """The facts of the lifecycle up to `as_of`, batches in order of time."""
+    champion = workspace.champion(as_of)
+    return {
+        "project": workspace.project.name,
+        "title": workspace.spec.title,
+        "wall_seconds": 0.0,
+        "batches": [_batch(workspace, batch) for batch in workspace.batches(as_of)],
+        "versions": [_version(version) for version in workspace.registry.versions(workspace.project.name)],
+        "importance": champion.metrics["importance"] if champion else {},
+        "drift_threshold": workspace.spec.monitoring.drift,
+    }
+
+
+def _batch(workspace: Workspace, batch: Batch) -> BatchFacts:
+    events, ledger = workspace.spec.events, workspace.ledger
+    ingested = ledger.results(f"ingest/{events}").get(batch.id, {})
+    refused = ledger.results(f"refuse/{events}").get(batch.id)
+    judged = ledger.results("monitor").get(batch.id, {})
+    scored = ledger.results("score").get(batch.id, {})
+    stopped = refused["why"] if refused else ingested.get("stopped")
+    gate = decisions(workspace).get(batch.end + workspace.spec.outcome.maturity)
+    measures, intervals = judged.get("measures", {}), judged.get("intervals", {})
+    return {
+        "batch": batch.id,
+        "received": ingested.get("received", 0),
+        "accepted": ingested.get("accepted", 0),
+        "quarantined": ingested.get("quarantined", 0),
+        "champion": scored.get("version"),
+        "auc": measures.get("auc"),
+        "log_loss": measures.get("log_loss"),
+        "drift": judged.get("numbers", {}).get("drifted_importance"),
+        "decision": judged.get("decision"),
+        "reasons": [*judged.get("reasons", []), *_gate_reasons(gate)],
+        "status": "stopped" if stopped else "accepted",
+        "stopped": stopped,
+        "quarantine_reasons": ingested.get("reasons", {}),
+        "auc_interval": intervals.get("auc"),
+        "baseline_auc": judged.get("baseline_auc"),
+        "base_rate": measures.get("base_rate"),
+        "calibration_error": measures.get("calibration_error"),
+        "calibration": judged.get("calibration", []),
+        "prediction_drift": judged.get("prediction_drift"),
+        "feature_drift": judged.get("drift", {}),
+        "retrained": gate.challenger if gate and gate.accepted else None,
+        "drift_page": f"../drift/{batch.id}.html" if _drift_path(workspace, batch.id).is_file() else None,
+    }
+
+
+def _gate_reasons(gate: GateReport | None) -> list[str]:
+    if gate is None:
+        return []
+    verdict = "promoted" if gate.accepted else "refused"
+    return [f"{gate.challenger} {verdict}: {reason}" for reason in gate.reasons]
+
+
+def _version(version: Version) -> VersionFacts:
+    measured = {facts["name"]: facts for facts in version.metrics["variants"]}
+    return {
+        "version": version.id,
+        "family": version.family,
+        "stage": version.stage,
+        "metrics": version.metrics["holdout"],
+        "files": [
+            {"name": name, "sha256": digest, **_file(measured.get(name.removesuffix(".onnx"), {}))}
+            for name, digest in version.files.items()
+            if name.endswith(".onnx")
+        ],
+    }
+
+
+def _file(variant: Mapping[str, Any]) -> dict[str, Any]:
+    if not variant:
+        return {}
+    latency = variant["latency"]
+    return {
+        "bytes": variant["bytes"],
+        "p50_us": latency["p50_us"],
+        "p99_us": latency["p99_us"],
+        "kept": variant["kept"],
+        "note": variant["note"],
+    }
+
+
+def _drift_path(workspace: Workspace, batch: str) -> Path:
+    return workspace.reports / "drift" / f"{batch}.html"

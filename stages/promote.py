@@ -1,0 +1,95 @@
+"""Promote: the best challenger meets the champion in the gate, and replaces it only if it may."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from core.errors import PerennialError
+from models.family import family
+from models.gate import Check, Contender, GateReport, Served, judge
+from models.rows import Rows
+from models.versions import Version
+from stages.featurise import labelled
+from stages.score import served
+from stages.workspace import Workspace
+
+BY = "promote"
+
+
+def promote(workspace: Workspace, candidates: Sequence[str], as_of: datetime) -> GateReport:
+    """Judge the best of the candidates against the champion, on the newest labelled rows unseen by both.
+
+    The winner becomes champion; the candidates that do not are retired, with the reason.
+    PerennialError when there is no candidate.
+    """
+    versions = [workspace.registry.version(candidate) for candidate in candidates]
+    if not versions:
+        raise PerennialError(f"{workspace.project.name}: no candidate to promote: train one first")
+    challenger = best(workspace, versions)
+    champion = workspace.champion(as_of)
+    rows = _unseen(workspace, [challenger, *([champion] if champion else [])], as_of)
+    report = judge(
+        workspace.spec,
+        rows,
+        _contender(workspace, challenger, rows),
+        _contender(workspace, champion, rows) if champion else None,
+        base_rate=challenger.metrics["base_rate"],
+        files=[Served(**facts) for facts in challenger.metrics["served"]],
+    )
+    _settle(workspace, report, versions, champion, as_of)
+    return report
+
+
+def decisions(workspace: Workspace) -> dict[datetime, GateReport]:
+    """The gate's answers that are on record, by the instant at which they were given, in order."""
+    found = {
+        change.at: _read(change.evidence["gate"])
+        for change in workspace.registry.transitions(workspace.project.name)
+        if "gate" in change.evidence
+    }
+    return dict(sorted(found.items()))
+
+
+def _read(kept: Mapping[str, Any]) -> GateReport:
+    return GateReport(**{**kept, "checks": tuple(Check(**check) for check in kept["checks"])})
+
+
+def best(workspace: Workspace, versions: Sequence[Version]) -> Version:
+    """The candidate to send to the gate: of those within the gate's margin of the lowest log loss, the simplest.
+
+    They are compared on the validation rows: the holdout is for the gate alone.
+    """
+    losses = {version.id: version.metrics["validation"]["log_loss"] for version in versions}
+    near = [each for each in versions if losses[each.id] <= min(losses.values()) + workspace.spec.gate.margin]
+    return min(near, key=lambda version: (family(version.family).complexity, losses[version.id]))
+
+
+def _unseen(workspace: Workspace, versions: Sequence[Version], as_of: datetime) -> Rows:
+    """The labelled rows known at `as_of` that are newer than all that the versions were fitted on."""
+    since = max(version.lineage.trained_until for version in versions)
+    return Rows.of(labelled(workspace, as_of, since))
+
+
+def _contender(workspace: Workspace, version: Version, rows: Rows) -> Contender:
+    return Contender(
+        id=version.id,
+        probabilities=served(workspace, version).predict(rows.frame),
+        complexity=family(version.family).complexity,
+        fitted_until=version.lineage.trained_until,
+    )
+
+
+def _settle(
+    workspace: Workspace, report: GateReport, versions: Sequence[Version], champion: Version | None, as_of: datetime
+) -> None:
+    """Put the gate's answer on record: the challenger's last, since it is what marks the whole as done."""
+    for version in versions:
+        if version.id != report.challenger and version.stage == "challenger":
+            why = f"{report.challenger} was the better candidate"
+            workspace.registry.retire(version, why=why, evidence={}, at=as_of, by=BY)
+    why = "; ".join(report.reasons)
+    evidence = {"gate": report}
+    if report.accepted:
+        workspace.registry.promote(report.challenger, over=champion, why=why, evidence=evidence, at=as_of, by=BY)
+    else:
+        workspace.registry.retire(report.challenger, why=why, evidence=evidence, at=as_of, by=BY)

@@ -1,0 +1,61 @@
+"""Score: the champion's ONNX file answers every feature row of a batch."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+import polars as pl
+
+from core.batches import Batch
+from core.errors import IntegrityError
+from core.ledger import fingerprint
+from models.runtime import Model
+from models.versions import Version
+from stages.workspace import Workspace, is_over
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """How many rows of a batch a version scored."""
+
+    batch: str
+    version: str
+    rows: int
+    fingerprint: str
+
+
+def score(workspace: Workspace, batch: Batch, as_of: datetime) -> Scored | None:
+    """Score a batch with the champion of `as_of` into `predictions`; None while there is no champion.
+
+    Raises IntegrityError when the batch has no features yet, or the model's file is not the one
+    that was registered.
+    """
+    is_over(batch, as_of)
+    champion = workspace.champion(as_of)
+    if champion is None:
+        return None
+    made_from = _made_from(workspace, batch, champion)
+    if done := workspace.ledger.finished("score", batch.id, made_from):
+        return Scored(**done)
+    rows = workspace.lake.scan("features", [batch.id]).collect()
+    key = workspace.spec.datasets[workspace.spec.events].key
+    predictions = rows.select(*key, "event_time", "decision_time").with_columns(
+        prediction=pl.Series(served(workspace, champion).predict(rows), dtype=pl.Float64),
+        version=pl.lit(champion.id),
+    )
+    workspace.lake.write("predictions", batch.id, predictions)
+    result = Scored(batch.id, champion.id, predictions.height, made_from)
+    workspace.ledger.record("score", batch.id, made_from, asdict(result), as_of)
+    return result
+
+
+def served(workspace: Workspace, version: Version) -> Model:
+    """The file of a version that serves, loaded once its hash is verified."""
+    name = f"{version.metrics['serves']}.onnx"
+    return Model.open(workspace.registry.file(version, name), version.files[name])
+
+
+def _made_from(workspace: Workspace, batch: Batch, champion: Version) -> str:
+    built = workspace.ledger.results("features").get(batch.id)
+    if built is None:
+        raise IntegrityError(f"batch {batch} of {workspace.project.name} has no features yet: build them first")
+    return fingerprint(batch.id, built["fingerprint"], champion.id, dict(champion.files))

@@ -1,0 +1,119 @@
+"""Train: one family fitted, tracked, exported, measured and registered as a challenger."""
+
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from core.ledger import fingerprint
+from core.plain import plain
+from models.fit import Fit, Split, fit, split
+from models.gate import Served
+from models.onnx.export import Variant, best, export
+from models.runtime import Model
+from models.tracking import Run, track
+from models.versions import Lineage, Version
+from stages.featurise import labelled
+from stages.lineage import lineage, tables
+from stages.workspace import Workspace
+
+REFERENCE_ROWS = 20_000
+
+
+def train(workspace: Workspace, family: str, as_of: datetime) -> Version:
+    """Fit one family on what is known at `as_of`; its version, and the same one when asked again.
+
+    Raises PerennialError when there are too few labelled rows, or no graph of the fit may serve.
+    """
+    made_from = _made_from(workspace, family, as_of)
+    for version in workspace.registry.versions(workspace.project.name):
+        if version.metrics["made_from"] == made_from:
+            return version
+    spec = workspace.spec
+    read = tables(workspace)
+    parts = split(labelled(workspace, as_of, tables=read), spec, as_of)
+    made = lineage(workspace, as_of, parts.holdout.times[0], read)
+    name, group = f"{family} {as_of:%Y-%m-%d}", f"{as_of:%Y-%m-%d}"
+    config = {"family": family, "training": spec.training.model_dump(mode="json"), "lineage": made}
+    with track(spec.name, name, group, config, [family], workspace.settings.home) as run:
+        fitted = fit(family, parts, spec, run.curve)
+        with tempfile.TemporaryDirectory(dir=workspace.settings.home, prefix="fit-") as folder:
+            return _register(workspace, fitted, parts, made, made_from, Path(folder), run)
+
+
+def _register(
+    workspace: Workspace, fitted: Fit, parts: Split, made: Lineage, made_from: str, folder: Path, run: Run
+) -> Version:
+    """Write all files of a version into the folder, and register it with what was measured."""
+    variants = export(fitted, parts, folder, _properties(made))
+    metrics = _metrics(fitted, parts, variants) | {"made_from": made_from}
+    (folder / "native").mkdir()
+    fitted.model.save(folder / "native")
+    (folder / "calibration.json").write_text(json.dumps(plain(fitted.calibration)))
+    _reference(fitted, parts, best(variants)).write_parquet(folder / "reference.parquet")
+    version = workspace.registry.register(workspace.project.name, fitted.family, folder, metrics, made)
+    run.summary({name: metrics[name] for name in ("validation", "holdout", "importance", "seconds")})
+    run.artifact(
+        version.id,
+        "model",
+        {name: workspace.registry.file(version, name) for name in version.files},
+        {"version": version.id, "lineage": made},
+        [f"{workspace.project.name}-{table}:v{number}" for table, number in made.tables.items()],
+    )
+    return version
+
+
+def _metrics(fitted: Fit, parts: Split, variants: Sequence[Variant]) -> dict[str, Any]:
+    """What the registry keeps beside the files: measures, the file that serves, importance, cost."""
+    serves = best(variants)
+    return {
+        **fitted.measures,
+        "base_rate": float(parts.train.labels.mean()),
+        "rows": {"train": len(parts.train), "validation": len(parts.validation), "holdout": len(parts.holdout)},
+        "importance": fitted.model.importance(),
+        "seconds": fitted.seconds,
+        "serves": serves.name,
+        "served": [_served(serves)],
+        "variants": [_variant(variant) for variant in variants],
+    }
+
+
+def _served(variant: Variant) -> Served:
+    return Served(
+        name=variant.name,
+        parity=variant.parity.holds,
+        difference=variant.parity.max_difference,
+        p99_us=variant.latency.p99_us,
+        bytes=variant.bytes,
+    )
+
+
+def _variant(variant: Variant) -> dict[str, Any]:
+    """A variant without the place where it was written."""
+    facts: dict[str, Any] = plain(variant)
+    return {name: value for name, value in facts.items() if name != "path"}
+
+
+def _reference(fitted: Fit, parts: Split, serves: Variant) -> pl.DataFrame:
+    """What later batches are compared with: the newest rows that no fit saw, with the served answers."""
+    rows = parts.holdout.frame.tail(REFERENCE_ROWS)
+    answers = Model.open(serves.path, serves.sha256).predict(rows)
+    return rows.select(fitted.columns.names).with_columns(prediction=pl.Series(answers, dtype=pl.Float64))
+
+
+def _properties(made: Lineage) -> dict[str, str]:
+    return {"as_of": made.as_of.isoformat(), "trained_until": made.trained_until.isoformat(), "code": made.code}
+
+
+def _made_from(workspace: Workspace, family: str, as_of: datetime) -> str:
+    built = workspace.ledger.results("features")
+    return fingerprint(
+        family,
+        as_of,
+        workspace.spec.training.model_dump(mode="json"),
+        [built[batch.id]["fingerprint"] for batch in workspace.batches(as_of) if batch.id in built],
+    )

@@ -1,0 +1,27 @@
+"""Tasks that write the pages people look at."""
+
+from datetime import datetime
+from pathlib import Path
+
+from prefect import task
+from prefect.artifacts import create_link_artifact
+
+from stages.pages import drift_report, lifecycle_report
+from stages.workspace import open_workspace
+from tasks.ingestion import slug
+from tasks.recovery import PATIENT
+
+
+@task(name="drift report", task_run_name="drift report {batch}", **PATIENT)
+def report_drift(project: str, batch: str) -> Path | None:
+    """Write Evidently's page about one scored batch."""
+    workspace = open_workspace(project)
+    return drift_report(workspace, workspace.batch(batch))
+
+
+@task(name="lifecycle report", **PATIENT)
+def report_lifecycle(project: str, as_of: datetime, wall_seconds: float) -> Path:
+    """Write the page and the summary of the whole lifecycle, and link it."""
+    page = lifecycle_report(open_workspace(project), as_of, wall_seconds)
+    create_link_artifact(key=f"{slug(project)}-lifecycle", link=page.as_uri(), link_text=f"{project}: the lifecycle")
+    return page

