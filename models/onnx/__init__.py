@@ -1,0 +1,1 @@
+"""One ONNX graph a model: the raw row in, the calibrated probability out; quantized, compared, measured."""

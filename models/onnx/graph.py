@@ -1,0 +1,156 @@
+"""The whole model as one graph: the raw row in, its margin or its calibrated probability out."""
+
+from collections.abc import Mapping, Sequence
+
+import lightgbm as lgb
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, compose, helper, inliner, numpy_helper, version_converter
+
+from core.errors import PerennialError
+from models.calibrate import Platt
+from models.encode import CategoryCodes, CategoryValues
+from models.onnx.encoders import code_node, float_node, value_node
+from models.onnx.linear import linear_margin
+from models.onnx.proto import OPSETS, assemble, checked, column, of_room
+from models.onnx.trees import tree_margin
+from models.rows import Columns
+
+# Before the names of what the encoders give, to keep them apart from the features'.
+FRONT = "front/"
+OUTPUTS = frozenset({"margin", "probability"})
+
+
+def from_trees(
+    booster: lgb.Booster, columns: Columns, encodings: Sequence[CategoryValues]
+) -> onnx.ModelProto:
+    """The graph of trees over [numbers, target-encoded categories], in the order of `columns`.
+
+    Raises PerennialError when the encodings or the booster do not fit the columns, or when the
+    booster has no exact conversion (see `tree_margin`).
+    """
+    _require_match(columns, encodings)
+    if booster.num_feature() != len(columns.names):
+        raise PerennialError(f"the booster takes {booster.num_feature()} features, not the {columns.names}")
+    encoded = [value_node(encoding, FRONT + encoding.column) for encoding in encodings]
+    front = _front(columns, encoded, {"x": [*columns.numbers, *_outputs(encoded)]})
+    return _merged(front, tree_margin(booster))
+
+
+def from_linear(
+    columns: Columns,
+    fill: NDArray[np.float32],
+    mean: NDArray[np.float32],
+    scale: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    intercept: float,
+    encodings: Sequence[CategoryCodes],
+) -> onnx.ModelProto:
+    """The graph of a linear model over [standardized numbers, missing indicators, one-hot codes].
+
+    `fill`, `mean` and `scale` are [K], one for each number: a missing number is filled, then
+    becomes (number - mean) / scale. `weights` is [K + K + the sum of the one-hot sizes], code 0
+    included. One-hot columns times their weights are a look-up, and are one in the graph.
+
+    Raises PerennialError when the encodings or the weights do not fit the columns.
+    """
+    _require_match(columns, encodings)
+    edges = np.cumsum([2 * len(columns.numbers), *(encoding.size for encoding in encodings)])
+    if weights.shape != (edges[-1],):
+        raise PerennialError(f"the weights are {weights.shape}, these columns and codes want ({edges[-1]},)")
+    dense, *one_hot, _ = np.split(weights, edges)
+    terms = [_term(encoding, part) for encoding, part in zip(encodings, one_hot, strict=True)]
+    front = _front(columns, terms, {"numbers": columns.numbers, "terms": _outputs(terms)})
+    return _merged(front, linear_margin(fill, mean, scale, dense, intercept, len(terms)))
+
+
+def from_network(
+    core: onnx.ModelProto, columns: Columns, encodings: Sequence[CategoryCodes]
+) -> onnx.ModelProto:
+    """The graph of a network behind its encoders.
+
+    `core` takes "codes" int64 [n, C] and "numbers" float32 [n, K], raw, with NaN for missing (but
+    not the one that there are no columns for), and gives "margin" float32 [n, 1].
+
+    Raises PerennialError when the encodings do not fit the columns, or the core takes other inputs.
+    """
+    _require_match(columns, encodings)
+    encoded = [code_node(encoding, FRONT + encoding.column) for encoding in encodings]
+    front = _front(columns, encoded, {"codes": _outputs(encoded), "numbers": columns.numbers})
+    given = {value.name.removeprefix(FRONT) for value in front.graph.output}
+    taken = {value.name for value in core.graph.input}
+    if taken != given:
+        raise PerennialError(f"the core takes {sorted(taken)}, these columns give it {sorted(given)}")
+    flat = version_converter.convert_version(inliner.inline_local_functions(core), OPSETS[""])
+    del flat.graph.value_info[:]  # the exporter's shapes, which the quantizer finds at odds with its own
+    return _merged(front, of_room(flat))
+
+
+def calibrated(model: onnx.ModelProto, calibration: Platt) -> onnx.ModelProto:
+    """The graph with the output "probability" float32 [n, 1]: sigmoid(slope * margin + intercept)."""
+    nodes = [
+        helper.make_node("Mul", ["margin", "slope"], ["scaled"]),
+        helper.make_node("Add", ["scaled", "intercept"], ["log_odds"]),
+        helper.make_node("Sigmoid", ["log_odds"], ["probability"]),
+    ]
+    numbers = {"slope": calibration.slope, "intercept": calibration.intercept}
+    constants = [
+        numpy_helper.from_array(np.array([value], np.float32), name) for name, value in numbers.items()
+    ]
+    outputs = [column("probability")]
+    return _merged(model, assemble("calibration", nodes, [column("margin")], outputs, constants))
+
+
+def described(model: onnx.ModelProto, properties: Mapping[str, str]) -> onnx.ModelProto:
+    """A copy of the graph with these `metadata_props`."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    helper.set_model_props(copy, dict(properties))
+    return copy
+
+
+def inputs(columns: Columns) -> list[onnx.ValueInfoProto]:
+    """The inputs of a model of these columns: one each, in order, [n, 1], float32 or string.
+
+    >>> [value.name for value in inputs(Columns(("wind",), ("carrier",)))]
+    ['wind', 'carrier']
+    """
+    texts = [column(name, TensorProto.STRING) for name in columns.categories]
+    return [column(name) for name in columns.numbers] + texts
+
+
+def _require_match(columns: Columns, encodings: Sequence[CategoryValues | CategoryCodes]) -> None:
+    encoded = tuple(encoding.column for encoding in encodings)
+    if encoded != columns.categories:
+        raise PerennialError(f"the encodings are of {encoded}, the categories are {columns.categories}")
+    for name in OUTPUTS.intersection(columns.names):
+        raise PerennialError(f"no feature can be named {name!r}: that is what a graph gives")
+
+
+def _outputs(nodes: Sequence[onnx.NodeProto]) -> list[str]:
+    return [node.output[0] for node in nodes]
+
+
+def _term(encoding: CategoryCodes, weights: NDArray[np.float32]) -> onnx.NodeProto:
+    values = {category: float(weights[code]) for category, code in encoding.codes.items()}
+    return float_node(encoding.column, FRONT + encoding.column, values, float(weights[0]))
+
+
+def _front(
+    columns: Columns, encoded: Sequence[onnx.NodeProto], tables: Mapping[str, Sequence[str]]
+) -> onnx.ModelProto:
+    """The encoded inputs, laid side by side as the tables that a core takes; an empty one is left out."""
+    filled = {FRONT + name: parts for name, parts in tables.items() if parts}
+    joins = [helper.make_node("Concat", parts, [name], axis=1) for name, parts in filled.items()]
+    kinds = {FRONT + "codes": TensorProto.INT64}
+    outputs = [column(name, kinds.get(name, TensorProto.FLOAT), len(parts)) for name, parts in filled.items()]
+    return assemble("front", [*encoded, *joins], inputs(columns), outputs)
+
+
+def _merged(front: onnx.ModelProto, core: onnx.ModelProto) -> onnx.ModelProto:
+    """`core` behind `front`: its inputs are the front's outputs of the same names."""
+    prefix = f"{core.graph.name}/"
+    apart = compose.add_prefix(core, prefix, rename_outputs=False)
+    pairs = [(value.name, prefix + value.name.removeprefix(FRONT)) for value in front.graph.output]
+    return checked(of_room(compose.merge_models(front, apart, io_map=pairs)))

@@ -1,0 +1,153 @@
+"""A quantized network is smaller and says nearly the same; a row's answer never hangs on its neighbours."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import lightgbm as lgb
+import numpy as np
+import onnx
+import polars as pl
+import pytest
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from onnxruntime.quantization import quantize_dynamic
+
+from models.calibrate import Platt
+from models.encode import fit_codes
+from models.onnx.graph import calibrated, from_linear, from_network
+from models.onnx.quantize import quantized, weight_nodes
+from models.onnx.trees import tree_margin
+from models.rows import Columns, categories
+from models.runtime import Feed, Model
+
+WIDTH, HIDDEN = 8, 96
+
+
+@pytest.fixture(scope="module")
+def network(rows_frame: pl.DataFrame, columns: Columns) -> onnx.ModelProto:
+    """Embeddings beside numbers, two hidden layers and a head, with weights of usual sizes."""
+    random = np.random.default_rng(5)
+    encodings = [fit_codes(series, 1) for series in categories(rows_frame, columns)]
+    total = len(columns.numbers) + WIDTH * len(encodings)
+    shapes = {"first": (total, HIDDEN), "second": (HIDDEN, HIDDEN), "head": (HIDDEN, 1)}
+    constants = {name: random.normal(0, shape[0] ** -0.5, shape) for name, shape in shapes.items()}
+    constants |= {one.column: random.normal(0, 1, (one.size, WIDTH)) for one in encodings}
+    constants |= {"mean": np.array([1300, 10, 0.25]), "scale": np.array([700, 7, 0.15])}
+    tensors = [numpy_helper.from_array(value.astype(np.float32), name) for name, value in constants.items()]
+    nodes = [
+        helper.make_node("IsNaN", ["numbers"], ["missing"]),
+        helper.make_node("Where", ["missing", "mean", "numbers"], ["filled"]),
+        helper.make_node("Sub", ["filled", "mean"], ["centred"]),
+        helper.make_node("Div", ["centred", "scale"], ["known"]),
+        helper.make_node(
+            "Split", ["codes"], [f"{one.column}/code" for one in encodings], axis=1, num_outputs=2
+        ),
+    ]
+    for one in encodings:
+        tensors.append(numpy_helper.from_array(np.array([-1, WIDTH]), f"{one.column}/shape"))
+        nodes += [
+            helper.make_node("Gather", [one.column, f"{one.column}/code"], [f"{one.column}/cube"]),
+            helper.make_node(
+                "Reshape", [f"{one.column}/cube", f"{one.column}/shape"], [f"{one.column}/flat"]
+            ),
+        ]
+    flat = [f"{one.column}/flat" for one in encodings]
+    nodes += [
+        helper.make_node("Concat", ["known", *flat], ["inputs"], axis=1),
+        helper.make_node("Gemm", ["inputs", "first"], ["deep"]),
+        helper.make_node("Relu", ["deep"], ["bent"]),
+        helper.make_node("Gemm", ["bent", "second"], ["deeper"]),
+        helper.make_node("Relu", ["deeper"], ["again"]),
+        helper.make_node("MatMul", ["again", "head"], ["margin"]),
+    ]
+    inputs = [
+        helper.make_tensor_value_info("codes", TensorProto.INT64, ["n", len(encodings)]),
+        helper.make_tensor_value_info("numbers", TensorProto.FLOAT, ["n", len(columns.numbers)]),
+    ]
+    outputs = [helper.make_tensor_value_info("margin", TensorProto.FLOAT, ["n", 1])]
+    graph = helper.make_graph(nodes, "main_graph", inputs, outputs, tensors)
+    core = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+    return calibrated(from_network(core, columns, encodings), Platt(2.0, -0.5))
+
+
+def feeds(network: onnx.ModelProto, frame: pl.DataFrame) -> Iterator[Feed]:
+    model = Model(network.SerializeToString(), "float32")
+    return (model.feed(part) for part in frame.sample(1024, seed=0).iter_slices(256))
+
+
+@pytest.fixture(scope="module")
+def small(network: onnx.ModelProto, rows_frame: pl.DataFrame) -> onnx.ModelProto:
+    found = quantized(network, feeds(network, rows_frame))
+    assert found is not None
+    return found
+
+
+def test_weights_and_embeddings_take_a_byte_and_the_head_does_not(
+    network: onnx.ModelProto, small: onnx.ModelProto
+) -> None:
+    kinds = {tuple(part.dims): part.data_type for part in small.graph.initializer if len(part.dims) == 2}
+    assert kinds == {
+        (6, WIDTH): TensorProto.UINT8,
+        (61, WIDTH): TensorProto.UINT8,
+        (3 + 2 * WIDTH, HIDDEN): TensorProto.INT8,
+        (HIDDEN, HIDDEN): TensorProto.INT8,
+        (HIDDEN, 1): TensorProto.FLOAT,
+    }
+    assert len(weight_nodes(network)) == 4
+    assert small.ByteSize() < network.ByteSize() / 2
+
+
+def test_it_says_nearly_the_same(
+    network: onnx.ModelProto, small: onnx.ModelProto, rows_frame: pl.DataFrame
+) -> None:
+    exact = Model(network.SerializeToString(), "float32").predict(rows_frame)
+    found = Model(small.SerializeToString(), "int8").predict(rows_frame)
+    assert exact.std() > 0.1
+    assert np.abs(found - exact).mean() < 0.01
+    assert not np.array_equal(found, exact)
+
+
+def beside(model: Model, frame: pl.DataFrame, neighbours: pl.DataFrame) -> NDArray[np.float64]:
+    return model.predict(pl.concat([frame, neighbours]))[: frame.height]
+
+
+def test_no_answer_hangs_on_the_rows_beside_it(
+    network: onnx.ModelProto, small: onnx.ModelProto, rows_frame: pl.DataFrame, tmp_path: Path
+) -> None:
+    some, calm = rows_frame[:50], rows_frame[50:100]
+    wild = calm.with_columns(wind=pl.lit(500, pl.Float32), distance=pl.lit(90_000, pl.Float32))
+    static = Model(small.SerializeToString(), "int8")
+    np.testing.assert_array_equal(beside(static, some, calm), beside(static, some, wild))
+
+    quantize_dynamic(onnx.ModelProto.FromString(network.SerializeToString()), tmp_path / "dynamic.onnx")
+    dynamic = Model((tmp_path / "dynamic.onnx").read_bytes(), "dynamic")
+    assert np.abs(beside(dynamic, some, calm) - beside(dynamic, some, wild)).max() > 0.01
+
+
+def test_the_original_is_left_alone(network: onnx.ModelProto, rows_frame: pl.DataFrame) -> None:
+    before = network.SerializeToString()
+    quantized(network, feeds(network, rows_frame))
+    assert network.SerializeToString() == before
+
+
+def test_the_same_rows_give_the_same_file(
+    network: onnx.ModelProto, small: onnx.ModelProto, rows_frame: pl.DataFrame
+) -> None:
+    again = quantized(network, feeds(network, rows_frame))
+    assert again is not None
+    assert again.SerializeToString() == small.SerializeToString()
+
+
+def test_trees_and_linear_models_have_nothing_to_quantize(tmp_path: Path) -> None:
+    x = np.random.default_rng(1).normal(size=(500, 3)).astype(np.float32)
+    data = lgb.Dataset(x, (x[:, 0] > 0).astype(float))
+    trees = tree_margin(lgb.train({"objective": "binary", "verbosity": -1, "num_threads": 1}, data, 5))
+    one = np.ones(1, np.float32)
+    linear = from_linear(Columns(("wind",), ()), one, one, one, np.ones(2, np.float32), 0.0, [])
+    assert quantized(trees, ()) is None
+    assert quantized(linear, ()) is None
+
+    # What a quantizer makes of trees all the same: nothing.
+    quantize_dynamic(onnx.ModelProto.FromString(trees.SerializeToString()), tmp_path / "trees.onnx")
+    node = next(node for node in onnx.load(tmp_path / "trees.onnx").graph.node)
+    assert node.attribute == trees.graph.node[0].attribute

@@ -1,0 +1,119 @@
+"""A graph is served only as the file that was registered, and answers rows as they come."""
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import polars as pl
+import pytest
+from numpy.typing import NDArray
+from onnx import TensorProto
+
+from core.errors import IntegrityError, PerennialError
+from models.calibrate import Platt
+from models.encode import CategoryCodes
+from models.onnx.graph import calibrated, described, from_linear
+from models.onnx.proto import assemble, column
+from models.rows import Columns
+from models.runtime import CHUNK, Model
+
+# sigmoid(wind / 10 + 1 where wind is missing + 2 for UA, 0 for any other)
+COLUMNS = Columns(("wind",), ("airline",))
+
+
+@pytest.fixture(scope="module")
+def graph() -> onnx.ModelProto:
+    nought, ten = np.zeros(1, np.float32), np.full(1, 10, np.float32)
+    weights = np.array([1, 1, 0, 2], np.float32)
+    codes = [CategoryCodes("airline", {"UA": 1})]
+    return calibrated(from_linear(COLUMNS, nought, nought, ten, weights, 0.0, codes), Platt(1.0, 0.0))
+
+
+@pytest.fixture(scope="module")
+def model(graph: onnx.ModelProto) -> Model:
+    return Model(graph.SerializeToString(), "wind/1")
+
+
+def sigmoid(margins: NDArray[np.float64] | list[float]) -> NDArray[np.float64]:
+    return np.asarray(1 / (1 + np.exp(-np.asarray(margins))), np.float64)
+
+
+def test_rows_as_they_come(model: Model) -> None:
+    frame = pl.DataFrame(
+        {
+            "flight": [1, 2, 3, 4, 5],
+            "airline": ["UA", None, "never seen", "", "UA"],
+            "wind": [10.0, -20.0, None, np.nan, 0.0],
+        }
+    )
+    assert model.columns == COLUMNS
+    found = model.predict(frame)
+    assert found.dtype == np.float64
+    np.testing.assert_allclose(found, sigmoid([3, -2, 1, 1, 2]), rtol=1e-6)
+    kinds = frame.with_columns(pl.col("airline").cast(pl.Categorical), pl.col("wind").cast(pl.Float32))
+    np.testing.assert_array_equal(model.predict(kinds), found)
+    np.testing.assert_array_equal(model.predict(frame[::-1]), found[::-1])
+    assert model.predict(frame.clear()).shape == (0,)
+
+
+def test_chunks_join_without_a_seam(model: Model) -> None:
+    winds = np.arange(2 * CHUNK + 3) % 97 - 48.0
+    frame = pl.DataFrame({"wind": winds.astype(np.float32)}).with_columns(airline=pl.lit("UA"))
+    np.testing.assert_allclose(model.predict(frame), sigmoid(2 + winds / 10), rtol=1e-5)
+
+
+def test_a_missing_column_is_named_with_those_that_are_taken(model: Model) -> None:
+    with pytest.raises(PerennialError, match=r"lack \['airline'\]; wind/1 takes \['wind', 'airline'\]"):
+        model.predict(pl.DataFrame({"wind": [1.0]}))
+
+
+def test_a_column_of_the_wrong_type_is_named(model: Model) -> None:
+    with pytest.raises(PerennialError, match=r"wind/1 cannot take these rows.*'wind'"):
+        model.predict(pl.DataFrame({"wind": ["strong"], "airline": ["UA"]}))
+
+
+def test_only_the_registered_bytes_are_loaded(graph: onnx.ModelProto, tmp_path: Path) -> None:
+    path, content = tmp_path / "float32.onnx", graph.SerializeToString()
+    path.write_bytes(content)
+    sha256 = hashlib.sha256(content).hexdigest()
+    assert Model.open(path, sha256).columns == COLUMNS
+    other = described(graph, {"note": "answers just as well"}).SerializeToString()
+    path.write_bytes(other)
+    with pytest.raises(IntegrityError, match=r"float32\.onnx") as caught:
+        Model.open(path, sha256)
+    assert sha256 in str(caught.value)
+    assert hashlib.sha256(other).hexdigest() in str(caught.value)
+    with pytest.raises(PerennialError, match="No such file"):
+        Model.open(tmp_path / "absent.onnx", sha256)
+
+
+def test_what_is_no_model_is_refused() -> None:
+    with pytest.raises(PerennialError, match="junk is no graph"):
+        Model(b"not a graph", "junk")
+    identity = [onnx.helper.make_node("Identity", ["wind"], ["margin"])]
+    margin_only = assemble("margin", identity, [column("wind")], [column("margin")])
+    with pytest.raises(PerennialError, match=r"uncalibrated is not a graph .*\['margin'\]"):
+        Model(margin_only.SerializeToString(), "uncalibrated")
+    whole = [onnx.helper.make_node("Cast", ["wind"], ["probability"], to=TensorProto.FLOAT)]
+    counts = assemble("counts", whole, [column("wind", TensorProto.INT64)], [column("probability")])
+    with pytest.raises(PerennialError, match=r"whole is not a graph .*'wind': 'tensor\(int64\)'"):
+        Model(counts.SerializeToString(), "whole")
+
+
+def test_a_session_is_silent(graph: onnx.ModelProto, tmp_path: Path) -> None:
+    """onnxruntime writes its complaints to the process's stderr, past Python: so ask another process."""
+    path = tmp_path / "float32.onnx"
+    path.write_bytes(graph.SerializeToString())
+    script = (
+        "import sys, pathlib, polars as pl; from models.runtime import Model; "
+        "model = Model(pathlib.Path(sys.argv[1]).read_bytes(), 'wind/1'); "
+        "print(model.predict(pl.DataFrame({'wind': [1.0], 'airline': ['UA']})).shape)"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", script, path], cwd=root, capture_output=True, text=True, check=True
+    )
+    assert (done.stdout, done.stderr) == ("(1,)\n", "")
