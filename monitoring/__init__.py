@@ -1,0 +1,1 @@
+"""What is watched once a model is live: profiles of batches, drift, realised performance, the decision."""

@@ -1,0 +1,187 @@
+"""How far a batch lies from the reference, a feature at a time: an effect size, never a p-value.
+
+The population stability index (PSI) is used for numbers, categories and probabilities alike, so
+that one threshold and one picture hold for all. It is the symmetric Kullback-Leibler divergence
+(Jeffreys, 1946) of two histograms. Numbers are cut at quantiles of the reference: bins of equal
+width put a skewed feature into one bin and see nothing, and Wasserstein needs a scale that one
+outlier moves and sees no missing values. Every histogram has a bin for those.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from core.spec import Monitoring
+from models.rows import Columns
+
+# A smaller share counts as this one. It bounds what an empty bin adds, and, unlike a floor of one
+# row, gives the same shift the same size in a batch of any length.
+FLOOR = 0.001
+CUTS = 9
+# A bin costs about 1/reference rows + 1/batch rows of PSI by chance alone: few bins, or 500 rows
+# without any drift come near the threshold.
+MAX_CATEGORIES = 20
+# A value that this share of the batch has is looked at by itself, however rare it was before.
+COMMON = 0.05
+# A value that is missing from one side is named when this many rows of it were to be expected
+# there: by chance that happens about once in 20,000 times (Poisson, exp(-10)).
+EXPECTED = 10
+NAMED = 5
+NOTED_MISSING = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """How far one feature moved; `value` is None where it could not be measured, and `note` says why.
+
+    `new` and `vanished` are categories on one side only, the most frequent first.
+    """
+
+    feature: str
+    method: str
+    value: float | None
+    threshold: float
+    drifted: bool
+    note: str = ""
+    new: tuple[str, ...] = ()
+    vanished: tuple[str, ...] = ()
+
+
+def feature_drift(
+    reference: pl.DataFrame, current: pl.DataFrame, columns: Columns, rules: Monitoring
+) -> tuple[Drift, ...]:
+    """The drift of each feature, in the order of `columns`; null and NaN are a bin of their own.
+
+    A feature that a frame lacks counts as missing in all its rows. With fewer than
+    `rules.min_rows` rows on either side nothing is measured.
+
+    >>> calm = pl.DataFrame({"wind": [1.0, 2.0, 3.0, 4.0] * 25, "carrier": ["UA", "B6"] * 50})
+    >>> storm = calm.with_columns(wind=pl.col("wind") + 10)
+    >>> rules = Monitoring(min_rows=100)
+    >>> columns = Columns(("wind",), ("carrier",))
+    >>> [(drift.feature, drift.drifted) for drift in feature_drift(calm, storm, columns, rules)]
+    [('wind', True), ('carrier', False)]
+    """
+    few = _too_few(reference.height, current.height, rules)
+    if few:
+        return tuple(Drift(name, "psi", None, rules.drift, False, few) for name in columns.names)
+    numbers = (
+        _number_drift(name, _numbers(reference, name), _numbers(current, name), rules.drift)
+        for name in columns.numbers
+    )
+    categories = (
+        _category_drift(name, _categories(reference, name), _categories(current, name), rules.drift)
+        for name in columns.categories
+    )
+    return (*numbers, *categories)
+
+
+def prediction_drift(
+    reference: NDArray[np.float64], current: NDArray[np.float64], rules: Monitoring
+) -> Drift:
+    """The drift of the predicted probabilities [n], [m], of any n and m; named `prediction`."""
+    few = _too_few(reference.size, current.size, rules)
+    if few:
+        return Drift("prediction", "psi", None, rules.prediction_drift, False, few)
+    return _number_drift("prediction", reference, current, rules.prediction_drift)
+
+
+def psi(reference: NDArray[np.int64], current: NDArray[np.int64]) -> float:
+    """Population stability index of two histograms over the same bins: sum((p - q) ln(p / q)).
+
+    `reference` and `current` are counts [bins], not all zero; shares below FLOOR count as FLOOR.
+
+    >>> round(psi(np.array([50, 50]), np.array([80, 20])), 4)  # 0.3 ln 1.6 - 0.3 ln 0.4
+    0.4159
+    """
+    expected = np.maximum(reference / reference.sum(), FLOOR)
+    found = np.maximum(current / current.sum(), FLOOR)
+    return float(np.sum((found - expected) * np.log(found / expected)))
+
+
+def _too_few(reference: int, current: int, rules: Monitoring) -> str:
+    if min(reference, current) >= rules.min_rows:
+        return ""
+    return f"{reference} reference and {current} batch rows: {rules.min_rows} of each are needed"
+
+
+def _numbers(frame: pl.DataFrame, name: str) -> NDArray[np.float64]:
+    if name not in frame.columns:
+        return np.full(frame.height, np.nan)
+    return frame[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
+
+
+def _categories(frame: pl.DataFrame, name: str) -> pl.Series:
+    if name not in frame.columns:
+        return pl.Series(name, [None] * frame.height, dtype=pl.String)
+    return frame[name].cast(pl.String).replace("", None)
+
+
+def _number_drift(
+    name: str, reference: NDArray[np.float64], current: NDArray[np.float64], threshold: float
+) -> Drift:
+    cuts = _cuts(reference[~np.isnan(reference)])
+    value = psi(_histogram(reference, cuts), _histogram(current, cuts))
+    note = _missing_note(float(np.isnan(reference).mean()), float(np.isnan(current).mean()))
+    return Drift(name, "psi", value, threshold, value >= threshold, note)
+
+
+def _cuts(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Deciles of the known values; each is a bin of its own too.
+
+    So a value that many rows share (zero rain, a constant) is seen leaving in either direction.
+    """
+    if values.size == 0:
+        return values
+    deciles = np.unique(np.quantile(values, np.arange(1, CUTS + 1) / (CUTS + 1), method="lower"))
+    return np.unique(np.concatenate([deciles, np.nextafter(deciles, -np.inf)]))
+
+
+def _histogram(values: NDArray[np.float64], cuts: NDArray[np.float64]) -> NDArray[np.int64]:
+    # NaN sorts after every number: with a last cut at infinity it falls into a bin of its own.
+    return np.bincount(np.searchsorted(np.append(cuts, np.inf), values), minlength=cuts.size + 2)
+
+
+def _category_drift(name: str, reference: pl.Series, current: pl.Series, threshold: float) -> Drift:
+    expected, found = _counts(reference), _counts(current)
+    kept = list(expected)[:MAX_CATEGORIES]
+    kept += [value for value, rows in found.items() if value not in kept and rows >= COMMON * len(current)]
+    value = psi(_pooled(expected, kept, reference.null_count()), _pooled(found, kept, current.null_count()))
+    new = _absent(found, expected, len(reference) / len(current))
+    vanished = _absent(expected, found, len(current) / len(reference))
+    missing = _missing_note(reference.null_count() / len(reference), current.null_count() / len(current))
+    notes = (missing, _named("new", new), _named("vanished", vanished))
+    note = "; ".join(note for note in notes if note)
+    return Drift(name, "psi", value, threshold, value >= threshold, note, new, vanished)
+
+
+def _counts(values: pl.Series) -> dict[str, int]:
+    """Rows by known value, the most frequent first, ties in order of the value."""
+    counts = values.drop_nulls().alias("value").value_counts(name="rows")
+    return dict(counts.sort(["rows", "value"], descending=[True, False]).iter_rows())
+
+
+def _pooled(counts: Mapping[str, int], kept: Sequence[str], missing: int) -> NDArray[np.int64]:
+    """Rows of each kept value, of all other values, and without one: rare values share a bin."""
+    own = [counts.get(value, 0) for value in kept]
+    return np.array([*own, sum(counts.values()) - sum(own), missing])
+
+
+def _absent(here: Mapping[str, int], there: Mapping[str, int], scale: float) -> tuple[str, ...]:
+    return tuple(value for value, rows in here.items() if value not in there and rows * scale >= EXPECTED)
+
+
+def _named(what: str, values: Sequence[str]) -> str:
+    more = f" and {len(values) - NAMED} more" if len(values) > NAMED else ""
+    return f"{what}: {', '.join(values[:NAMED])}{more}" if values else ""
+
+
+def _missing_note(reference: float, current: float) -> str:
+    if reference == current == 1:
+        return "missing in all rows of both"
+    if abs(current - reference) >= NOTED_MISSING:
+        return f"missing in {current:.1%} of rows, {reference:.1%} in the reference"
+    return ""

@@ -1,0 +1,111 @@
+"""The page of a whole lifecycle: how the model did, when it was retrained and why, what was set aside."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NotRequired, TypedDict
+
+from core.errors import PerennialError
+from reports.facts import arranged
+from reports.pages import render, write
+
+
+class Point(TypedDict):
+    """A bin of a calibration curve: mean probability, observed rate, rows."""
+
+    predicted: float
+    observed: float
+    rows: int
+
+
+class Batch(TypedDict):
+    """What came of one batch. `auc` and `log_loss` are realised, null before there is a champion.
+
+    `champion` is the version that scored it; `drift` the share (0 to 1) of its importance in
+    inputs that drifted; `decision` nothing, watch, retrain, or null where none was due, with its
+    reasons, the weightiest first. `retrained` is the version that was released after the batch,
+    null where there was none (a decision to retrain without it: the challenger was refused).
+    """
+
+    batch: str
+    received: int
+    accepted: int
+    quarantined: int
+    champion: str | None
+    auc: float | None
+    log_loss: float | None
+    drift: float | None
+    decision: str | None
+    reasons: Sequence[str]
+    status: NotRequired[str]  # "accepted" or "stopped"
+    stopped: NotRequired[str | None]  # why the whole batch was stopped
+    quarantine_reasons: NotRequired[Mapping[str, int]]  # rows by reason
+    auc_interval: NotRequired[Sequence[float | None] | None]  # low, high (95 %)
+    baseline_auc: NotRequired[float | None]  # the linear baseline on the same rows
+    base_rate: NotRequired[float | None]
+    calibration_error: NotRequired[float | None]
+    calibration: NotRequired[Sequence[Point]]
+    prediction_drift: NotRequired[float | None]
+    feature_drift: NotRequired[Mapping[str, float | None]]
+    retrained: NotRequired[str | None]
+    drift_page: NotRequired[str | None]  # link, relative to the page
+
+
+class File(TypedDict):
+    """A file of a version. Latency is of one row, in microseconds; a file not `kept` failed its checks."""
+
+    name: str
+    bytes: NotRequired[int | None]
+    sha256: NotRequired[str | None]
+    p50_us: NotRequired[float | None]
+    p99_us: NotRequired[float | None]
+    kept: NotRequired[bool]
+    note: NotRequired[str | None]
+
+
+class Version(TypedDict):
+    """A model version. `metrics` are of its holdout: auc, log_loss, calibration_error and others."""
+
+    version: str
+    family: str
+    stage: str
+    metrics: Mapping[str, float | None]
+    files: Sequence[File]
+
+
+class Summary(TypedDict):
+    """The facts of a lifecycle, batches in order of time: what `summary.json` holds."""
+
+    project: str
+    wall_seconds: float
+    batches: Sequence[Batch]
+    versions: Sequence[Version]
+    report: NotRequired[str]  # the path of the page, written by `page`
+    title: NotRequired[str]
+    importance: NotRequired[Mapping[str, float]]  # of the last champion, feature to share
+    drift_threshold: NotRequired[float]
+
+
+def page(summary: Summary, folder: Path) -> Path:
+    """Write `index.html` and `summary.json` into `folder`, and return the path of the page.
+
+    The page is self-contained, opens offline, and stays under 3 MB. A value that is not finite
+    becomes null. PerennialError when there are no batches.
+    """
+    target = folder / "index.html"
+    facts: dict[str, Any] = _plain({**summary, "report": str(target)})
+    if not facts["batches"]:
+        raise PerennialError(f"{facts['project']}: a lifecycle without a batch has nothing to report")
+    write(target, render("lifecycle.html", **arranged(facts)))
+    write(folder / "summary.json", json.dumps(facts, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    return target
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON can say it."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,198 @@
+"""The plots of the reports: what happened, batch by batch, as inline SVG."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
+
+from reports.svg import COLOURS, figure, name_batches, styled, svg
+
+Values = Sequence[float | None]
+BLUE, GREEN, VERMILLION = (COLOURS[name] for name in ("blue", "green", "vermillion"))
+INK, MUTED = COLOURS["ink"], COLOURS["muted"]
+# How opaque a cell is: up to _CALM below the threshold, a step to _DRIFTED at it, and _DEEPEST from
+# ten times the threshold on; the text stays legible on all of them.
+_CALM, _DRIFTED, _DEEPEST = 0.08, 0.24, 0.62
+_DEEPEST_AT = 10
+# More columns leave no room for numbers.
+_MAX_WRITTEN = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened between batches: `after` is the position of the last one before it."""
+
+    after: int
+    label: str
+    released: bool = True
+
+
+@styled
+def performance(
+    batches: Sequence[str],
+    values: Values,
+    intervals: Sequence[tuple[float, float] | None],
+    baseline: Values,
+    events: Sequence[Event],
+) -> str:
+    """The champion's AUC by batch with its intervals, the baseline's where it is known, and releases."""
+    drawn = figure(3.9)
+    on = drawn.subplots()
+    places = np.arange(len(batches))
+    low, high = (_floats([pair[side] if pair else None for pair in intervals]) for side in (0, 1))
+    on.fill_between(places, low, high, color=BLUE, alpha=0.16, linewidth=0, label="95% interval")
+    if any(value is not None for value in baseline):
+        on.plot(
+            places,
+            _floats(baseline),
+            "s--",
+            color=VERMILLION,
+            markersize=4,
+            linewidth=1.4,
+            label="linear baseline",
+        )
+    on.plot(places, _floats(values), "o-", color=BLUE, markersize=5.5, linewidth=2, label="champion")
+    on.set_ylabel("AUC (0.5 = guessing)")
+    _finish(on, batches, events)
+    handles, labels = on.get_legend_handles_labels()
+    drawn.legend(handles[::-1], labels[::-1], loc="outside lower center", ncols=3)
+    return svg(drawn, "performance", "Line plot of the champion's AUC by batch with 95% intervals")
+
+
+@styled
+def rates(
+    batches: Sequence[str], predicted: Values, observed: Values, errors: Values, events: Sequence[Event]
+) -> str:
+    """The mean predicted and the observed rate by batch, and the calibration error below."""
+    drawn = figure(3.9)
+    above, below = drawn.subplots(2, sharex=True, height_ratios=[2, 1])
+    places = np.arange(len(batches))
+    above.plot(
+        places, 100 * _floats(observed), "D-", color=INK, markersize=4.5, linewidth=1.6, label="observed"
+    )
+    above.plot(
+        places, 100 * _floats(predicted), "o--", color=BLUE, markersize=5, linewidth=1.8, label="predicted"
+    )
+    above.set_ylabel("rate (%)")
+    above.set_ylim(bottom=0)
+    below.bar(places, _floats(errors), color=VERMILLION, alpha=0.75, width=0.62)
+    below.set_ylabel("calibration\nerror")
+    _finish(above, batches, events)
+    _finish(below, batches, events, labelled=False)
+    drawn.legend(*above.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return svg(drawn, "rates", "Predicted and observed rate by batch, and calibration error by batch")
+
+
+@styled
+def calibration(batches: Sequence[str], curves: Sequence[tuple[Values, Values]]) -> str:
+    """Small multiples: observed rate against predicted probability, a panel a batch."""
+    columns = 4
+    rows = -(-len(batches) // columns)
+    drawn = figure(0.4 + 1.42 * rows)
+    panels = drawn.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    known = [value for curve in curves for side in curve for value in side if value is not None]
+    top = min(1.0, math.ceil(10 * max([*known, 0.1]) + 0.2) / 10)
+    for place, (batch, (predicted, observed)) in enumerate(zip(batches, curves, strict=True)):
+        panel = panels[place]
+        panel.plot([0, top], [0, top], color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)))
+        panel.plot(_floats(predicted), _floats(observed), "o-", color=BLUE, markersize=2.8, linewidth=1.4)
+        panel.set_title(batch, fontsize=9.5, color=INK, pad=3)
+        panel.set(xlim=(0, top), ylim=(0, top), aspect="equal")
+        panel.tick_params(labelsize=8.5)
+        panel.tick_params(labelbottom=place + columns >= len(batches))
+        panel.grid(True)
+    for panel in panels[len(batches) :]:
+        panel.remove()
+    drawn.supxlabel("predicted probability", fontsize=10.5, color=MUTED)
+    drawn.supylabel("observed rate", fontsize=10.5, color=MUTED)
+    return svg(drawn, "calibration", "Calibration curves, a panel a batch: on the diagonal is right")
+
+
+@styled
+def drift_map(
+    batches: Sequence[str],
+    features: Mapping[str, float | None],
+    values: Sequence[Mapping[str, float | None]],
+    threshold: float,
+    events: Sequence[Event],
+) -> str:
+    """A cell a feature and batch: its drift, bold and darker from the threshold on.
+
+    `features` are drawn from the top, each with its share of the model's importance.
+    """
+    drawn = figure(0.62 + 0.21 * len(features))
+    on = drawn.subplots()
+    for row, feature in enumerate(features):
+        for place in range(len(batches)):
+            _cell(on, place, row, values[place].get(feature), threshold, len(batches) <= _MAX_WRITTEN)
+    _finish(on, batches, events)
+    on.set_ylim(len(features) - 0.5, -0.5)
+    on.set_yticks(range(len(features)), list(features), fontsize=9.5)
+    shares = ["" if share is None else f"{share:.0%}" for share in features.values()]
+    right = on.secondary_yaxis("right")
+    right.set_yticks(range(len(features)), shares, fontsize=9.5)
+    right.set_ylabel("importance", color=MUTED)
+    for side in (on, right):
+        side.tick_params(length=0)
+        side.spines[:].set_visible(False)
+    on.grid(False)
+    return svg(drawn, "drift", "Heat map of drift by feature and batch; the table below has the numbers")
+
+
+@styled
+def rows(batches: Sequence[str], accepted: Values, quarantined: Values) -> str:
+    """Accepted rows by batch, and, on their own scale, the quarantined ones below."""
+    drawn = figure(3.4)
+    above, below = drawn.subplots(2, sharex=True, height_ratios=[1.5, 1])
+    places = np.arange(len(batches))
+    above.bar(places, _floats(accepted) / 1000, color=GREEN, alpha=0.8, width=0.62)
+    above.set_ylabel("accepted\n(thousand rows)")
+    bars = below.bar(places, _floats(quarantined), color=VERMILLION, alpha=0.8, width=0.62)
+    if len(batches) <= _MAX_WRITTEN:
+        labels = ["" if value is None else f"{value:.0f}" for value in quarantined]
+        below.bar_label(bars, labels, fontsize=8.5, color=INK, padding=2)
+    below.set_ylabel("quarantined\n(rows)")
+    below.margins(y=0.25)
+    _finish(above, batches, ())
+    _finish(below, batches, ())
+    return svg(drawn, "rows", "Bars of accepted and of quarantined rows by batch")
+
+
+def _finish(on: Axes, batches: Sequence[str], events: Sequence[Event], labelled: bool = True) -> None:
+    on.grid(True, axis="y")
+    name_batches(on, batches)
+    for event in events:
+        style = "-" if event.released else (0, (1, 2))
+        on.axvline(event.after + 0.5, color=MUTED, linewidth=1.1, linestyle=style, zorder=1)
+        if labelled:
+            on.annotate(
+                event.label, (event.after + 0.5, 1), (0, 3), xycoords=("data", "axes fraction"),
+                textcoords="offset points", ha="center", fontsize=9.5, color=INK, annotation_clip=False,
+            )  # fmt: skip
+
+
+def _cell(on: Axes, place: int, row: int, value: float | None, threshold: float, written: bool) -> None:
+    if value is None:
+        return
+    drifted = value >= threshold
+    beyond = min(1.0, math.log(max(value, threshold) / threshold) / math.log(_DEEPEST_AT))
+    depth = _DRIFTED + (_DEEPEST - _DRIFTED) * beyond if drifted else _CALM * max(value, 0) / threshold
+    box = Rectangle((place - 0.47, row - 0.46), 0.94, 0.92, facecolor=VERMILLION, alpha=depth, linewidth=0)
+    on.add_patch(box)
+    # The cells lie inside the axes: laying out hundreds of them would only take time.
+    box.set_in_layout(False)
+    if not written:
+        return
+    text = on.text(
+        place, row, f"{value:.2f}" if value < 10 else f"{value:.0f}", ha="center", va="center_baseline",
+        fontsize=8.5, fontweight="bold" if drifted else "normal", color=INK if drifted else MUTED,
+    )  # fmt: skip
+    text.set_in_layout(False)
+
+
+def _floats(values: Values) -> NDArray[np.float64]:
+    return np.array([math.nan if value is None else value for value in values], dtype=np.float64)

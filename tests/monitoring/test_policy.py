@@ -1,0 +1,138 @@
+"""Decisions: each ground for a retraining alone, and what must not open one."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from core.spec import Monitoring
+from monitoring.drift import Drift
+from monitoring.performance import Realised, relative_log_loss
+from monitoring.policy import Decision, decide
+
+RULES = Monitoring()
+IMPORTANCE = {"hour": 0.5, "late_rate": 0.4, "wind": 0.06, "rain": 0.04}
+REFERENCE = {"auc": 0.712, "base_rate": 0.2, "log_loss": 0.45}
+CALM = tuple(Drift(name, "psi", 0.01, 0.2, False) for name in IMPORTANCE)
+STEADY = Drift("prediction", "psi", 0.02, 0.2, False)
+MOVED = Drift("prediction", "psi", 0.63, 0.2, True)
+
+
+def drifted(*names: str) -> tuple[Drift, ...]:
+    return tuple(replace(one, value=0.84, drifted=True) if one.feature in names else one for one in CALM)
+
+
+def outcome(labelled: int = 28_000, width: float = 0.01, **changed: float) -> Realised:
+    """A batch as good as the reference, but for what is changed."""
+    found = {**REFERENCE, "calibration_error": 0.02, **changed}
+    found["relative_log_loss"] = relative_log_loss(found["log_loss"], found["base_rate"])
+    intervals = {name: (value - width, value + width) for name, value in found.items()}
+    return Realised(datetime(2013, 5, 10, tzinfo=UTC), 28_000, labelled, found, intervals)
+
+
+def judge(
+    realised: Realised | None,
+    drifts: tuple[Drift, ...] = CALM,
+    prediction: Drift | None = STEADY,
+    rules: Monitoring = RULES,
+    history: tuple[Decision, ...] = (),
+) -> Decision:
+    return decide(drifts, IMPORTANCE, prediction, realised, REFERENCE, rules, history)
+
+
+def test_a_batch_as_good_as_the_reference_needs_nothing() -> None:
+    decision = judge(outcome())
+    assert (decision.action, decision.calls) == ("nothing", False)
+    assert decision.numbers["drifted_importance"] == 0
+
+
+def test_a_fallen_auc_retrains_and_says_by_how_much() -> None:
+    decision = judge(outcome(auc=0.671))
+    assert decision.action == "retrain"
+    assert decision.reasons[0] == "AUC 0.671 is 0.041 below the reference 0.712 (limit 0.020)"
+    assert decision.numbers["auc"] == 0.671
+    assert decision.numbers["auc_reference"] == 0.712
+
+
+def test_a_fall_within_the_limit_or_within_the_noise_does_not_retrain() -> None:
+    assert judge(outcome(auc=0.693)).action == "nothing"
+    noisy = judge(outcome(auc=0.671, width=0.05))
+    assert noisy.action == "watch"
+    assert "but its 95% interval by day, 0.621 to 0.721, reaches the reference" in noisy.reasons[0]
+
+
+@pytest.mark.parametrize("rate", [0.13, 0.33])
+def test_log_loss_is_judged_against_the_constant_rate_of_its_own_rows(rate: float) -> None:
+    """The log loss moves by a third with the month's rate alone; that is no decay."""
+    share = relative_log_loss(REFERENCE["log_loss"], REFERENCE["base_rate"])
+    entropy = 1 / relative_log_loss(1, rate)
+    assert judge(outcome(base_rate=rate, log_loss=share * entropy)).action == "nothing"
+    worse = judge(outcome(base_rate=rate, log_loss=(share + 0.03) * entropy))
+    assert worse.action == "retrain"
+    assert worse.reasons[0].startswith("Relative log loss 0.929 is 0.030 above the reference 0.899")
+
+
+def test_bad_calibration_retrains_only_together_with_drifted_predictions() -> None:
+    assert judge(outcome(calibration_error=0.09), prediction=MOVED).action == "retrain"
+    assert judge(outcome(calibration_error=0.09)).action == "watch"
+    assert judge(outcome(), prediction=MOVED).action == "watch"
+
+
+def test_seasonal_inputs_that_the_model_hardly_uses_are_watched() -> None:
+    for realised in (outcome(), None):
+        decision = judge(realised, drifted("wind", "rain"), MOVED)
+        assert decision.action == "watch"
+    assert "2 of 4 inputs drifted, with 10.0% of the model's importance: wind 0.84, rain 0.84" in (
+        decision.reasons
+    )
+
+
+def test_important_inputs_retrain_only_while_no_outcome_shows_that_all_is_well() -> None:
+    moved = drifted("late_rate")
+    assert judge(None, moved, MOVED).action == "retrain"
+    assert judge(outcome(labelled=499), moved, MOVED).action == "retrain"
+    assert judge(None, moved, STEADY).action == "watch"
+    assert judge(outcome(), moved, MOVED).action == "watch"
+
+
+def test_few_outcomes_decide_nothing() -> None:
+    decision = judge(outcome(labelled=499, auc=0.5))
+    assert decision.action == "nothing"
+    assert decision.reasons[-1] == (
+        "Outcomes are known for 499 of 28000 predictions: 500 are needed to judge performance"
+    )
+    assert "No outcomes are known yet: performance is not judged" in judge(None).reasons
+
+
+def test_one_class_is_watched_not_judged() -> None:
+    decision = judge(outcome(auc=float("nan"), base_rate=0.0))
+    assert decision.action == "watch"
+    assert "auc" not in decision.numbers
+
+
+def test_the_weightiest_reason_comes_first() -> None:
+    decision = judge(outcome(auc=0.6, log_loss=0.52), drifted("wind"), MOVED)
+    assert [reason.split()[0] for reason in decision.reasons] == [
+        "AUC", "Relative", "1", "Prediction", "Calibration",
+    ]  # fmt: skip
+
+
+def test_persistence_waits_for_batches_in_a_row() -> None:
+    rules = Monitoring(persistence=3)
+    history: tuple[Decision, ...] = ()
+    actions = []
+    for auc in (0.6, 0.6, 0.712, 0.6, 0.6, 0.6):
+        history += (judge(outcome(auc=auc), rules=rules, history=history),)
+        actions.append(history[-1].action)
+    assert actions == ["watch", "watch", "nothing", "watch", "watch", "retrain"]
+    assert history[0].calls
+    assert "1 of the 3 batches in a row that a retraining needs" in history[0].reasons
+
+
+def test_new_categories_are_said() -> None:
+    carrier = Drift("carrier", "psi", 0.03, 0.2, False, "new: JB", ("JB",))
+    assert judge(outcome(), (*CALM, carrier)).reasons[-1] == "Categories came or went: carrier (new: JB)"
+
+
+def test_no_drift_at_all_may_be_given() -> None:
+    assert decide((), {}, None, None, {}, RULES).action == "nothing"
