@@ -1,12 +1,13 @@
 """Batches: half-open event-time intervals, cut in the project's own time zone."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from itertools import pairwise
 from typing import Literal
 from zoneinfo import ZoneInfo
-
-import polars as pl
 
 from core.errors import SpecError
 
@@ -22,7 +23,7 @@ def duration(text: str) -> timedelta:
     >>> duration("36h")
     datetime.timedelta(days=1, seconds=43200)
     """
-    match = re.fullmatch(r"(\d+)([smhdw])", text)
+    match = re.fullmatch(r"([0-9]{1,9})([smhdw])", text)
     if match is None:
         raise ValueError(f"{text!r} is no duration: write a whole number and one of s m h d w, such as '2h'")
     return timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
@@ -50,6 +51,11 @@ class Batch:
 class Calendar:
     """The batches of a project: from the date `first` up to, not including, the date `last`.
 
+    They leave nothing out and do not overlap. A day begins at its first instant in `timezone`, a
+    month on its first day, a week on the weekday of `first`: where `first` and `last` lie between
+    such edges, the first and the last batch are shorter. Hours are hours of elapsed time, so that
+    the hour that autumn repeats is two batches.
+
     >>> months = Calendar("1mo", "America/New_York", date(2013, 1, 1), date(2014, 1, 1))
     >>> batch = months.batches()[2]
     >>> batch.id, batch.start.isoformat(), batch.end.isoformat()
@@ -64,33 +70,58 @@ class Calendar:
     def batches(self, start: str | None = None, end: str | None = None) -> list[Batch]:
         """The batches in order of time, from the id `start` to the id `end`, both included.
 
-        Raises SpecError when there is no batch of that id.
+        Raises SpecError when there is no batch of that id, or when `end` comes before `start`.
         """
-        batches = self._all()
+        batches = _cut(self)
         first = self._position(batches, start) if start else 0
         last = self._position(batches, end) if end else len(batches) - 1
-        return batches[first : last + 1]
+        if first > last and start and end:
+            raise SpecError(f"batch {start!r} is after {end!r}: name the earlier one as the start")
+        return list(batches[first : last + 1])
 
     def batch(self, batch_id: str) -> Batch:
         """The batch of this id; SpecError when there is none such."""
         return self.batches(batch_id, batch_id)[0]
 
-    def _all(self) -> list[Batch]:
-        zone = ZoneInfo(self.timezone)
-        edges = pl.datetime_range(
-            datetime.combine(self.first, time()),
-            datetime.combine(self.last, time()),
-            self.every,
-            time_zone=self.timezone,
-            eager=True,
-        ).to_list()
-        return [
-            Batch(start.astimezone(UTC), end.astimezone(UTC), start.astimezone(zone).strftime(_IDS[self.every]))
-            for start, end in zip(edges, edges[1:], strict=False)
-        ]
-
-    def _position(self, batches: list[Batch], batch_id: str) -> int:
+    def _position(self, batches: tuple[Batch, ...], batch_id: str) -> int:
         ids = [batch.id for batch in batches]
         if batch_id not in ids:
-            raise SpecError(f"no batch {batch_id!r}: this project's run from {ids[0]!r} to {ids[-1]!r}, every {self.every}")
+            there = f"this project's run from {ids[0]!r} to {ids[-1]!r}" if ids else "this project has none"
+            raise SpecError(f"no batch {batch_id!r}: {there}, every {self.every}")
         return ids.index(batch_id)
+
+
+@lru_cache(maxsize=16)
+def _cut(calendar: Calendar) -> tuple[Batch, ...]:
+    zone = ZoneInfo(calendar.timezone)
+    # Two edges are one where a zone leaves out a day, as Samoa did when it crossed the date line.
+    edges = sorted(set(_edges(calendar, zone)))
+    return tuple(
+        Batch(start, end, start.astimezone(zone).strftime(_IDS[calendar.every]))
+        for start, end in pairwise(edges)
+    )
+
+
+def _edges(calendar: Calendar, zone: ZoneInfo) -> Iterator[datetime]:
+    """The instants in UTC at which batches begin, and the end of the last."""
+    instant, end = _midnight(calendar.first, zone), _midnight(calendar.last, zone)
+    day = calendar.first
+    while instant < end:
+        yield instant
+        if calendar.every == "1h":
+            instant += timedelta(hours=1)
+        else:
+            day = _next(day, calendar.every)
+            instant = _midnight(day, zone)
+    yield end
+
+
+def _next(day: date, every: Every) -> date:
+    if every == "1mo":
+        return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
+    return day + timedelta(days=7 if every == "1w" else 1)
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    """The first instant of a day, in UTC; also where clocks show midnight twice that day, or never."""
+    return datetime.combine(day, time(), zone).astimezone(UTC)

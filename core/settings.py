@@ -74,6 +74,7 @@ class Settings(BaseSettings):
             "DO_NOT_TRACK": "1",
             "GX_ANALYTICS_ENABLED": "false",
             "WANDB_SILENT": "true",
+            "MPLCONFIGDIR": str(self.home / "matplotlib"),
             "OMP_WAIT_POLICY": "PASSIVE",
             "OMP_NUM_THREADS": "1",
             "DASK_LOGGING__DISTRIBUTED": "error",

@@ -3,7 +3,15 @@
 from datetime import date, timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    model_validator,
+)
 
 from core.batches import Calendar, Every, duration
 
@@ -144,7 +152,7 @@ class Lookup(Model):
     dataset: str
     column: str
     kind: FeatureKind
-    by: dict[str, str] = Field(min_length=1, validation_alias=AliasChoices("by", "on"))
+    by: dict[str, str] = Field(min_length=1)
     within: Duration | None = None
 
 

@@ -10,6 +10,7 @@ import polars.selectors as cs
 from core.errors import IntegrityError
 from expectations.verdict import FAILING_ROWS, Failure
 
+DELIVERED_ONCE = "delivered_once"
 QUARANTINE = pl.Schema(
     {
         "batch": pl.String(),
@@ -49,7 +50,7 @@ def duplicates(delivered: pl.DataFrame) -> pl.DataFrame:
     first = delivered.select(pl.col("row"), first=pl.col("row").min().over(columns))
     return first.filter(pl.col("row") > pl.col("first")).select(
         pl.col("row").cast(pl.UInt32),
-        expectation=pl.lit("delivered_once"),
+        expectation=pl.lit(DELIVERED_ONCE),
         column=pl.lit(""),
         value=pl.col("first").cast(pl.String),
     )
@@ -69,8 +70,8 @@ def divide(
 
     `rows` (typed) and `delivered` (as delivered) share `row`; `failing` has the shape FAILING_ROWS
     and may name a row often. A delivered row that is not in `rows` is set aside too. If a
-    `critical` failure is given, or more than `max_share` of the delivered rows fail, the batch
-    stops: nothing is accepted, and each row bears that reason after its own.
+    `critical` failure is given, or more than `max_share` of the delivered rows fail (other than by
+    being repeated), the batch stops: nothing is accepted, and each row bears that reason after its own.
 
     Raises IntegrityError if a row has no number of its own, if one is not delivered, or unless
     received = accepted + quarantined.
@@ -79,7 +80,9 @@ def divide(
     _check_numbers(rows, delivered, failing)
     unread = delivered.join(rows, on="row", how="anti").join(failing, on="row", how="anti").select("row")
     own = pl.concat([failing, _blame(unread, "readable", "", "")])
-    stops = _stops(own["row"].n_unique(), delivered.height, max_share, critical)
+    # A repeated row costs nothing, its first copy is kept: it says nothing against the batch.
+    wrong = own.filter(pl.col("expectation") != DELIVERED_ONCE)
+    stops = _stops(wrong, delivered.height, max_share, critical)
     shared = [_blame(delivered.select("row"), *stop) for stop in stops]
     reasons = (
         pl.concat([own, *shared])
@@ -117,14 +120,23 @@ def _check_numbers(rows: pl.DataFrame, delivered: pl.DataFrame, failing: pl.Data
 
 
 def _stops(
-    failing: int, received: int, max_share: float, critical: Sequence[Failure]
+    wrong: pl.DataFrame, received: int, max_share: float, critical: Sequence[Failure]
 ) -> list[tuple[str, str, str]]:
     """The reasons that hold for every row of the batch: expectation, column, what was found."""
     stops = [(failure.expectation, failure.column, failure.detail) for failure in critical]
+    failing = wrong["row"].n_unique()
     if failing > max_share * received:
-        share = f"share {failing / received:.2%} of rows fails ({failing:,} of {received:,})"
-        stops.append(("batch", "", f"{share}, at most {max_share:.2%} may"))
+        share = f"share {failing / received:.2%} of rows fails ({failing:,} of {received:,}), at most {max_share:.2%} may"
+        stops.append(("batch", "", f"{share}; most often {_commonest(wrong)}"))
     return stops
+
+
+def _commonest(wrong: pl.DataFrame) -> str:
+    """The reason that most rows fail for, with one of the values."""
+    counts = wrong.group_by("column", "expectation").agg(pl.len(), pl.col("value").first())
+    first = counts.sort("len", "column", "expectation", descending=[True, False, False]).row(0, named=True)
+    value = f" (such as {first['value']!r})" if first["value"] is not None else ""
+    return f"{first['column']}: {first['expectation']}{value}".removeprefix(": ")
 
 
 def _blame(rows: pl.DataFrame, expectation: str, column: str, value: str) -> pl.DataFrame:

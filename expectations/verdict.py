@@ -5,11 +5,12 @@ from typing import Any, Literal
 
 import polars as pl
 
+from core.types import FAILING
+
 Severity = Literal["critical", "warning", "info"]
 
-FAILING_ROWS = pl.Schema(
-    {"row": pl.UInt32(), "expectation": pl.String(), "column": pl.String(), "value": pl.String()}
-)
+# What `core.types` finds has the same shape, so that all that speaks against a row can be joined.
+FAILING_ROWS = FAILING
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,8 @@ def _judge(
         batch=batch.id if batch else WHOLE,
         as_of=as_of,
         max_share=workspace.spec.quarantine.max_share,
-        critical=verdict.critical,
+        # Rows that cannot even be read stop the batch by their share, with better words than "no rows".
+        critical=verdict.critical if rows.height or delivery.rows.is_empty() else (),
     )
     return verdict, divided
 

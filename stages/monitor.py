@@ -83,9 +83,10 @@ def judge_batch(workspace: Workspace, batch: Batch, as_of: datetime) -> Judged |
     return judged
 
 
-def reference(workspace: Workspace, version: Version) -> pl.DataFrame:
-    """The feature rows that a version's inputs and predictions are compared with: its holdout's."""
-    return pl.read_parquet(workspace.registry.file(version, "reference.parquet"))
+def reference(workspace: Workspace, version: Version) -> tuple[pl.DataFrame, pl.Series]:
+    """What a version's batches are compared with: inputs that it was fitted on, answers to unseen ones."""
+    rows = pl.read_parquet(workspace.registry.file(version, "reference.parquet"))
+    return rows.filter(pl.col("prediction").is_null()), rows["prediction"].drop_nulls()
 
 
 def _history(workspace: Workspace, batch: Batch, version: str) -> list[dict[str, Any]]:
@@ -107,12 +108,10 @@ def _drift(
 ) -> tuple[tuple[Drift, ...], Drift]:
     spec, names = workspace.spec, columns(workspace.spec)
     rows = workspace.lake.scan("features", [batch.id]).collect()
-    before = reference(workspace, version)
+    inputs, answers = reference(workspace, version)
     workspace.lake.write("profiles", batch.id, profile(rows, names, batch.id).drop("batch"))
-    shift = prediction_drift(
-        before["prediction"].to_numpy(), predictions["prediction"].to_numpy(), spec.monitoring
-    )
-    return feature_drift(before, rows, names, spec.monitoring), shift
+    shift = prediction_drift(answers.to_numpy(), predictions["prediction"].to_numpy(), spec.monitoring)
+    return feature_drift(inputs, rows, names, spec.monitoring), shift
 
 
 def _baseline(workspace: Workspace, batch: Batch, as_of: datetime) -> float | None:

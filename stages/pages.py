@@ -30,7 +30,8 @@ def drift_report(workspace: Workspace, batch: Batch) -> Path | None:
         return path
     version = workspace.registry.version(scored["version"])
     rows = workspace.lake.scan("features", [batch.id]).collect()
-    drift_page(reference(workspace, version), rows, columns(workspace.spec), path)
+    inputs, _ = reference(workspace, version)
+    drift_page(inputs, rows, columns(workspace.spec), path)
     workspace.ledger.record("drift report", batch.id, made_from, {}, batch.end)
     return path
 

@@ -99,10 +99,17 @@ def _variant(variant: Variant) -> dict[str, Any]:
 
 
 def _reference(fitted: Fit, parts: Split, serves: Variant) -> pl.DataFrame:
-    """What later batches are compared with: the newest rows that no fit saw, with the served answers."""
-    rows = parts.holdout.frame.tail(REFERENCE_ROWS)
-    answers = Model.open(serves.path, serves.sha256).predict(rows)
-    return rows.select(fitted.columns.names).with_columns(prediction=pl.Series(answers, dtype=pl.Float64))
+    """What later batches are compared with: a sample of the fitted rows for the inputs, without a
+    `prediction`, and the newest holdout rows, which no fit saw, with the answers of the served file.
+    """
+    names = fitted.columns.names
+    seen = pl.concat([parts.train.frame.select(names), parts.validation.frame.select(names)])
+    if seen.height > REFERENCE_ROWS:
+        seen = seen.sample(REFERENCE_ROWS, seed=0)
+    unseen = parts.holdout.frame.select(names).tail(REFERENCE_ROWS)
+    answers = Model.open(serves.path, serves.sha256).predict(unseen)
+    inputs = seen.with_columns(prediction=pl.lit(None, pl.Float64))
+    return pl.concat([inputs, unseen.with_columns(prediction=pl.Series(answers, dtype=pl.Float64))])
 
 
 def _properties(made: Lineage) -> dict[str, str]:

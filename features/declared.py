@@ -1,0 +1,70 @@
+"""The declarations of a spec's features: which there are, and what they may read and be called."""
+
+import polars as pl
+
+from core.errors import SpecError
+from core.spec import Derived, Input, LocalTime, Lookup, RowFeature, Spec
+from features.columns import DECISION, require
+
+# The other columns of the tables in which features lie, and of those that they are joined with.
+_RESERVED = ("batch", "event_time", DECISION, "known_at", "label")
+
+
+def plain(spec: Spec) -> dict[str, Input]:
+    """The features that are not derived, and the inputs of those that are, by name."""
+    found = {name: feature for name, feature in spec.features.items() if not isinstance(feature, Derived)}
+    for name, feature in spec.features.items():
+        for other, declared in feature.inputs.items() if isinstance(feature, Derived) else ():
+            if other in spec.features or found.get(other, declared) != declared:
+                raise SpecError(f"features.{name}.inputs.{other}: the name is taken; choose another")
+            found[other] = declared
+    return found
+
+
+def columns_read(spec: Spec, schema: pl.Schema) -> list[str]:
+    """The events' columns that the feature rows are made from, apart from what derived ones read.
+
+    Raises SpecError when the events have no such column, or when it is not known at decision time.
+    """
+    rules = spec.datasets[spec.events]
+    read = [*rules.key, rules.event_time or "", spec.decision.before]
+    require(read, schema, "the spec", spec.events)
+    for name, feature in plain(spec).items():
+        columns = _columns(spec, feature)
+        require(columns, schema, f"feature {name}", spec.events)
+        if isinstance(feature, RowFeature | LocalTime):
+            check_known(spec, name, columns)
+        read += columns
+    return list(dict.fromkeys(read))
+
+
+def check_known(spec: Spec, name: str, columns: list[str]) -> None:
+    """Raise SpecError when a feature reads the outcome of its own event."""
+    for column in columns:
+        if column in (spec.outcome.label, spec.outcome.known_at):
+            raise SpecError(f"feature {name}: reads {column!r}, which is not known at decision time")
+
+
+def in_key(spec: Spec, schema: pl.Schema) -> list[str]:
+    """The features that are columns of the key as they are: a table holds them once.
+
+    Raises SpecError when a feature has the name of another column of its table.
+    """
+    same = []
+    for name, feature in spec.features.items():
+        if name in _RESERVED:
+            raise SpecError(f"feature {name}: every feature table has a column of this name; choose another")
+        if name in spec.datasets[spec.events].key:
+            as_it_is = isinstance(feature, RowFeature) and feature.column == name
+            if not as_it_is or feature.kind != "category" or schema[name] != pl.String:
+                raise SpecError(f"feature {name}: a column of the key has this name; choose another")
+            same.append(name)
+    return same
+
+
+def _columns(spec: Spec, feature: Input) -> list[str]:
+    if isinstance(feature, RowFeature | LocalTime):
+        return [feature.column]
+    if isinstance(feature, Lookup):
+        return list(feature.by)
+    return [*feature.by, feature.value, feature.known_at or spec.outcome.known_at]

@@ -1,0 +1,62 @@
+"""Derived features: where the declarations end, an expression of the project's own."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import polars as pl
+
+from core.errors import SpecError
+from core.spec import Derived, Spec
+
+Functions = Mapping[str, Callable[..., Any]]
+
+
+def expressions(spec: Spec, functions: Functions) -> dict[str, pl.Expr]:
+    """By derived feature, the expression that the project's function of it returns.
+
+    Such a function takes nothing. Its expression is over the event's columns, the features that are
+    not derived and its inputs, in the dtypes in which they are read; a feature hides the event's
+    column of its name.
+    Raises SpecError when there is no such function or it returns something else.
+    """
+    found: dict[str, pl.Expr] = {}
+    for name, feature in spec.features.items():
+        if isinstance(feature, Derived):
+            if feature.function not in functions:
+                raise SpecError(f"feature {name}: functions.py has no function {feature.function!r}")
+            expression = functions[feature.function]()
+            if not isinstance(expression, pl.Expr):
+                raise SpecError(f"feature {name}: {feature.function}() must return a Polars expression")
+            found[name] = expression.alias(name)
+    return found
+
+
+def derive(frame: pl.DataFrame, derived: Mapping[str, pl.Expr]) -> pl.DataFrame:
+    """`frame` with the derived features beside its columns.
+
+    Raises SpecError when an expression cannot be computed, or when it reads other rows than its
+    own: what it made of a row would depend on the rest of the batch, which may be later.
+
+    >>> frame = pl.DataFrame({"distance": [400, 2400], "hours": [1, 6]})
+    >>> derive(frame, {"speed": (pl.col("distance") / pl.col("hours")).alias("speed")})["speed"].to_list()
+    [400.0, 400.0]
+    >>> derive(frame, {"far": (pl.col("distance") > pl.col("distance").mean()).alias("far")})
+    Traceback (most recent call last):
+    core.errors.SpecError: feature far: its expression reads other rows than the event's own
+    """
+    # with_columns keeps the height: an expression of another length fails, a constant fills.
+    built = _with(frame, derived)
+    every_other, last = _with(frame.gather_every(2), derived), _with(frame.tail(1), derived)
+    for name in derived:
+        if not (
+            built[name].gather_every(2).equals(every_other[name]) and built[name].tail(1).equals(last[name])
+        ):
+            raise SpecError(f"feature {name}: its expression reads other rows than the event's own")
+    return built
+
+
+def _with(frame: pl.DataFrame, derived: Mapping[str, pl.Expr]) -> pl.DataFrame:
+    try:
+        return frame.with_columns(derived.values())
+    except pl.exceptions.PolarsError as error:
+        raise SpecError(f"derived features ({', '.join(derived)}): {str(error).splitlines()[0]}") from error
