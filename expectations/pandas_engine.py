@@ -1,5 +1,6 @@
 """Great Expectations on pandas: runs the entries of a suite over one batch held in memory."""
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -42,6 +43,8 @@ def run(name: str, frame: pl.DataFrame, entries: Sequence[Expectation]) -> list[
     The arguments of the entries hold values, no parameters. A context lives as long as the call,
     so that threads share none. Raises IntegrityError if an entry or a failing row is lost.
     """
+    # Each context tells at level INFO of a temporary folder that it removes again.
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     context = gx.get_context(mode="ephemeral")
     context.enable_analytics(False)
     context.variables.progress_bars = ProgressBarsConfig(globally=False)

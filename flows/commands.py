@@ -33,7 +33,7 @@ def demo(settings: Settings, arguments: argparse.Namespace) -> int:
             lifecycle(workspace.project.name, as_of)
         except DeliveryError as error:
             stopped = error
-    show.lifecycle(Console(), summary(workspace, as_of), workspace.reports / "lifecycle" / "index.html")
+    show.lifecycle(_console(), summary(workspace, as_of), workspace.reports / "lifecycle" / "index.html")
     if stopped:
         raise stopped
     return 0
@@ -48,7 +48,7 @@ def ingest(settings: Settings, arguments: argparse.Namespace) -> int:
         from flows.ingest import ingest as flow
 
         found = flow(workspace.project.name, as_of, start, end)
-    show.ingested(Console(), found)
+    show.ingested(_console(), found)
     return 0
 
 
@@ -59,7 +59,7 @@ def train(settings: Settings, arguments: argparse.Namespace) -> int:
         from flows.train import train as flow
 
         versions = flow(workspace.project.name, matured)
-    show.versions(Console(), [workspace.registry.version(version) for version in versions])
+    show.versions(_console(), [workspace.registry.version(version) for version in versions])
     return 0
 
 
@@ -97,7 +97,7 @@ def retrain(settings: Settings, arguments: argparse.Namespace) -> int:
         from flows.retrain import retrain as flow
 
         report = flow(workspace.project.name, matured)
-    show.gate(Console(), report)
+    show.gate(_console(), report)
     return 0
 
 
@@ -123,7 +123,7 @@ def status(settings: Settings, arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(facts, indent=2))
     else:
-        show.status(Console(), facts)
+        show.status(_console(), facts)
     return 0
 
 
@@ -138,6 +138,12 @@ def ui(settings: Settings, arguments: argparse.Namespace) -> int:
         print(f"Prefect UI: {server.url.removesuffix('/api')}  (Ctrl-C stops it)", flush=True)
         serve(*deployments(settings), print_starting_message=False)
     return 0
+
+
+def _console() -> Console:
+    """The terminal; where there is none, lines wide enough for every table."""
+    console = Console()
+    return console if console.is_terminal else Console(width=max(console.width, 110))
 
 
 def _opened(settings: Settings, arguments: argparse.Namespace) -> tuple[Workspace, datetime]:
@@ -159,7 +165,7 @@ def _at_batch(settings: Settings, arguments: argparse.Namespace) -> tuple[Worksp
 @contextmanager
 def _running(settings: Settings, workspace: Workspace, batches: list[str]) -> Iterator[None]:
     """A Prefect backend and a Dask cluster for as long, and progress on the terminal."""
-    with _alone(settings, workspace), shown(Console(), workspace.spec.title, batches):
+    with _alone(settings, workspace), shown(_console(), workspace.spec.title, batches):
         with backend(settings) as server:
             # Imported while the server starts: both take seconds.
             from tasks.fanout import shared_cluster

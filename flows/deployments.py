@@ -1,5 +1,7 @@
 """The deployments: every flow of every project, to be started from the Prefect UI or its API."""
 
+from typing import Any, cast
+
 from prefect.deployments.runner import RunnerDeployment
 from prefect.flows import Flow
 
@@ -12,19 +14,20 @@ from flows.retrain import retrain
 from flows.score import score
 from flows.train import train
 
-FLOWS: tuple[Flow[..., object], ...] = (ingest, train, retrain, score, monitor, lifecycle)
+FLOWS: tuple[Flow[..., Any], ...] = (ingest, train, retrain, score, monitor, lifecycle)
 
 
 def deployments(settings: Settings) -> list[RunnerDeployment]:
     """One deployment a flow and project, named `<flow>/<project>` and tagged with the project."""
-    return [
-        flow.to_deployment(
-            name=project,
-            parameters={"project": project},
-            tags=[project],
-            description=flow.description,
-            concurrency_limit=1,
-        )
-        for project in names(settings)
-        for flow in FLOWS
-    ]
+    return [_deployment(flow, project) for project in names(settings) for flow in FLOWS]
+
+
+def _deployment(flow: Flow[..., Any], project: str) -> RunnerDeployment:
+    made = flow.to_deployment(
+        name=project,
+        parameters={"project": project},
+        tags=[project],
+        description=flow.description,
+        concurrency_limit=1,
+    )
+    return cast(RunnerDeployment, made)  # it is awaitable only inside an event loop

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -24,9 +25,7 @@ def lifecycle(console: Console, facts: Summary, page: Path) -> None:
 def status(console: Console, facts: Summary) -> None:
     """The batches and the versions."""
     console.print(_batches(facts))
-    table = Table(title="versions", title_justify="left")
-    for heading in ("version", "family", "stage", "AUC", "log loss"):
-        table.add_column(heading)
+    table = _table("versions, measured on their holdout", "version", "family", "stage", "AUC", "log loss")
     for each in facts["versions"]:
         measures = each["metrics"]
         table.add_row(
@@ -46,9 +45,8 @@ def versions(console: Console, found: Sequence[Version]) -> None:
 
 def gate(console: Console, report: GateReport) -> None:
     """Each check of the gate, and its answer."""
-    table = Table(title=f"{report.challenger} against {report.champion or 'the base rate'}", title_justify="left")
-    for heading in ("check", "passed", "found"):
-        table.add_column(heading)
+    title = f"{report.challenger} against {report.champion or 'the base rate'}"
+    table = _table(title, "check", "passed", "found")
     for check in report.checks:
         table.add_row(check.name, "yes" if check.passed else "[bold red]no[/]", check.detail)
     console.print(table)
@@ -57,9 +55,10 @@ def gate(console: Console, report: GateReport) -> None:
 
 def ingested(console: Console, found: Sequence[Ingested]) -> None:
     """What became of each delivery."""
-    table = Table(title="received = accepted + quarantined", title_justify="left")
-    for heading in ("dataset", "batch", "received", "accepted", "quarantined", "reasons"):
-        table.add_column(heading, justify="right" if heading in {"received", "accepted", "quarantined"} else "left")
+    table = _table("received = accepted + quarantined", "dataset", "batch")
+    for heading in ("received", "accepted", "quarantined"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("reasons")
     for each in found:
         reasons = "; ".join(f"{reason} ({count:,})" for reason, count in each.reasons.items())
         counts = (f"{count:,}" for count in (each.received, each.accepted, each.quarantined))
@@ -68,13 +67,12 @@ def ingested(console: Console, found: Sequence[Ingested]) -> None:
 
 
 def _batches(facts: Summary) -> Table:
-    table = Table(title=facts.get("title", facts["project"]), title_justify="left")
-    table.add_column("batch")
+    table = _table(facts.get("title", facts["project"]), "batch")
     for heading in ("received", "accepted", "quarantined"):
-        table.add_column(heading, justify="right")
-    table.add_column("champion")
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("champion", no_wrap=True)
     for heading in ("AUC", "log loss", "drift"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("decision")
     for batch in facts["batches"]:
         table.add_row(
@@ -89,13 +87,20 @@ def _batches(facts: Summary) -> Table:
     return table
 
 
+def _table(title: str, *headings: str) -> Table:
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, no_wrap=heading == headings[0])
+    return table
+
+
 def _decision(batch: Batch) -> str:
     if batch.get("status") == "stopped":
         return "[bold red]stopped[/]"
     if released := batch.get("retrained"):
-        return f"{batch['decision'] or 'first champion'} → {released}"
+        return f"{batch['decision'] or 'first'} → {released}"
     if batch["decision"] == "retrain":
-        return "retrain → challenger refused"
+        return "retrain, refused"
     return batch["decision"] or "-"
 
 

@@ -72,6 +72,7 @@ class Version(TypedDict):
     stage: str
     metrics: Mapping[str, float | None]
     files: Sequence[File]
+    card: NotRequired[str]  # link to its card, relative to the page
 
 
 class Summary(TypedDict):

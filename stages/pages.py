@@ -11,9 +11,10 @@ from models.gate import GateReport
 from models.rows import columns
 from models.versions import Version
 from reports.drift import drift_page
-from reports.lifecycle import Summary, page
 from reports.lifecycle import Batch as BatchFacts
+from reports.lifecycle import File, Summary, page
 from reports.lifecycle import Version as VersionFacts
+from stages.cards import card_path
 from stages.monitor import reference
 from stages.promote import decisions
 from stages.workspace import Workspace
@@ -58,7 +59,7 @@ def summary(workspace: Workspace, as_of: datetime) -> Summary:
         "title": workspace.spec.title,
         "wall_seconds": 0.0,
         "batches": [_batch(workspace, batch) for batch in workspace.batches(as_of)],
-        "versions": [_version(version) for version in workspace.registry.versions(workspace.project.name)],
+        "versions": [_version(workspace, version) for version in workspace.registry.versions(workspace.project.name)],
         "importance": champion.metrics["importance"] if champion else {},
         "drift_threshold": workspace.spec.monitoring.drift,
     }
@@ -106,29 +107,24 @@ def _gate_reasons(gate: GateReport | None) -> list[str]:
     return [f"{gate.challenger} {verdict}: {reason}" for reason in gate.reasons]
 
 
-def _version(version: Version) -> VersionFacts:
-    measured = {facts["name"]: facts for facts in version.metrics["variants"]}
+def _version(workspace: Workspace, version: Version) -> VersionFacts:
     return {
         "version": version.id,
         "family": version.family,
         "stage": version.stage,
         "metrics": version.metrics["holdout"],
-        "files": [
-            {"name": name, "sha256": digest, **_file(measured.get(name.removesuffix(".onnx"), {}))}
-            for name, digest in version.files.items()
-            if name.endswith(".onnx")
-        ],
+        "card": f"../models/{card_path(workspace, version).name}",
+        "files": [_file(facts) for facts in version.metrics["variants"]],
     }
 
 
-def _file(variant: Mapping[str, Any]) -> dict[str, Any]:
-    if not variant:
-        return {}
-    latency = variant["latency"]
+def _file(variant: Mapping[str, Any]) -> File:
     return {
+        "name": f"{variant['name']}.onnx",
+        "sha256": variant["sha256"],
         "bytes": variant["bytes"],
-        "p50_us": latency["p50_us"],
-        "p99_us": latency["p99_us"],
+        "p50_us": variant["latency"]["p50_us"],
+        "p99_us": variant["latency"]["p99_us"],
         "kept": variant["kept"],
         "note": variant["note"],
     }

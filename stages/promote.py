@@ -9,6 +9,7 @@ from models.family import family
 from models.gate import Check, Contender, GateReport, Served, judge
 from models.rows import Rows
 from models.versions import Version
+from stages.cards import write_card
 from stages.featurise import labelled
 from stages.score import served
 from stages.workspace import Workspace
@@ -19,14 +20,23 @@ BY = "promote"
 def promote(workspace: Workspace, candidates: Sequence[str], as_of: datetime) -> GateReport:
     """Judge the best of the candidates against the champion, on the newest labelled rows unseen by both.
 
-    The winner becomes champion; the candidates that do not are retired, with the reason.
-    PerennialError when there is no candidate.
+    The winner becomes champion; the candidates that do not are retired, with the reason. Asked again
+    about the same, it answers from the record. PerennialError when there is no candidate.
     """
     versions = [workspace.registry.version(candidate) for candidate in candidates]
     if not versions:
         raise PerennialError(f"{workspace.project.name}: no candidate to promote: train one first")
-    challenger = best(workspace, versions)
-    champion = workspace.champion(as_of)
+    report = decisions(workspace).get(as_of)
+    if report is None or report.challenger not in candidates:
+        report = _judged(workspace, versions, as_of)
+    for name in [*candidates, *([report.champion] if report.champion else [])]:
+        write_card(workspace, workspace.registry.version(name), _answer(workspace, name))
+    return report
+
+
+def _judged(workspace: Workspace, versions: Sequence[Version], as_of: datetime) -> GateReport:
+    """Send the best of the versions to the gate, and put the answer on record."""
+    challenger, champion = best(workspace, versions), workspace.champion(as_of)
     rows = _unseen(workspace, [challenger, *([champion] if champion else [])], as_of)
     report = judge(
         workspace.spec,
@@ -38,6 +48,11 @@ def promote(workspace: Workspace, candidates: Sequence[str], as_of: datetime) ->
     )
     _settle(workspace, report, versions, champion, as_of)
     return report
+
+
+def _answer(workspace: Workspace, version: str) -> GateReport | None:
+    """The gate's answer about a version, if it was one that was judged."""
+    return next((each for each in decisions(workspace).values() if each.challenger == version), None)
 
 
 def decisions(workspace: Workspace) -> dict[datetime, GateReport]:

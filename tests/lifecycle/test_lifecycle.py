@@ -101,7 +101,11 @@ def test_there_is_one_champion_and_every_version_is_complete(lived: Lived) -> No
     assert [version.stage for version in versions].count("champion") == 1
     assert {version.family for version in versions} == {"linear", "lightgbm", "torch"}
     for version in versions:
-        assert {"float32.onnx", "card.json", "card.html", "calibration.json"} <= set(version.files)
+        assert {"float32.onnx", "calibration.json", "reference.parquet"} <= set(version.files)
+        card = lived.page.parent / next(
+            each["card"] for each in lived.summary["versions"] if each["version"] == version.id
+        )
+        assert version.stage in card.read_text() and card.with_suffix(".json").is_file()
         assert not [name for name in version.files if name.endswith((".pkl", ".pickle", ".pt", ".joblib"))]
         for name in version.files:
             registry.file(version, name)  # verifies the hash

@@ -1,0 +1,130 @@
+"""What does orchestration cost, and is the champion worth it? `make bench-loop`.
+
+The demo and the same work as a plain script run in turn, each in a fresh home; then the champions
+of the demo are compared, month by month, with a plain LightGBM and with the linear baseline.
+"""
+
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import lightgbm
+import pandas as pd
+import polars as pl
+
+from benchmarks.measures import Measure, report
+from core.settings import CHECKOUT, Settings
+from models.evaluate import auc
+from models.rows import columns
+from models.versions import Version
+from stages.featurise import labelled
+from stages.score import served
+from stages.workspace import Workspace, open_workspace
+
+RUNS = 3
+
+
+def main() -> int:
+    """Run both, compare, and print."""
+    with tempfile.TemporaryDirectory(prefix="perennial-bench-") as folder:
+        flows: list[float] = []
+        plain: list[float] = []
+        peaks: list[float] = []
+        for run in range(RUNS):
+            for module, seconds in (("flows", flows), ("benchmarks.plain_loop", plain)):
+                home = Path(folder) / f"{module}-{run}"
+                spent, peak = _timed(module, home)
+                seconds.append(spent)
+                if module == "flows":
+                    peaks.append(peak)
+                print(f"{module}: {spent:.1f} s", flush=True)
+        quality = list(_quality(open_workspace("flights", Settings(home=Path(folder) / "flows-0"))))
+    return report("loop", [*_cost(flows, plain, peaks), *quality])
+
+
+def _timed(module: str, home: Path) -> tuple[float, float]:
+    """Seconds of wall time, and the peak memory in GB of the largest process so far."""
+    command = [sys.executable, "-m", module, *(["demo"] if module == "flows" else [])]
+    started = time.monotonic()
+    subprocess.run(
+        command,
+        cwd=CHECKOUT,
+        env={**os.environ, "PERENNIAL_HOME": str(home)},
+        stdout=subprocess.DEVNULL,
+        check=True,
+    )
+    spent = time.monotonic() - started
+    # Linux counts in kilobytes, macOS in bytes.
+    unit = 1 if sys.platform == "darwin" else 1024
+    return spent, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit / 1e9
+
+
+def _cost(flows: list[float], plain: list[float], peaks: list[float]) -> list[Measure]:
+    wall, peak = statistics.median(flows), max(peaks)
+    ratio = statistics.median(one / other for one, other in zip(flows, plain, strict=True))
+    return [
+        Measure("demo, wall time", wall, "s", "under 300", wall < 300),
+        Measure("plain script, wall time", statistics.median(plain), "s"),
+        Measure("demo against plain script", ratio, "ratio", "at most 1.4", ratio <= 1.4),
+        Measure("peak memory of a process", peak, "GB", "under 3", peak < 3),
+    ]
+
+
+def _quality(workspace: Workspace) -> Iterator[Measure]:
+    """AUC by month of the champion, of a plain LightGBM on the champion's rows, and of the linear baseline."""
+    as_of = workspace.spec.batches.calendar().batches()[-1].end + workspace.spec.outcome.maturity
+    rows = labelled(workspace, as_of)
+    found: dict[str, list[float]] = {"champion": [], "plain LightGBM": [], "linear baseline": []}
+    plain: dict[str, lightgbm.LGBMClassifier] = {}
+    for batch, facts in workspace.ledger.results("score").items():
+        version = workspace.registry.version(facts["version"])
+        if version.id not in plain:
+            plain[version.id] = _plain(workspace, version)
+        month = rows.filter(pl.col("batch") == batch)
+        answers = {
+            "champion": served(workspace, version).predict(month),
+            "plain LightGBM": plain[version.id].predict_proba(_frame(workspace, month))[:, 1],
+            "linear baseline": served(workspace, _linear_beside(workspace, version)).predict(month),
+        }
+        for name, answer in answers.items():
+            found[name].append(float(auc(month["label"].to_numpy(), answer)))
+            yield Measure(f"{batch} AUC, {name}", found[name][-1], "AUC")
+    means = {name: statistics.mean(values) for name, values in found.items()}
+    for name, mean in means.items():
+        goal = "" if name == "champion" else "at most the champion's"
+        yield Measure(f"mean AUC, {name}", mean, "AUC", goal, mean <= means["champion"])
+
+
+def _plain(workspace: Workspace, version: Version) -> lightgbm.LGBMClassifier:
+    """LightGBM with its default parameters, on all rows that the version was fitted or stopped on."""
+    seen = pl.col("event_time") < version.lineage.trained_until
+    rows = labelled(workspace, version.lineage.as_of).filter(seen)
+    model = lightgbm.LGBMClassifier(verbose=-1, n_jobs=1)
+    return model.fit(_frame(workspace, rows), rows["label"].to_numpy())
+
+
+def _frame(workspace: Workspace, rows: pl.DataFrame) -> pd.DataFrame:
+    """The features as LightGBM takes them by itself: categories with the same codes in every month."""
+    taken = columns(workspace.spec)
+    known = {
+        name: workspace.lake.scan("features").select(pl.col(name).unique().sort().drop_nulls()).collect()[name]
+        for name in taken.categories
+    }
+    frame = rows.select(taken.names).to_pandas()
+    return frame.assign(**{name: pd.Categorical(frame[name], values.to_list()) for name, values in known.items()})
+
+
+def _linear_beside(workspace: Workspace, version: Version) -> Version:
+    """The linear version that was fitted at the same time."""
+    every = workspace.registry.versions(workspace.project.name)
+    return next(each for each in every if each.family == "linear" and each.lineage.as_of == version.lineage.as_of)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

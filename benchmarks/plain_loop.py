@@ -1,0 +1,46 @@
+"""The demo's work as one plain script: the same stages, with neither Prefect nor Dask nor W&B.
+
+Run as `python -m benchmarks.plain_loop`, with PERENNIAL_HOME set to an empty folder.
+"""
+
+import os
+
+from core.settings import Settings
+from stages.featurise import featurise
+from stages.ingest import ingest, references
+from stages.monitor import judge_batch
+from stages.pages import drift_report, lifecycle_report
+from stages.promote import promote
+from stages.score import score
+from stages.train import train
+from stages.workspace import open_workspace
+
+
+def main(project: str = "flights") -> None:
+    """Live through the project's history."""
+    os.environ["WANDB_MODE"] = "disabled"
+    workspace = open_workspace(project, Settings().apply())
+    spec = workspace.spec
+    batches = spec.batches.calendar().batches()
+    as_of = batches[-1].end + spec.outcome.maturity
+    for dataset in references(workspace):
+        ingest(workspace, dataset, None, as_of)
+    for batch in batches:
+        ingest(workspace, spec.events, batch, as_of)
+    for batch in batches:
+        featurise(workspace, batch, as_of)
+    for number, batch in enumerate(batches, start=1):
+        matured = batch.end + spec.outcome.maturity
+        score(workspace, batch, batch.end)
+        judged = judge_batch(workspace, batch, matured)
+        first = judged is None and number >= spec.training.first_batches and workspace.champion(matured) is None
+        if first or (judged is not None and judged.decision == "retrain"):
+            versions = [train(workspace, family, matured) for family in spec.training.families]
+            promote(workspace, [version.id for version in versions], matured)
+    for batch in batches:
+        drift_report(workspace, batch)
+    lifecycle_report(workspace, as_of, 0.0)
+
+
+if __name__ == "__main__":
+    main()
