@@ -77,7 +77,7 @@ def _cost(flows: list[float], plain: list[float], peaks: list[float]) -> list[Me
 
 
 def _quality(workspace: Workspace) -> Iterator[Measure]:
-    """AUC by month of the champion, of a plain LightGBM on the champion's rows, and of the linear baseline."""
+    """AUC by month: the champion, a plain LightGBM on the champion's rows, the linear baseline."""
     as_of = workspace.spec.batches.calendar().batches()[-1].end + workspace.spec.outcome.maturity
     rows = labelled(workspace, as_of)
     found: dict[str, list[float]] = {"champion": [], "plain LightGBM": [], "linear baseline": []}
@@ -113,17 +113,23 @@ def _frame(workspace: Workspace, rows: pl.DataFrame) -> pd.DataFrame:
     """The features as LightGBM takes them by itself: categories with the same codes in every month."""
     taken = columns(workspace.spec)
     known = {
-        name: workspace.lake.scan("features").select(pl.col(name).unique().sort().drop_nulls()).collect()[name]
+        name: workspace.lake.scan("features")
+        .select(pl.col(name).unique().sort().drop_nulls())
+        .collect()[name]
         for name in taken.categories
     }
     frame = rows.select(taken.names).to_pandas()
-    return frame.assign(**{name: pd.Categorical(frame[name], values.to_list()) for name, values in known.items()})
+    return frame.assign(
+        **{name: pd.Categorical(frame[name], values.to_list()) for name, values in known.items()}
+    )
 
 
 def _linear_beside(workspace: Workspace, version: Version) -> Version:
     """The linear version that was fitted at the same time."""
     every = workspace.registry.versions(workspace.project.name)
-    return next(each for each in every if each.family == "linear" and each.lineage.as_of == version.lineage.as_of)
+    return next(
+        each for each in every if each.family == "linear" and each.lineage.as_of == version.lineage.as_of
+    )
 
 
 if __name__ == "__main__":

@@ -37,7 +37,8 @@ def report(name: str, measures: Sequence[Measure]) -> int:
         table.add_row(each.measure, f"{each.value:.4g}", each.unit, each.goal, held)
     Console(width=120).print(table)
     RESULTS.mkdir(exist_ok=True)
-    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    system, python = f"{platform.system()} {platform.machine()}", platform.python_version()
+    machine = f"{system}, {os.cpu_count()} cores, Python {python}"
     facts = {"machine": machine, "measures": [asdict(each) for each in measures]}
     (RESULTS / f"{name}.json").write_text(json.dumps(facts, indent=2) + "\n")
     return int(not all(each.holds for each in measures))

@@ -33,7 +33,9 @@ def main(project: str = "flights") -> None:
         matured = batch.end + spec.outcome.maturity
         score(workspace, batch, batch.end)
         judged = judge_batch(workspace, batch, matured)
-        first = judged is None and number >= spec.training.first_batches and workspace.champion(matured) is None
+        first = (
+            judged is None and number >= spec.training.first_batches and workspace.champion(matured) is None
+        )
         if first or (judged is not None and judged.decision == "retrain"):
             versions = [train(workspace, family, matured) for family in spec.training.families]
             promote(workspace, [version.id for version in versions], matured)

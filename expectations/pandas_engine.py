@@ -44,7 +44,7 @@ def run(name: str, frame: pl.DataFrame, entries: Sequence[Expectation]) -> list[
     so that threads share none. Raises IntegrityError if an entry or a failing row is lost.
     """
     # Each context tells at level INFO of a temporary folder that it removes again.
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
     context = gx.get_context(mode="ephemeral")
     context.enable_analytics(False)
     context.variables.progress_bars = ProgressBarsConfig(globally=False)

@@ -126,7 +126,8 @@ def _stops(
     stops = [(failure.expectation, failure.column, failure.detail) for failure in critical]
     failing = wrong["row"].n_unique()
     if failing > max_share * received:
-        share = f"share {failing / received:.2%} of rows fails ({failing:,} of {received:,}), at most {max_share:.2%} may"
+        counted = f"share {failing / received:.2%} of rows fails ({failing:,} of {received:,})"
+        share = f"{counted}, at most {max_share:.2%} may"
         stops.append(("batch", "", f"{share}; most often {_commonest(wrong)}"))
     return stops
 

@@ -71,7 +71,9 @@ def score(settings: Settings, arguments: argparse.Namespace) -> int:
 
         scored = flow(workspace.project.name, batch.id, over)
     if scored is None:
-        raise PerennialError(f"{workspace.project.name} has no champion at {over.isoformat()}: train one first")
+        raise PerennialError(
+            f"{workspace.project.name} has no champion at {over.isoformat()}: train one first"
+        )
     print(f"{batch}: {scored.rows:,} rows scored by {scored.version}")
     return 0
 
@@ -155,7 +157,9 @@ def _opened(settings: Settings, arguments: argparse.Namespace) -> tuple[Workspac
     return workspace, min(matured, datetime.now(UTC))
 
 
-def _at_batch(settings: Settings, arguments: argparse.Namespace) -> tuple[Workspace, Batch, datetime, datetime]:
+def _at_batch(
+    settings: Settings, arguments: argparse.Namespace
+) -> tuple[Workspace, Batch, datetime, datetime]:
     """The workspace, a batch (the newest by default), when it is over and when its outcomes are in."""
     workspace, as_of = _opened(settings, arguments)
     batch = workspace.batch(arguments.batch) if arguments.batch else workspace.batches(as_of)[-1]
@@ -165,14 +169,14 @@ def _at_batch(settings: Settings, arguments: argparse.Namespace) -> tuple[Worksp
 @contextmanager
 def _running(settings: Settings, workspace: Workspace, batches: list[str]) -> Iterator[None]:
     """A Prefect backend and a Dask cluster for as long, and progress on the terminal."""
-    with _alone(settings, workspace), shown(_console(), workspace.spec.title, batches):
-        with backend(settings) as server:
-            # Imported while the server starts: both take seconds.
-            from tasks.fanout import shared_cluster
+    progress = shown(_console(), workspace.spec.title, batches)
+    with _alone(settings, workspace), progress, backend(settings) as server:
+        # Imported while the server starts: both take seconds.
+        from tasks.fanout import shared_cluster
 
-            with shared_cluster():
-                server.wait()
-                yield
+        with shared_cluster():
+            server.wait()
+            yield
 
 
 @contextmanager
@@ -182,8 +186,9 @@ def _alone(settings: Settings, workspace: Workspace) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
+        name = workspace.project.name
         raise PerennialError(
-            f"another command is at work on {workspace.project.name} in {settings.home}: wait for it, or stop it"
+            f"another command is at work on {name} in {settings.home}: wait for it, or stop it"
         ) from None
     try:
         yield

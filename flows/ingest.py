@@ -30,7 +30,9 @@ def ingest(project: str, as_of: datetime, start: str | None = None, end: str | N
     stopped = _wait(batches, events, found)
     now("building features as they were known at decision time")
     ready = [batch for batch in batches if batch not in stopped]
-    for batch, future in zip(ready, featurise_batch.map(unmapped(project), ready, unmapped(as_of)), strict=True):
+    for batch, future in zip(
+        ready, featurise_batch.map(unmapped(project), ready, unmapped(as_of)), strict=True
+    ):
         mark(batch, "features", f"{future.result().rows:,} rows")
     show_ingested(project, found)
     if stopped:
@@ -38,7 +40,9 @@ def ingest(project: str, as_of: datetime, start: str | None = None, end: str | N
     return found
 
 
-def _wait(batches: Sequence[str], events: Sequence[PrefectFuture[Any]], found: list[Ingested]) -> dict[str, str]:
+def _wait(
+    batches: Sequence[str], events: Sequence[PrefectFuture[Any]], found: list[Ingested]
+) -> dict[str, str]:
     """Wait for every batch; add what was ingested to `found`, and say why the others stopped."""
     stopped = {}
     for batch, future in zip(batches, events, strict=True):

@@ -46,7 +46,7 @@ def lifecycle(project: str, as_of: datetime) -> Path:
 
 
 def events(workspace: Workspace, as_of: datetime) -> list[Event]:
-    """What happens up to `as_of`, in order: a batch is scored when it is over, judged when its outcomes are in."""
+    """What happens up to `as_of`: a batch is scored when it is over, judged when its outcomes are in."""
     ready = workspace.ledger.results("features")
     batches = [batch for batch in workspace.batches(as_of) if batch.id in ready]
     maturity = workspace.spec.outcome.maturity

@@ -33,7 +33,9 @@ class Board:
             self._console.print(f"{text} ...", highlight=False)
 
     def __rich__(self) -> Table:
-        table = Table(title=self._title, caption=f"{self._now} ...", title_justify="left", caption_justify="left")
+        table = Table(
+            title=self._title, caption=f"{self._now} ...", title_justify="left", caption_justify="left"
+        )
         table.add_column("batch")
         for stage in STAGES:
             table.add_column(stage)
@@ -51,7 +53,11 @@ def shown(console: Console, title: str, batches: Sequence[str]) -> Iterator[None
     board = Board(console, title, batches)
     token = _board.set(board)
     try:
-        with Live(board, console=console, transient=True, refresh_per_second=4) if console.is_terminal else nullcontext():
+        with (
+            Live(board, console=console, transient=True, refresh_per_second=4)
+            if console.is_terminal
+            else nullcontext()
+        ):
             yield
     finally:
         _board.reset(token)
@@ -67,4 +73,3 @@ def now(text: str) -> None:
     """Say what is being done, if somebody looks."""
     if board := _board.get():
         board.now(text)
-

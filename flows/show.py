@@ -29,7 +29,11 @@ def status(console: Console, facts: Summary) -> None:
     for each in facts["versions"]:
         measures = each["metrics"]
         table.add_row(
-            each["version"], each["family"], each["stage"], _number(measures.get("auc")), _number(measures.get("log_loss"))
+            each["version"],
+            each["family"],
+            each["stage"],
+            _number(measures.get("auc")),
+            _number(measures.get("log_loss")),
         )
     console.print(table)
 
@@ -38,9 +42,8 @@ def versions(console: Console, found: Sequence[Version]) -> None:
     """Versions, with their measures on the holdout."""
     for version in found:
         measures = version.metrics["holdout"]
-        console.print(
-            f"{version.id}  {version.family:9} AUC {_number(measures['auc'])}  log loss {_number(measures['log_loss'])}"
-        )
+        told = f"AUC {_number(measures['auc'])}  log loss {_number(measures['log_loss'])}"
+        console.print(f"{version.id}  {version.family:9} {told}")
 
 
 def gate(console: Console, report: GateReport) -> None:
@@ -88,7 +91,9 @@ def _batches(facts: Summary) -> Table:
 
 
 def _table(title: str, *headings: str) -> Table:
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table = Table(
+        title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False
+    )
     for heading in headings:
         table.add_column(heading, no_wrap=heading == headings[0])
     return table

@@ -48,7 +48,10 @@ def featurise(workspace: Workspace, batch: Batch, as_of: datetime) -> Featurised
 
 
 def labelled(
-    workspace: Workspace, as_of: datetime, since: datetime | None = None, tables: Mapping[str, int] | None = None
+    workspace: Workspace,
+    as_of: datetime,
+    since: datetime | None = None,
+    tables: Mapping[str, int] | None = None,
 ) -> pl.DataFrame:
     """The feature rows whose label was known at `as_of`, with `label` and `known_at`, in order of event time.
 
@@ -63,7 +66,9 @@ def labelled(
         .filter(pl.col("known_at") <= as_of)
         .select(*key, "known_at", "label")
     )
-    rows = workspace.lake.scan("features", batches, tables.get("features")).filter(pl.col("event_time") >= since)
+    rows = workspace.lake.scan("features", batches, tables.get("features")).filter(
+        pl.col("event_time") >= since
+    )
     return rows.join(known, on=key, how="inner").sort("event_time", *key).collect()
 
 

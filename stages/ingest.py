@@ -60,7 +60,9 @@ def ingest(workspace: Workspace, dataset: str, batch: Batch | None, as_of: datet
     return result
 
 
-def _ingest(workspace: Workspace, dataset: str, batch: Batch | None, subject: str, as_of: datetime) -> Ingested:
+def _ingest(
+    workspace: Workspace, dataset: str, batch: Batch | None, subject: str, as_of: datetime
+) -> Ingested:
     suite = load_suite(workspace.settings.suites / workspace.project.name / f"{dataset}.yaml")
     file = locate(workspace.project, dataset, batch)
     made_from = _made_from(workspace, dataset, subject, suite, file)
@@ -101,7 +103,9 @@ def _made_from(workspace: Workspace, dataset: str, subject: str, suite: Suite, f
         workspace.spec.quarantine.model_dump(mode="json"),
         suite.hash,
         file.digest,
-        [result[WHOLE]["fingerprint"] for result in others if WHOLE in result] if dataset == workspace.spec.events else [],
+        [result[WHOLE]["fingerprint"] for result in others if WHOLE in result]
+        if dataset == workspace.spec.events
+        else [],
     )
 
 
@@ -152,11 +156,14 @@ def _reasons(quarantined: pl.DataFrame) -> dict[str, int]:
 def _balance(workspace: Workspace, result: Ingested) -> None:
     """Count what the tables now hold of the batch: every received row, once."""
     held = {
-        table: workspace.lake.scan(f"{table}/{result.dataset}", [result.batch]).select(pl.len()).collect().item()
+        table: workspace.lake.scan(f"{table}/{result.dataset}", [result.batch])
+        .select(pl.len())
+        .collect()
+        .item()
         for table in ("raw", "quarantine")
     }
     if sum(held.values()) != result.received:
         raise IntegrityError(
-            f"dataset {result.dataset!r}, batch {result.batch}: {result.received:,} rows were received, but the lake"
+            f"{result.dataset!r}, batch {result.batch}: {result.received:,} rows were received, but the lake"
             f" holds {held['raw']:,} accepted and {held['quarantine']:,} quarantined"
         )

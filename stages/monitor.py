@@ -77,7 +77,9 @@ def judge_batch(workspace: Workspace, batch: Batch, as_of: datetime) -> Judged |
         workspace.spec.monitoring,
         [_decision(each) for each in history],
     )
-    judged = _judged(batch, version, found, drifts, shift, decision, _baseline(workspace, batch, as_of), made_from)
+    judged = _judged(
+        batch, version, found, drifts, shift, decision, _baseline(workspace, batch, as_of), made_from
+    )
     workspace.lake.write("metrics", batch.id, _metrics(judged, as_of))
     workspace.ledger.record("monitor", batch.id, made_from, asdict(judged), as_of)
     return judged
@@ -164,7 +166,14 @@ def _decision(judged: dict[str, Any]) -> Decision:
 def _metrics(judged: Judged, as_of: datetime) -> pl.DataFrame:
     """The realised measures as rows of the table `metrics`: one a measure, with its interval."""
     rows = [
-        {"version": judged.version, "measure": name, "value": value, "low": low, "high": high, "rows": judged.labelled}
+        {
+            "version": judged.version,
+            "measure": name,
+            "value": value,
+            "low": low,
+            "high": high,
+            "rows": judged.labelled,
+        }
         for name, value in judged.measures.items()
         for low, high in [judged.intervals.get(name, (None, None))]
     ]

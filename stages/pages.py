@@ -59,7 +59,9 @@ def summary(workspace: Workspace, as_of: datetime) -> Summary:
         "title": workspace.spec.title,
         "wall_seconds": 0.0,
         "batches": [_batch(workspace, batch) for batch in workspace.batches(as_of)],
-        "versions": [_version(workspace, version) for version in workspace.registry.versions(workspace.project.name)],
+        "versions": [
+            _version(workspace, version) for version in workspace.registry.versions(workspace.project.name)
+        ],
         "importance": champion.metrics["importance"] if champion else {},
         "drift_threshold": workspace.spec.monitoring.drift,
     }

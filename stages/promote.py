@@ -70,7 +70,7 @@ def _read(kept: Mapping[str, Any]) -> GateReport:
 
 
 def best(workspace: Workspace, versions: Sequence[Version]) -> Version:
-    """The candidate to send to the gate: of those within the gate's margin of the lowest log loss, the simplest.
+    """The candidate for the gate: of those within its margin of the lowest log loss, the simplest.
 
     They are compared on the validation rows: the holdout is for the gate alone.
     """
@@ -95,7 +95,11 @@ def _contender(workspace: Workspace, version: Version, rows: Rows) -> Contender:
 
 
 def _settle(
-    workspace: Workspace, report: GateReport, versions: Sequence[Version], champion: Version | None, as_of: datetime
+    workspace: Workspace,
+    report: GateReport,
+    versions: Sequence[Version],
+    champion: Version | None,
+    as_of: datetime,
 ) -> None:
     """Put the gate's answer on record: the challenger's last, since it is what marks the whole as done."""
     for version in versions:
@@ -105,6 +109,8 @@ def _settle(
     why = "; ".join(report.reasons)
     evidence = {"gate": report}
     if report.accepted:
-        workspace.registry.promote(report.challenger, over=champion, why=why, evidence=evidence, at=as_of, by=BY)
+        workspace.registry.promote(
+            report.challenger, over=champion, why=why, evidence=evidence, at=as_of, by=BY
+        )
     else:
         workspace.registry.retire(report.challenger, why=why, evidence=evidence, at=as_of, by=BY)

@@ -57,5 +57,7 @@ def served(workspace: Workspace, version: Version) -> Model:
 def _made_from(workspace: Workspace, batch: Batch, champion: Version) -> str:
     built = workspace.ledger.results("features").get(batch.id)
     if built is None:
-        raise IntegrityError(f"batch {batch} of {workspace.project.name} has no features yet: build them first")
+        raise IntegrityError(
+            f"batch {batch} of {workspace.project.name} has no features yet: build them first"
+        )
     return fingerprint(batch.id, built["fingerprint"], champion.id, dict(champion.files))

@@ -81,7 +81,11 @@ def _metrics(workspace: Workspace, fitted: Fit, parts: Split, variants: Sequence
         **fitted.measures,
         **_shape(workspace, fitted, parts.holdout),
         "base_rate": float(parts.train.labels.mean()),
-        "rows": {"train": len(parts.train), "validation": len(parts.validation), "holdout": len(parts.holdout)},
+        "rows": {
+            "train": len(parts.train),
+            "validation": len(parts.validation),
+            "holdout": len(parts.holdout),
+        },
         "importance": fitted.model.importance(),
         "seconds": fitted.seconds,
         "serves": serves.name,
@@ -95,9 +99,7 @@ def _shape(workspace: Workspace, fitted: Fit, holdout: Rows) -> dict[str, Any]:
     spec = workspace.spec
     answers = fitted.probabilities(holdout.frame)
     days = holdout.times.dt.convert_time_zone(spec.batches.timezone).dt.date().to_physical().to_numpy()
-    sure = intervals(
-        holdout.labels, answers, days, spec.gate.draws, spec.gate.confidence, spec.training.seed
-    )
+    sure = intervals(holdout.labels, answers, days, spec.gate.draws, spec.gate.confidence, spec.training.seed)
     return {"intervals": sure, "curve": calibration_curve(holdout.labels, answers)}
 
 
@@ -132,7 +134,11 @@ def _reference(fitted: Fit, parts: Split, serves: Variant) -> pl.DataFrame:
 
 
 def _properties(made: Lineage) -> dict[str, str]:
-    return {"as_of": made.as_of.isoformat(), "trained_until": made.trained_until.isoformat(), "code": made.code}
+    return {
+        "as_of": made.as_of.isoformat(),
+        "trained_until": made.trained_until.isoformat(),
+        "code": made.code,
+    }
 
 
 def _made_from(workspace: Workspace, family: str, as_of: datetime) -> str:

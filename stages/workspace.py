@@ -72,4 +72,6 @@ def open_workspace(project: str, settings: Settings | None = None) -> Workspace:
 def is_over(batch: Batch, as_of: datetime) -> None:
     """Raise SpecError unless the batch has ended at `as_of`: what it holds is not known before."""
     if batch.end > as_of:
-        raise SpecError(f"batch {batch} ends at {batch.end.isoformat()}, after as_of {as_of.isoformat()}: wait for it")
+        raise SpecError(
+            f"batch {batch} ends at {batch.end.isoformat()}, after as_of {as_of.isoformat()}: wait for it"
+        )

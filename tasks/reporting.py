@@ -23,5 +23,7 @@ def report_drift(project: str, batch: str) -> Path | None:
 def report_lifecycle(project: str, as_of: datetime, wall_seconds: float) -> Path:
     """Write the page and the summary of the whole lifecycle, and link it."""
     page = lifecycle_report(open_workspace(project), as_of, wall_seconds)
-    create_link_artifact(key=f"{slug(project)}-lifecycle", link=page.as_uri(), link_text=f"{project}: the lifecycle")
+    create_link_artifact(
+        key=f"{slug(project)}-lifecycle", link=page.as_uri(), link_text=f"{project}: the lifecycle"
+    )
     return page

@@ -32,4 +32,3 @@ def monitor_batch(project: str, batch: str, as_of: datetime) -> Judged | None:
             description=f"{project} {batch}: {judged.decision}",
         )
     return judged
-

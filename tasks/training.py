@@ -38,4 +38,3 @@ def _told(report: GateReport) -> str:
     verdict = "accepted" if report.accepted else "refused"
     against = report.champion or "the base rate (there was no champion)"
     return f"{report.challenger} {verdict} against {against}, on {report.rows:,} rows of {report.blocks} days"
-

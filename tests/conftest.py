@@ -120,4 +120,4 @@ def _inhabited(settings: Settings) -> Iterator[None]:
 def _everywhere(client: "Client", environment: dict[str, str]) -> None:
     os.environ.update(environment)
     # A lambda is sent as code: the workers cannot import this module.
-    client.run(lambda values: __import__("os").environ.update(values), environment)
+    client.run(lambda values: __import__("os").environ.update(values), environment)  # noqa: PLW0108

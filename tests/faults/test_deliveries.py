@@ -1,4 +1,4 @@
-"""Bad deliveries through the ingest flow: each ends in a clear error or a quarantine reason, and no row is lost."""
+"""Bad deliveries through the ingest flow: a clear error or a quarantine reason, and no row is lost."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -54,7 +54,9 @@ def damage(folder: Path) -> None:
 def plant(path: Path) -> None:
     rows = read(path).with_row_index("at")
     for row, (column, value, _) in enumerate(PLANTED.values()):
-        rows = rows.with_columns(pl.when(pl.col("at") == row).then(pl.lit(value)).otherwise(column).alias(column))
+        rows = rows.with_columns(
+            pl.when(pl.col("at") == row).then(pl.lit(value)).otherwise(column).alias(column)
+        )
     rows.drop("at").write_csv(path)
 
 
@@ -101,15 +103,23 @@ def test_the_other_batches_are_whole(ingested: tuple[Workspace, str]) -> None:
     for batch in ("2013-01", "2013-10"):
         assert f"batch {batch}" not in told
         delivered = read(workspace.project.folder / "delivered" / f"{batch}.csv")
-        assert held(workspace, "raw", batch).height + held(workspace, "quarantine", batch).height == delivered.height
-        assert workspace.lake.scan("features", [batch]).collect().height == held(workspace, "raw", batch).height
+        assert (
+            held(workspace, "raw", batch).height + held(workspace, "quarantine", batch).height
+            == delivered.height
+        )
+        assert (
+            workspace.lake.scan("features", [batch]).collect().height == held(workspace, "raw", batch).height
+        )
 
 
 def test_every_received_row_is_somewhere(ingested: tuple[Workspace, str]) -> None:
     workspace, _ = ingested
     for batch, facts in workspace.ledger.results("ingest/flights").items():
         delivered = read(workspace.project.folder / "delivered" / f"{batch}.csv").height
-        accepted, quarantined = held(workspace, "raw", batch).height, held(workspace, "quarantine", batch).height
+        accepted, quarantined = (
+            held(workspace, "raw", batch).height,
+            held(workspace, "quarantine", batch).height,
+        )
         assert facts["received"] == delivered == accepted + quarantined
         assert (facts["accepted"], facts["quarantined"]) == (accepted, quarantined)
 

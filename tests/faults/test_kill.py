@@ -21,14 +21,22 @@ TABLES = ("raw/flights", "quarantine/flights", "features", "outcomes", "predicti
 
 def quick(document: dict[str, Any]) -> None:
     """Two batches of training, one family: the loop, as short as it gets."""
-    document["training"] = {**document.get("training", {}), "first_batches": 2, "families": ["linear", "lightgbm"]}
+    document["training"] = {
+        **document.get("training", {}),
+        "first_batches": 2,
+        "families": ["linear", "lightgbm"],
+    }
     document["gate"] = {**document.get("gate", {}), "draws": 200, "max_calibration_error": 0.5}
 
 
 def start(settings: Settings) -> subprocess.Popen[str]:
     """The demo, in a session of its own, as `make demo` runs it."""
     environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "PERENNIAL_"))},
+        **{
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("PREFECT_", "PERENNIAL_"))
+        },
         "PERENNIAL_HOME": str(settings.home),
         "PERENNIAL_PROJECTS": str(settings.projects),
     }

@@ -38,8 +38,12 @@ def small(document: dict[str, Any]) -> None:
     document["monitoring"] = {**document.get("monitoring", {}), "min_rows": 200, "auc_drop": 0.000001}
 
 
-@pytest.fixture(scope="module", params=[(range(1, 5), "csv"), (range(5, 9), "parquet")], ids=["spring", "summer"])
-def lived(request: pytest.FixtureRequest, make_project: Callable[..., Settings], inhabit: Inhabit) -> Iterator[Lived]:
+@pytest.fixture(
+    scope="module", params=[(range(1, 5), "csv"), (range(5, 9), "parquet")], ids=["spring", "summer"]
+)
+def lived(
+    request: pytest.FixtureRequest, make_project: Callable[..., Settings], inhabit: Inhabit
+) -> Iterator[Lived]:
     """Four months of flights, one in four, lived through once."""
     from flows.lifecycle import lifecycle
 
@@ -62,7 +66,9 @@ def test_every_delivered_row_is_accepted_or_quarantined(lived: Lived) -> None:
     for facts in lived.summary["batches"]:
         batch = facts["batch"]
         file = next(delivered.glob(f"{batch}.*"))
-        received = pl.read_parquet(file) if file.suffix == ".parquet" else pl.read_csv(file, infer_schema=False)
+        received = (
+            pl.read_parquet(file) if file.suffix == ".parquet" else pl.read_csv(file, infer_schema=False)
+        )
         assert facts["received"] == received.height == accepted[batch] + quarantined.get(batch, 0)
         assert (facts["accepted"], facts["quarantined"]) == (accepted[batch], quarantined.get(batch, 0))
 
@@ -162,7 +168,15 @@ def test_the_same_again_does_no_work_and_tells_the_same(lived: Lived) -> None:
 
     def state() -> tuple[object, ...]:
         registry, name = lived.workspace.registry, lived.workspace.project.name
-        tables = ("raw/flights", "quarantine/flights", "features", "outcomes", "predictions", "metrics", "profiles")
+        tables = (
+            "raw/flights",
+            "quarantine/flights",
+            "features",
+            "outcomes",
+            "predictions",
+            "metrics",
+            "profiles",
+        )
         return (
             {table: lived.workspace.lake.version(table) for table in tables},
             registry.versions(name),

@@ -1,0 +1,1 @@
+"""Models: families, fitting, calibration, evaluation, export, the gate and the registry."""

@@ -1,0 +1,208 @@
+"""The registry: immutable model versions, their stages, and every change of stage with its reason."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, func, insert, select, text, update
+
+from core.errors import IntegrityError, PerennialError
+from core.plain import plain
+from models.files import Files
+from models.tables import connect, transitions, versions
+from models.versions import Lineage, Stage, Transition, Version, succession
+
+__all__ = ["Lineage", "Registry", "Stage", "Transition", "Version"]
+
+# One writer at a time a project: the row stays locked until the transaction ends.
+_LOCK = text("INSERT INTO projects VALUES (:name) ON CONFLICT (name) DO UPDATE SET name = excluded.name")
+
+
+class Registry:
+    """The versions of all projects, in a database at `url`, their files in the folder `store`.
+
+    Every method that changes something is one transaction, and may be called by several
+    processes at once. A version is given as itself or by its id.
+    """
+
+    def __init__(self, url: str, store: Path) -> None:
+        self._engine = connect(url)
+        self._files = Files(store)
+
+    def register(
+        self, project: str, family: str, folder: Path, metrics: Mapping[str, Any], lineage: Lineage
+    ) -> Version:
+        """Keep all files of `folder` as a new challenger; the same files and lineage are the same version.
+
+        Raises PerennialError when the folder holds no file, OSError when the disk takes no more.
+        """
+        paths = sorted(path for path in folder.rglob("*") if path.is_file())
+        if not paths:
+            raise PerennialError(f"{project}: {folder} holds no file to register")
+        files = {path.relative_to(folder).as_posix(): self._files.add(path) for path in paths}
+        facts = {"family": family, "files": files, "lineage": plain(lineage)}
+        fingerprint = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+        with self._writing(project) as connection:
+            same = (versions.c.project == project) & (versions.c.fingerprint == fingerprint)
+            if row := connection.execute(select(versions).where(same)).first():
+                return _version(row)
+            number = 1 + (connection.scalar(_of(project, func.max(versions.c.number))) or 0)
+            keys = {"project": project, "number": number, "stage": "challenger", "fingerprint": fingerprint}
+            connection.execute(insert(versions).values(keys | facts | {"metrics": plain(metrics)}))
+            return _get(connection, f"{project}/{number}")
+
+    def versions(self, project: str) -> list[Version]:
+        """All versions of a project, the oldest first."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(_of(project, versions).order_by(versions.c.number))
+            return [_version(row) for row in rows]
+
+    def version(self, version: Version | str) -> Version:
+        """The version as it stands now; PerennialError when there is none of this id."""
+        with self._engine.connect() as connection:
+            return _get(connection, str(version))
+
+    def champion(self, project: str) -> Version | None:
+        """The project's champion, or None while it has none."""
+        with self._engine.connect() as connection:
+            return _champion(connection, project)
+
+    def transitions(self, project: str) -> list[Transition]:
+        """Every change of stage in a project, the oldest first."""
+        with self._engine.connect() as connection:
+            return _history(connection, project)
+
+    def file(self, version: Version | str, name: str) -> Path:
+        """The path of a version's file, verified just now; it must not be written to.
+
+        Raises PerennialError when the version has no such file, IntegrityError when the file is
+        missing or its content is no longer what was registered.
+        """
+        found = self.version(version)
+        if name not in found.files:
+            raise PerennialError(f"{found} has no file {name!r}, but {', '.join(sorted(found.files))}")
+        return self._files.path(found.files[name], f"{found} {name}")
+
+    def promote(
+        self,
+        version: Version | str,
+        *,
+        over: Version | str | None,
+        why: str,
+        evidence: Mapping[str, Any],
+        at: datetime,
+        by: str,
+    ) -> Version:
+        """Make a version the champion in place of `over`, the one it was judged against, which retires.
+
+        Promoting the present champion changes nothing. Raises IntegrityError when another than
+        `over` is champion by now: then the evidence speaks of the wrong model.
+        """
+        with self._writing(_project(version)) as connection:
+            found, champion = _get(connection, version), _champion(connection, _project(version))
+            if champion != found and str(champion) != str(over):
+                now = champion or "no version"
+                raise IntegrityError(
+                    f"{found} was judged against {over}, but {now} is champion: judge it again"
+                )
+            facts = {"action": "promote", "why": why, "evidence": plain(evidence), "at": at, "by": by}
+            return _crown(connection, found, champion, facts)
+
+    def rollback(
+        self, project: str, *, to: Version | str | None = None, why: str, at: datetime, by: str
+    ) -> Version:
+        """Make an earlier champion champion again: `to`, or else the one before the present one.
+
+        Give `to` where the call may be repeated: without it, each call goes one step further back.
+        Raises PerennialError when `to` never was champion, or when none was before.
+        """
+        with self._writing(project) as connection:
+            champion, history = _champion(connection, project), _history(connection, project)
+            target = str(to) if to else next(iter(succession(history)[-2::-1]), None)
+            past = dict.fromkeys(change.version for change in history if change.after == "champion")
+            if target not in past:
+                raise PerennialError(
+                    f"{project} cannot roll back to {target or 'before its first champion'}: "
+                    f"its champions so far were {', '.join(past) or 'none'}"
+                )
+            facts = {"action": "rollback", "why": why, "evidence": {}, "at": at, "by": by}
+            return _crown(connection, _get(connection, target), champion, facts)
+
+    def retire(
+        self, version: Version | str, *, why: str, evidence: Mapping[str, Any], at: datetime, by: str
+    ) -> Version:
+        """Retire a challenger, as one that the gate refused; a retired version stays as it is.
+
+        Raises PerennialError for the champion: promote another or roll back instead.
+        """
+        with self._writing(_project(version)) as connection:
+            found = _get(connection, version)
+            if found.stage == "champion":
+                raise PerennialError(f"{found} is champion: promote another version or roll back instead")
+            facts = {"action": "retire", "why": why, "evidence": plain(evidence), "at": at, "by": by}
+            return _move(connection, found, "retired", facts)
+
+    @contextmanager
+    def _writing(self, project: str) -> Iterator[Connection]:
+        with self._engine.begin() as connection:
+            connection.execute(_LOCK, {"name": project})
+            yield connection
+
+
+def _of(project: str, what: Any) -> Select[Any]:
+    return select(what).where(versions.c.project == project)
+
+
+def _project(version: Version | str) -> str:
+    return str(version).rpartition("/")[0]
+
+
+def _get(connection: Connection, version: Version | str) -> Version:
+    project, id_ = _project(version), str(version)
+    query = _of(project, versions).order_by(versions.c.number)
+    rows = {f"{project}/{row.number}": row for row in connection.execute(query)}
+    if id_ not in rows:
+        raise PerennialError(f"there is no version {id_!r}; known are: {', '.join(rows) or 'none'}")
+    return _version(rows[id_])
+
+
+def _champion(connection: Connection, project: str) -> Version | None:
+    row = connection.execute(_of(project, versions).where(versions.c.stage == "champion")).first()
+    return _version(row) if row else None
+
+
+def _history(connection: Connection, project: str) -> list[Transition]:
+    rows = connection.execute(select(transitions).filter_by(project=project).order_by(transitions.c.id))
+    return [_transition(row) for row in rows]
+
+
+def _crown(
+    connection: Connection, version: Version, champion: Version | None, facts: Mapping[str, Any]
+) -> Version:
+    if champion and champion != version:
+        _move(connection, champion, "retired", facts)
+    return _move(connection, version, "champion", facts)
+
+
+def _move(connection: Connection, version: Version, stage: Stage, facts: Mapping[str, Any]) -> Version:
+    if version.stage != stage:
+        key = {"project": version.project, "number": version.number}
+        change = {"before": version.stage, "after": stage}
+        connection.execute(update(versions).filter_by(**key).values(stage=stage))
+        connection.execute(insert(transitions).values(key | change | dict(facts)))
+    return replace(version, stage=stage)
+
+
+def _version(row: Row[Any]) -> Version:
+    lineage = Lineage.read(row.lineage)
+    return Version(row.project, row.number, row.family, row.stage, row.files, row.metrics, lineage)
+
+
+def _transition(row: Row[Any]) -> Transition:
+    version = f"{row.project}/{row.number}"
+    return Transition(version, row.action, row.before, row.after, row.at, row.by, row.why, row.evidence)
