@@ -60,6 +60,14 @@ def summary(folder: str) -> dict[str, Any]:
     return dict(json.loads("\n".join(inspect(folder, "--summary"))))
 
 
+def ended(folder: str) -> dict[str, Any]:
+    """The summary once the end of the run is in the file, which W&B writes a moment after `finish`."""
+    deadline = time.monotonic() + 20
+    while (found := summary(folder))["exit_code"] is None and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return found
+
+
 def folders(home: Path) -> list[str]:
     return sorted(str(path) for path in (home / "wandb").glob("*run-*"))
 
@@ -95,7 +103,7 @@ def test_a_run_can_be_read_back(tmp_path: Path, capfd: pytest.CaptureFixture[str
     assert capfd.readouterr() == ("", "")
     [folder] = folders(tmp_path)
     assert run.url_or_path == folder
-    found, records = summary(folder), inspect(folder)
+    found, records = ended(folder), inspect(folder)
     assert (found["project"], found["name"], found["tags"]) == ("flights", "linear 2013-04", ["demo"])
     assert (found["state"], found["exit_code"]) == ("finished", 0)
     assert found["config"] == config
@@ -178,7 +186,7 @@ with track("flights", "fit", "g", {}, [], Path(sys.argv[1])) as run:
 def test_a_fit_that_fails_ends_its_run_as_failed(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), track("flights", "fit", "g", {}, [], tmp_path):
         print(1 / 0)
-    assert summary(folders(tmp_path)[0])["exit_code"] == 1
+    assert ended(folders(tmp_path)[0])["exit_code"] == 1
 
 
 def test_a_fit_goes_on_when_the_tracker_cannot(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -191,7 +199,7 @@ def test_a_fit_goes_on_when_the_tracker_cannot(tmp_path: Path, caplog: pytest.Lo
         "W&B could not take the curve",
         "W&B could not take the artifact",
     ]
-    assert summary(run.url_or_path)["summary"]["loss"] == 0.25
+    assert ended(run.url_or_path)["summary"]["loss"] == 0.25
 
 
 def test_a_fit_goes_on_where_nothing_can_be_written(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -232,7 +240,7 @@ with track("flights", "fit", "g", {}, [], Path(sys.argv[1])) as run:
             seen = list(itertools.islice(points, 49))  # the newest is held back until the next one
             process.kill()
             live.kill()
-    found = summary(folder)
+    found = ended(folder)
     assert len(seen) == 49
     assert found["summary"]["_step"] >= 48
     assert found["state"] != "finished"
@@ -253,7 +261,7 @@ def test_an_unreachable_server_means_offline_at_once(
     assert f"{address} does not answer" in caplog.text
     assert "kept offline" in caplog.text
     assert "offline-run-" in run.url_or_path
-    assert summary(run.url_or_path)["summary"]["loss"] == 0.5
+    assert ended(run.url_or_path)["summary"]["loss"] == 0.5
 
 
 def test_a_server_that_never_answers_means_offline(
@@ -410,4 +418,4 @@ def test_a_refused_key_means_offline(
     with track("flights", "fit", "g", {}, [], tmp_path) as run:
         run.curve(0, {"loss": 0.5})
     assert "kept offline" in caplog.text
-    assert summary(run.url_or_path)["summary"]["loss"] == 0.5
+    assert ended(run.url_or_path)["summary"]["loss"] == 0.5
