@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 RUN := $(VENV)/bin/python -m flows
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ingest train promote score monitor retrain status ui test test-fast lint format bench-loop lock clean-state
+.PHONY: help setup demo ingest train score monitor retrain rollback status ui test test-fast lint format bench-loop lock clean-state
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,8 +69,11 @@ bench-loop: $(READY) ## measure the demo against the same work as a plain script
 lock: ## write constraints.txt anew from what pip resolves today
 	@$(PYTHON) -m venv --clear .lock
 	@.lock/bin/python -m pip install --quiet --disable-pip-version-check '.[dev]'
-	@{ .lock/bin/python -m pip freeze --exclude perennial | sed 's/+cpu//'; cat constraints.txt; } | LC_ALL=C sort -t= -k1,1 -u -s -o constraints.txt
+	@# Pins of packages that this platform does not need (other accelerators) stay as they are.
+	@{ .lock/bin/python -m pip freeze --exclude perennial; cat constraints.txt; } | sed 's/+cpu$$//' \
+	  | awk -F== '{n = tolower($$1); gsub(/[_.]+/, "-", n); print n "==" $$2}' \
+	  | LC_ALL=C sort -t= -k1,1 -u -s -o constraints.txt
 	@rm -rf .lock build perennial.egg-info
 
-clean-state: ## remove all state: tables, models, runs, reports
-	@rm -rf $${PERENNIAL_HOME:-.perennial}
+clean-state: $(READY) ## remove all state: tables, models, runs, reports
+	@$(RUN) clean-state

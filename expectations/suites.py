@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 from core.errors import SpecError
+from core.words import nearest
 from expectations import vocabulary
-from expectations.marked import Marked, nearest, read
+from expectations.marked import Marked, read
 from expectations.verdict import Severity
 from expectations.vocabulary import Kind, Word
 

@@ -7,8 +7,8 @@ from typing import Any
 import polars as pl
 
 from core.errors import IntegrityError, SpecError
+from core.words import nearest
 from expectations import pandas_engine
-from expectations.marked import nearest
 from expectations.suites import Expectation, Suite
 from expectations.verdict import FAILING_ROWS, Failure, Outcome, Verdict
 from expectations.vocabulary import wrong_values

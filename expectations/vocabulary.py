@@ -17,7 +17,7 @@ from great_expectations.expectations.expectation import (
     MulticolumnMapExpectation,
 )
 
-from expectations.marked import nearest
+from core.words import nearest
 
 Kind = Literal["rows", "column", "table"]
 

@@ -8,7 +8,18 @@ from datetime import datetime
 from core.errors import PerennialError
 from core.settings import Settings
 
-COMMANDS = ("demo", "ingest", "train", "score", "monitor", "retrain", "rollback", "status", "ui")
+COMMANDS = (
+    "demo",
+    "ingest",
+    "train",
+    "score",
+    "monitor",
+    "retrain",
+    "rollback",
+    "status",
+    "ui",
+    "clean_state",
+)
 
 
 def main() -> int:
@@ -33,7 +44,7 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m flows", description="Run a flow of a project.")
-    parser.add_argument("command", choices=COMMANDS)
+    parser.add_argument("command", choices=COMMANDS, type=lambda name: name.replace("-", "_"))
     parser.add_argument("--project", default="flights")
     parser.add_argument("--batch", help="the id of a batch, such as 2013-04; the newest by default")
     parser.add_argument("--start", help="the first batch")

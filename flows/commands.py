@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -19,6 +20,18 @@ from stages.pages import summary
 from stages.workspace import Workspace, open_workspace
 
 UI_PORT = 4200
+STATE = (
+    "lake",
+    "matplotlib",
+    "models",
+    "prefect",
+    "registry.db*",
+    "reports",
+    "staging",
+    "wandb",
+    "fit-*",
+    "*.lock",
+)
 
 
 def demo(settings: Settings, arguments: argparse.Namespace) -> int:
@@ -126,6 +139,17 @@ def status(settings: Settings, arguments: argparse.Namespace) -> int:
         print(json.dumps(facts, indent=2))
     else:
         show.status(_console(), facts)
+    return 0
+
+
+def clean_state(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Remove what Perennial has made in its home, and nothing else that may lie there."""
+    for name in STATE:
+        for path in settings.home.glob(name):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    if not any(settings.home.iterdir()):
+        settings.home.rmdir()
+    print(f"removed the state in {settings.home}")
     return 0
 
 

@@ -1,9 +1,11 @@
 """What a person sees while a lifecycle runs: each batch, and the stages that it has been through."""
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 
+from rich import box
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -18,7 +20,8 @@ class Board:
         self._console = console
         self._title = title
         self._marks: dict[str, dict[str, str]] = {batch: {} for batch in batches}
-        self._now = "starting"
+        self._now = "starting the Prefect server and the Dask cluster"
+        self._since = time.monotonic()
 
     def mark(self, batch: str, stage: str, text: str) -> None:
         """Say that a batch has been through a stage, and with what."""
@@ -28,14 +31,14 @@ class Board:
 
     def now(self, text: str) -> None:
         """Say what is being done."""
-        self._now = text
+        self._now, self._since = text, time.monotonic()
         if not self._console.is_terminal:
             self._console.print(f"{text} ...", highlight=False)
 
     def __rich__(self) -> Table:
-        table = Table(
-            title=self._title, caption=f"{self._now} ...", title_justify="left", caption_justify="left"
-        )
+        table = Table(title=self._title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+        table.caption = f"{self._now} ... {time.monotonic() - self._since:.0f} s"
+        table.caption_justify = "left"
         table.add_column("batch")
         for stage in STAGES:
             table.add_column(stage)

@@ -51,6 +51,15 @@ def arranged(facts: Facts) -> Facts:
     }
 
 
+def performance(facts: Facts) -> str:
+    """The plot of AUC by batch alone, as SVG; empty where no batch was scored."""
+    batches = [_batch(batch) for batch in facts["batches"]]
+    scored = _scored(batches)
+    if not scored:
+        return ""
+    return _performance_plots(scored, _events(batches, batches.index(scored[0])))["performance"]
+
+
 def _batch(given: Facts) -> Facts:
     batch = _UNKNOWN | given
     outcome = f"{batch['retrained']} released" if batch["retrained"] else ""

@@ -1,5 +1,6 @@
 """The page of a whole lifecycle: how the model did, when it was retrained and why, what was set aside."""
 
+import base64
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
 from core.errors import PerennialError
-from reports.facts import arranged
+from reports.facts import arranged, performance
 from reports.pages import render, write
 
 
@@ -101,6 +102,12 @@ def page(summary: Summary, folder: Path) -> Path:
     write(target, render("lifecycle.html", **arranged(facts)))
     write(folder / "summary.json", json.dumps(facts, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
     return target
+
+
+def picture(summary: Summary) -> str:
+    """The plot of AUC by batch as a data: URI, on white, for pages that are not ours; "" without one."""
+    drawn = performance(_plain(summary)).replace('style="', 'style="background: white; ', 1)
+    return f"data:image/svg+xml;base64,{base64.b64encode(drawn.encode()).decode()}" if drawn else ""
 
 
 def _plain(value: Any) -> Any:

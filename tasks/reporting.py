@@ -4,9 +4,10 @@ from datetime import datetime
 from pathlib import Path
 
 from prefect import task
-from prefect.artifacts import create_link_artifact
+from prefect.artifacts import create_image_artifact, create_link_artifact
 
-from stages.pages import drift_report, lifecycle_report
+from reports.lifecycle import picture
+from stages.pages import drift_report, lifecycle_report, summary
 from stages.workspace import open_workspace
 from tasks.ingestion import slug
 from tasks.recovery import PATIENT
@@ -22,8 +23,13 @@ def report_drift(project: str, batch: str) -> Path | None:
 @task(name="lifecycle report", **PATIENT)
 def report_lifecycle(project: str, as_of: datetime, wall_seconds: float) -> Path:
     """Write the page and the summary of the whole lifecycle, and link it."""
-    page = lifecycle_report(open_workspace(project), as_of, wall_seconds)
+    workspace = open_workspace(project)
+    page = lifecycle_report(workspace, as_of, wall_seconds)
+    told = f"{project}: the whole lifecycle"
     create_link_artifact(
-        key=f"{slug(project)}-lifecycle", link=page.as_uri(), link_text=f"{project}: the lifecycle"
+        key=f"{slug(project)}-lifecycle", link=page.as_uri(), link_text=told, description=told
     )
+    if drawn := picture(summary(workspace, as_of)):
+        told = f"{project}: realised AUC by batch"
+        create_image_artifact(key=f"{slug(project)}-performance", image_url=drawn, description=told)
     return page

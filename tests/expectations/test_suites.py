@@ -56,7 +56,7 @@ def test_text_stays_text(write_suite: Callable[[str], Path]) -> None:
         ("expect_column_values_to_be_between", "expect_column_values_to_match_like_pattern", 4, "SQL"),
         ("expect_column_values_to_be_between", "expect_column_values_to_be_of_type", 4, "`columns`"),
         ("severity: critical", "severity: critcal", 11, "did you mean 'critical'?"),
-        ("severity: critical", "severity: fatal", 11, "critical, warning, info"),
+        ("severity: critical", "severity: fatal", 11, "there is 'critical', 'warning', 'info'"),
         ("severity: critical", "severty: critical", 11, "did you mean 'severity'?"),
         ("    severity: critical\n", "", 10, "'severity' is missing"),
         ("max_value", "max_valu", 6, "did you mean 'max_value'?"),

@@ -1,5 +1,6 @@
 """The lifecycle's page tells every fact of its summary, offline, whatever the facts are."""
 
+import base64
 import json
 import math
 import re
@@ -9,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from core.errors import PerennialError
-from reports.lifecycle import Summary, page
+from reports.lifecycle import Summary, page, picture
 
 DASH, CROSS = "\N{EN DASH}", "\N{MULTIPLICATION SIGN}"
 SVG = "{http://www.w3.org/2000/svg}"
@@ -189,3 +190,12 @@ def test_no_batches_is_a_clear_error(summary: Summary, tmp_path: Path) -> None:
 def test_the_same_facts_give_the_same_bytes(standard: Year, tmp_path: Path) -> None:
     first = (standard[1] / "index.html").read_bytes()
     assert page(standard[0], tmp_path).read_bytes() == first
+
+
+def test_the_picture_stands_alone(standard: Year) -> None:
+    """What the Prefect UI shows is one SVG on white, with the batches that were scored."""
+    kind, _, content = picture(standard[0]).partition(";base64,")
+    assert kind == "data:image/svg+xml"
+    root = ElementTree.fromstring(base64.b64decode(content))
+    assert root.tag == f"{SVG}svg"
+    assert "background: white" in root.attrib["style"]
