@@ -22,7 +22,9 @@ _BLOCK = 16 << 20  # bytes that are parsed at a time, and the longest record tha
 _MANY = 100_000  # records of a wrong length that are set aside; a file with more has another header
 
 
-def tabulate(path: Path, target: Path, columns: Sequence[str], nulls: Sequence[str]) -> None:
+def tabulate(
+    path: Path, target: Path, columns: Sequence[str], nulls: Sequence[str], named: Path | None = None
+) -> None:
     """Write the records of a CSV file (comma, UTF-8, a header) to a Parquet file, in some order.
 
     Its columns are `row` (UInt32, counted from 0), `columns` and `:fields`, all String. A text that
@@ -31,20 +33,21 @@ def tabulate(path: Path, target: Path, columns: Sequence[str], nulls: Sequence[s
     are not UTF-8 become replacement characters; lines of nothing are no records.
 
     Raises DeliveryError when the file is empty, lacks a column or has it twice, or ends within a
-    record.
+    record; it calls the file `named`.
     """
+    named = named or path
     schema = pa.schema([("row", pa.uint32()), *((name, pa.string()) for name in [*columns, FIELDS])])
     try:
         with (
             path.open("rb", buffering=0) as raw,
             pyarrow.parquet.ParquetWriter(target, schema, compression="lz4") as writer,
         ):
-            for rows in _records(path, _Utf8(raw), columns, nulls):
+            for rows in _records(named, _Utf8(raw), columns, nulls):
                 writer.write_table(pa.table(rows, schema=schema))
     except (pa.ArrowInvalid, csv.Error) as error:
         why = str(error).splitlines()[0]
         open_quote = f"a record is longer than {_BLOCK >> 20} MB: is a quote left open?"
-        raise DeliveryError(f"{path}: {open_quote if 'straddl' in why else why}") from error
+        raise DeliveryError(f"{named}: {open_quote if 'straddl' in why else why}") from error
 
 
 def require(path: Path, columns: Sequence[str], delivered: Sequence[str]) -> None:
@@ -90,11 +93,14 @@ def _header(path: Path, stream: io.BufferedReader) -> list[str]:
     while not text.strip() or text.count('"') % 2:
         line = stream.readline(_BLOCK)
         if not line:
-            raise DeliveryError(f"{path}: is empty: it has no header")
-        text += line.decode()
+            raise DeliveryError(f"{path}: {'its header ends within quotes' if text.strip() else 'is empty'}")
+        text = text + line.decode() if text.strip() else line.decode()
     if "\0" in text:
         raise DeliveryError(f"{path}: is no CSV file in UTF-8: it begins with {text[:20]!r}")
-    return next(csv.reader(io.StringIO(text.lstrip("\r\n"), newline="")))
+    names, *more = csv.reader(io.StringIO(text.strip("\r\n"), newline=""))
+    if more:
+        raise DeliveryError(f"{path}: its lines end in CR alone: let them end in LF or CR LF")
+    return names
 
 
 def _records(

@@ -6,48 +6,36 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Engine, String, create_engine, delete, event, select
-from sqlalchemy.engine import make_url
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy import JSON, Column, DateTime, MetaData, String, Table, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from core.database import connect
+from core.plain import plain
+
+_METADATA = MetaData()
+_STEPS = Table(
+    "steps",
+    _METADATA,
+    Column("project", String(128), primary_key=True),
+    Column("step", String(128), primary_key=True),
+    Column("subject", String(128), primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("result", JSON, nullable=False),
+    Column("as_of", DateTime(timezone=True), nullable=False),
+)
+_INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 def fingerprint(*parts: object) -> str:
-    """A hash of what a step is made from; equal parts give equal hashes.
+    """A hash of what a step is made from; equal parts give equal hashes, in every process.
 
-    >>> fingerprint("features", {"b": 1, "a": 2}) == fingerprint("features", {"a": 2, "b": 1})
+    TypeError for what has no fixed form as JSON (see `core.plain`).
+
+    >>> fingerprint("features", {"b": 1, "a": {2, 3}}) == fingerprint("features", {"a": {3, 2}, "b": 1})
     True
     """
-    text = json.dumps(parts, sort_keys=True, default=str, separators=(",", ":"))
+    text = json.dumps(parts, sort_keys=True, default=plain, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-class _Base(DeclarativeBase):
-    pass
-
-
-class _Step(_Base):
-    __tablename__ = "steps"
-
-    project: Mapped[str] = mapped_column(String(128), primary_key=True)
-    step: Mapped[str] = mapped_column(String(64), primary_key=True)
-    subject: Mapped[str] = mapped_column(String(128), primary_key=True)
-    fingerprint: Mapped[str] = mapped_column(String(64))
-    result: Mapped[dict[str, Any]] = mapped_column(JSON)
-    as_of: Mapped[datetime] = mapped_column(DateTime(timezone=True))
-
-
-def connect(url: str) -> Engine:
-    """An engine for this database; SQLite waits for other writers instead of failing."""
-    if make_url(url).get_backend_name() != "sqlite":
-        return create_engine(url)
-    engine = create_engine(url, connect_args={"timeout": 60})
-
-    @event.listens_for(engine, "connect")
-    def _configure(connection: Any, _: object) -> None:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
-
-    return engine
 
 
 class Ledger:
@@ -55,42 +43,43 @@ class Ledger:
 
     A step whose inputs have the fingerprint that is on record need not run again. A step is
     recorded after its tables are committed: a kill between the two repeats the step, and since
-    writes replace, ends in the same tables.
+    writes replace, ends in the same tables. Any number of processes may read and record at once.
     """
 
     def __init__(self, url: str, project: str) -> None:
         self._project = project
-        self._engine = connect(url)
-        _Base.metadata.create_all(self._engine)
+        self._engine = connect(url, _METADATA)
 
     def finished(self, step: str, subject: str, made_from: str) -> dict[str, Any] | None:
         """The recorded result, if the step was finished from exactly these inputs."""
-        with Session(self._engine) as session:
-            row = session.get(_Step, (self._project, step, subject))
-            return dict(row.result) if row is not None and row.fingerprint == made_from else None
+        query = select(_STEPS.c.result).where(*self._is(step, subject), _STEPS.c.fingerprint == made_from)
+        with self._engine.connect() as connection:
+            return connection.scalar(query)
 
-    def record(self, step: str, subject: str, made_from: str, result: Mapping[str, Any], as_of: datetime) -> None:
-        """Put a finished step on record, in place of an earlier one of the same subject."""
-        row = _Step(
-            project=self._project,
-            step=step,
-            subject=subject,
-            fingerprint=made_from,
-            result=dict(result),
-            as_of=as_of.astimezone(UTC),
-        )
-        with Session(self._engine) as session, session.begin():
-            session.merge(row)
+    def record(
+        self, step: str, subject: str, made_from: str, result: Mapping[str, Any], as_of: datetime
+    ) -> None:
+        """Put a finished step on record, in place of an earlier one of the same subject.
+
+        The result is kept as JSON (see `core.plain`): a NaN comes back as None, an instant as text.
+        """
+        key = {"project": self._project, "step": step, "subject": subject}
+        facts = {"fingerprint": made_from, "result": plain(result), "as_of": as_of.astimezone(UTC)}
+        insert = _INSERT[self._engine.dialect.name](_STEPS).values(key | facts)
+        with self._engine.begin() as connection:
+            connection.execute(insert.on_conflict_do_update(index_elements=list(key), set_=facts))
 
     def results(self, step: str) -> dict[str, dict[str, Any]]:
         """The recorded results of a step, by subject, in the order of the subjects."""
-        with Session(self._engine) as session:
-            query = select(_Step).where(_Step.project == self._project, _Step.step == step).order_by(_Step.subject)
-            return {row.subject: dict(row.result) for row in session.scalars(query)}
+        of_step = _STEPS.c.project == self._project, _STEPS.c.step == step
+        query = select(_STEPS.c.subject, _STEPS.c.result).where(*of_step).order_by(_STEPS.c.subject)
+        with self._engine.connect() as connection:
+            return {row.subject: row.result for row in connection.execute(query)}
 
     def forget(self, step: str, subject: str) -> None:
         """Take a step off the record, so that it runs again."""
-        with Session(self._engine) as session, session.begin():
-            session.execute(
-                delete(_Step).where(_Step.project == self._project, _Step.step == step, _Step.subject == subject)
-            )
+        with self._engine.begin() as connection:
+            connection.execute(delete(_STEPS).where(*self._is(step, subject)))
+
+    def _is(self, step: str, subject: str) -> tuple[Any, ...]:
+        return _STEPS.c.project == self._project, _STEPS.c.step == step, _STEPS.c.subject == subject

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Set
 from dataclasses import fields, is_dataclass
-from datetime import datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,11 @@ import numpy as np
 def plain(value: Any) -> Any:
     """`value` with only dict, list, str, int, float, bool and None in it.
 
-    Dataclasses become dicts, instants ISO texts, durations seconds; a number that is not finite
+    Dataclasses become dicts, instants and dates ISO texts, durations seconds; a number that is not finite
     becomes None, as JSON (and PostgreSQL) has no word for it. TypeError for anything else.
 
-    >>> plain({"auc": float("nan"), "at": datetime(2013, 4, 1), "interval": (np.float32(0.5), 1)})
-    {'auc': None, 'at': '2013-04-01T00:00:00', 'interval': [0.5, 1]}
+    >>> plain({"auc": float("nan"), "day": date(2013, 4, 1), "interval": (np.float32(0.5), 1)})
+    {'auc': None, 'day': '2013-04-01', 'interval': [0.5, 1]}
     """
     if isinstance(value, np.generic | np.ndarray):
         value = value.tolist()
@@ -25,7 +25,7 @@ def plain(value: Any) -> Any:
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if isinstance(value, datetime):
+    if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, timedelta):
         return value.total_seconds()

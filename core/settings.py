@@ -3,10 +3,13 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from core.errors import SpecError
+from core.words import nearest
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -16,7 +19,8 @@ class Settings(BaseSettings):
 
     `lake` and `registry` are URLs: a Delta root (a folder, s3://, gs://, az://) and an SQLAlchemy
     database. `dask` is a scheduler's address; without it a local cluster of `workers` processes
-    is started for the run.
+    is started for the run. A path that is not absolute is taken from where the process was started.
+    Raises SpecError for a variable that is none of these, and for a value that is none of its kind.
     """
 
     model_config = SettingsConfigDict(env_prefix="PERENNIAL_", frozen=True, extra="forbid")
@@ -29,14 +33,29 @@ class Settings(BaseSettings):
     dask: str | None = None
     workers: int = Field(default=2, ge=1)
 
+    def __init__(self, **values: Any) -> None:
+        known = [f"PERENNIAL_{name.upper()}" for name in type(self).model_fields]
+        for name in os.environ:
+            if name.upper().startswith("PERENNIAL_") and name.upper() not in known:
+                raise SpecError(f"{name}: no such setting{nearest(name, known)}")
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            fault = error.errors()[0]
+            name, why = str(fault["loc"][0]), fault["msg"].replace("Input should", "should")
+            raise SpecError(f"PERENNIAL_{name.upper()}: {why}, not {fault['input']!r}") from error
+
     @model_validator(mode="before")
     @classmethod
     def _places(cls, values: dict[str, object]) -> dict[str, object]:
-        home = Path(str(values.get("home") or CHECKOUT / ".perennial")).expanduser().resolve()
+        home = _path(values.get("home") or CHECKOUT / ".perennial")
+        paths = {name: _path(values[name]) for name in ("projects", "suites") if values.get(name)}
+        lake = str(values.get("lake") or home / "lake")
         return {
             **values,
+            **paths,
             "home": home,
-            "lake": values.get("lake") or str(home / "lake"),
+            "lake": lake if "://" in lake else str(_path(lake)),
             "registry": values.get("registry") or f"sqlite:///{home / 'registry.db'}",
         }
 
@@ -80,7 +99,6 @@ class Settings(BaseSettings):
             "DASK_LOGGING__DISTRIBUTED": "error",
             # The nanny's default of trimming memory at each release doubles the time of pandas.
             "DASK_DISTRIBUTED__NANNY__PRE_SPAWN_ENVIRON": "{}",
-            "PYTHONWARNINGS": "ignore",
         }
 
     def apply(self) -> Self:
@@ -88,3 +106,8 @@ class Settings(BaseSettings):
         for name, value in self.environment().items():
             os.environ.setdefault(name, value)
         return self
+
+
+def _path(value: object) -> Path:
+    """The same place for every process, wherever it is started."""
+    return Path(str(value)).expanduser().resolve()

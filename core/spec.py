@@ -3,32 +3,37 @@
 from datetime import date, timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import (
-    AliasChoices,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    model_validator,
-)
+from pydantic import Field, model_validator
 
-from core.batches import Calendar, Every, duration
+from core.batches import Calendar, Every
+from core.declarations import Derived, Feature, Input, LocalTime, Lookup, RowFeature, Trailing
+from core.scalars import Duration, FeatureKind, Kind, Model, Share, Window, Zone
 
-Kind = Literal["integer", "float", "string", "boolean", "datetime", "date"]
-FeatureKind = Literal["number", "category"]
-Duration = Annotated[
-    timedelta,
-    BeforeValidator(lambda value: duration(value) if isinstance(value, str) else value),
-    PlainSerializer(lambda value: f"{int(value.total_seconds())}s"),
+__all__ = [
+    "BatchRules",
+    "Dataset",
+    "Decision",
+    "Derived",
+    "Feature",
+    "FeatureKind",
+    "FilesSource",
+    "Gate",
+    "Input",
+    "Kind",
+    "LocalTime",
+    "Lookup",
+    "Model",
+    "Monitoring",
+    "Objective",
+    "Outcome",
+    "PackageSource",
+    "QuarantineRules",
+    "RowFeature",
+    "Share",
+    "Spec",
+    "Trailing",
+    "Training",
 ]
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class Model(BaseModel):
-    """A part of the spec: frozen, and a key that it does not know is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Objective(Model):
@@ -42,7 +47,7 @@ class BatchRules(Model):
     """How event time is cut into batches: `start` to `end`, each `every` long, in `timezone`."""
 
     every: Every
-    timezone: str = "UTC"
+    timezone: Zone = "UTC"
     start: date
     end: date
 
@@ -119,81 +124,6 @@ class Decision(Model):
     lead: Duration
 
 
-class RowFeature(Model):
-    """A column of the event itself that is known at decision time, as it is."""
-
-    from_: Literal["row"] = Field(alias="from")
-    column: str
-    kind: FeatureKind
-
-
-class LocalTime(Model):
-    """A part of an instant in local time, as a number."""
-
-    from_: Literal["time"] = Field(alias="from")
-    column: str
-    part: Literal["hour", "minute_of_day", "weekday"]
-    timezone: str
-
-    @property
-    def kind(self) -> FeatureKind:
-        """Always a number."""
-        return "number"
-
-
-class Lookup(Model):
-    """A column of another dataset: of the row with the same key or, if that dataset has a
-    `known_at`, of the newest such row known by decision time and not older than `within`.
-
-    `by` maps the event's columns to the other dataset's.
-    """
-
-    from_: Literal["lookup"] = Field(alias="from")
-    dataset: str
-    column: str
-    kind: FeatureKind
-    by: dict[str, str] = Field(min_length=1)
-    within: Duration | None = None
-
-
-class Trailing(Model):
-    """A statistic over the entity's own past events that were known by decision time.
-
-    `mean` and `sum` are those of `value` (a boolean's mean is a rate); `count` counts the events
-    where it is known. `by` is the entity's key; the window reaches back `over` from decision time.
-    A value is known at the events' column `known_at`, by default when the outcome is.
-    """
-
-    from_: Literal["trailing"] = Field(alias="from")
-    by: tuple[str, ...]
-    value: str
-    statistic: Literal["mean", "count", "sum"]
-    over: Duration
-    known_at: str | None = None
-
-    @property
-    def kind(self) -> FeatureKind:
-        """Always a number."""
-        return "number"
-
-
-Input = Annotated[RowFeature | LocalTime | Lookup | Trailing, Field(discriminator="from_")]
-
-
-class Derived(Model):
-    """The result of a function of the project's `functions.py`: a Polars expression over the
-    event's columns, the other features and `inputs`, which are features for this function alone.
-    """
-
-    from_: Literal["function"] = Field(alias="from")
-    function: str
-    kind: FeatureKind
-    inputs: dict[str, Input] = {}
-
-
-Feature = Annotated[RowFeature | LocalTime | Lookup | Trailing | Derived, Field(discriminator="from_")]
-
-
 class Training(Model):
     """How models are fitted.
 
@@ -204,11 +134,11 @@ class Training(Model):
 
     families: tuple[str, ...] = ("linear", "lightgbm", "torch")
     first_batches: int = Field(default=3, ge=1)
-    window: Duration | None = None
+    window: Window | None = None
     validation: Annotated[float, Field(gt=0, lt=0.5)] = 0.15
     holdout: Annotated[float, Field(gt=0, lt=0.5)] = 0.15
     seed: int = 20130101
-    parameters: dict[str, dict[str, float | int | str | bool | list[int]]] = {}
+    parameters: dict[str, dict[str, float | int | str | bool | list[int]]] = Field(default_factory=dict)
 
 
 class Gate(Model):
@@ -217,7 +147,7 @@ class Gate(Model):
     margin: float = Field(default=0.001, ge=0)
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     draws: int = Field(default=1000, ge=100)
-    block: Duration = timedelta(days=1)
+    block: Window = timedelta(days=1)
     slices: tuple[str, ...] = ()
     slice_margin: float = Field(default=0.02, ge=0)
     max_calibration_error: Share = 0.05

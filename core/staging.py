@@ -64,6 +64,8 @@ def unpack(file: File, staging: Path) -> Path:
 
 
 def _unpack(path: Path, target: Path) -> None:
+    if not path.stat().st_size:  # which Python's gzip takes for an archive of nothing
+        raise DeliveryError(f"{path}: is empty")
     try:
         with _opened(path) as content, target.open("wb") as sink:
             shutil.copyfileobj(content, sink, 1 << 20)

@@ -64,9 +64,10 @@ def as_text(column: str, delivered: pl.DataType) -> pl.Expr:
         shown = pl.lit(str(delivered)) if "Binary" in str(delivered) else json
         return pl.when(value.is_not_null()).then(shown).alias(column)
     if isinstance(delivered, pl.Datetime | pl.Date):
-        # Beyond its calendar Polars panics where it should write text: there, the bare number is shown.
+        # Beyond its calendar Polars panics where it should write text.
         sound = pl.when(_within_calendar(value, delivered)).then(value)
-        return pl.coalesce(sound.cast(pl.String), value.to_physical().cast(pl.String)).alias(column)
+        beyond = pl.format("beyond the calendar: {}", value.to_physical())
+        return pl.coalesce(sound.cast(pl.String), beyond).alias(column)
     if delivered.is_float():
         value = value.fill_nan(None)
     return value.cast(pl.String)
@@ -91,8 +92,9 @@ def type_failures(delivered: pl.DataFrame, typed: pl.DataFrame, columns: Mapping
 def _within_calendar(value: pl.Expr, delivered: pl.DataType) -> pl.Expr:
     if delivered == pl.Date:
         return value.is_between(date.min, date.max)
-    zone = UTC if isinstance(delivered, pl.Datetime) and delivered.time_zone else None
-    return value.is_between(_FIRST.replace(tzinfo=zone), _LAST.replace(tzinfo=zone))
+    if isinstance(delivered, pl.Datetime) and delivered.time_zone is None:
+        return value.is_between(_FIRST.replace(tzinfo=None), _LAST.replace(tzinfo=None))
+    return value.dt.convert_time_zone("UTC").is_between(_FIRST, _LAST)
 
 
 def _instant(value: pl.Expr, delivered: pl.DataType, kind: Kind) -> pl.Expr:

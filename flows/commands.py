@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from importlib import import_module
 
 from filelock import FileLock, Timeout
 from rich.console import Console
@@ -195,10 +196,11 @@ def _running(settings: Settings, workspace: Workspace, batches: list[str]) -> It
     """A Prefect backend and a Dask cluster for as long, and progress on the terminal."""
     progress = shown(_console(), workspace.spec.title, batches)
     with _alone(settings, workspace), progress, backend(settings) as server:
-        # Imported while the server starts: both take seconds.
+        # The server takes seconds to start: the cluster and the imports wait with it, not after it.
         from tasks.fanout import shared_cluster
 
         with shared_cluster():
+            import_module("flows.lifecycle")
             server.wait()
             yield
 

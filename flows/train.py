@@ -4,6 +4,7 @@ from datetime import datetime
 
 from prefect import flow, unmapped
 
+from models.family import family
 from stages.workspace import open_workspace
 from tasks.fanout import fan_out
 from tasks.training import train_family
@@ -12,6 +13,8 @@ from tasks.training import train_family
 @flow(name="train", flow_run_name="train {project}", task_runner=fan_out())
 def train(project: str, as_of: datetime) -> list[str]:
     """Fit each family of the spec side by side; the ids of their versions."""
-    families = list(open_workspace(project).spec.training.families)
+    # The most complex fits last longest: started first, they end with the others.
+    wanted = open_workspace(project).spec.training.families
+    families = sorted(wanted, key=lambda name: family(name).complexity, reverse=True)
     futures = train_family.map(unmapped(project), families, unmapped(as_of))
     return [future.result() for future in futures]

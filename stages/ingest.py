@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -13,10 +13,11 @@ from core.errors import DeliveryError, IntegrityError
 from core.ledger import fingerprint
 from core.sources import Delivery, File, locate, read
 from expectations.quarantine import Divided, divide, duplicates
-from expectations.suites import Suite, load_suite
-from expectations.validate import validate
 from expectations.verdict import Verdict
 from stages.workspace import WHOLE, Workspace, is_over
+
+if TYPE_CHECKING:
+    from expectations.suites import Suite
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,9 @@ def ingest(workspace: Workspace, dataset: str, batch: Batch | None, as_of: datet
 def _ingest(
     workspace: Workspace, dataset: str, batch: Batch | None, subject: str, as_of: datetime
 ) -> Ingested:
+    # Great Expectations takes seconds to import: only a process that ingests waits for it.
+    from expectations.suites import load_suite
+
     suite = load_suite(workspace.settings.suites / workspace.project.name / f"{dataset}.yaml")
     file = locate(workspace.project, dataset, batch)
     made_from = _made_from(workspace, dataset, subject, suite, file)
@@ -92,7 +96,7 @@ def _ingest(
     return result
 
 
-def _made_from(workspace: Workspace, dataset: str, subject: str, suite: Suite, file: File) -> str:
+def _made_from(workspace: Workspace, dataset: str, subject: str, suite: "Suite", file: File) -> str:
     rules = workspace.spec.datasets[dataset]
     others = [workspace.ledger.results(f"ingest/{name}") for name in references(workspace) if name != dataset]
     return fingerprint(
@@ -110,9 +114,11 @@ def _made_from(workspace: Workspace, dataset: str, subject: str, suite: Suite, f
 
 
 def _judge(
-    workspace: Workspace, suite: Suite, delivery: Delivery, batch: Batch | None, as_of: datetime
+    workspace: Workspace, suite: "Suite", delivery: Delivery, batch: Batch | None, as_of: datetime
 ) -> tuple[Verdict, Divided]:
     """Validate the rows that can be read and were not delivered before; divide all of them."""
+    from expectations.validate import validate
+
     repeated = duplicates(delivery.delivered)
     unfit = pl.concat([delivery.failing, repeated])
     rows = delivery.rows.join(unfit, on="row", how="anti")
@@ -130,7 +136,7 @@ def _judge(
     return verdict, divided
 
 
-def _parameters(workspace: Workspace, suite: Suite, batch: Batch | None) -> dict[str, Any]:
+def _parameters(workspace: Workspace, suite: "Suite", batch: Batch | None) -> dict[str, Any]:
     """The values of a suite's parameters: `batch.start`, `batch.end`, or `<dataset>.<column>`."""
     values: dict[str, Any] = {"batch.start": batch.start, "batch.end": batch.end} if batch else {}
     for name in suite.parameters:

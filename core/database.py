@@ -1,0 +1,42 @@
+"""The database that the ledger and the registry share: SQLite, or PostgreSQL by its URL."""
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, MetaData, NullPool, create_engine, event, inspect, make_url, text
+
+from core.errors import PerennialError
+
+_BUSY_MS = 60_000
+# Held while tables are made, so that two first users do not make them twice.
+_ALONE = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "SELECT pg_advisory_xact_lock(20130101)"}
+
+
+def connect(url: str, metadata: MetaData) -> Engine:
+    """An engine on a database, in which the tables of `metadata` are made if they are not there yet.
+
+    Any number of processes may call this at once. The engine keeps no connection open between
+    uses, so it costs a process nothing and may be forked; SQLite waits for other writers.
+    Raises PerennialError for a database of another kind than SQLite or PostgreSQL.
+    """
+    place = make_url(url)
+    if (kind := place.get_backend_name()) not in _ALONE:
+        raise PerennialError(f"the registry's URL must begin with {' or '.join(_ALONE)}, not with {kind!r}")
+    engine = create_engine(place, poolclass=NullPool)
+    if kind == "sqlite":
+        if place.database:
+            Path(place.database).parent.mkdir(parents=True, exist_ok=True)
+        event.listen(engine, "connect", _prepare_sqlite)
+    if not set(metadata.tables) <= set(inspect(engine).get_table_names()):
+        with engine.begin() as connection:
+            connection.execute(text(_ALONE[kind]))
+            metadata.create_all(connection)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    # The time-out first: switching a new file to WAL already needs to wait its turn.
+    for pragma in (f"busy_timeout = {_BUSY_MS}", "journal_mode = WAL", "foreign_keys = ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()

@@ -1,0 +1,101 @@
+"""A small project of trips, written on the spot: its spec, its functions and what is delivered."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from core.projects import Project, load
+from core.settings import CHECKOUT, Settings
+
+DOCUMENT = """
+name: trips
+title: Trips
+objective: {business: know, learning: predict}
+problem: binary
+batches: {every: 1d, timezone: America/New_York, start: 2013-03-09, end: 2013-03-12}
+events: trips
+datasets:
+  trips:
+    source: {kind: files, path: "{batch}.csv"}
+    columns: {id: integer, at: datetime, city: string, paid: float, late: boolean, seen: datetime}
+    key: [id]
+    event_time: at
+    known_at: seen
+  cities:
+    source: {kind: files, path: cities.csv}
+    columns: {city: string, founded: integer}
+    key: [city]
+decision: {before: at, lead: 1h}
+outcome: {label: late, known_at: seen, maturity: 1d}
+features:
+  city: {from: row, column: city, kind: category}
+  hour: {from: time, column: at, part: hour, timezone: America/New_York}
+  founded: {from: lookup, dataset: cities, column: founded, kind: number, by: {city: city}}
+  late_7d: {from: trailing, by: [city], value: late, statistic: mean, over: 7d}
+"""
+
+Edit = Callable[[dict[str, Any]], object]
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A home and a folder of projects of the test's own."""
+    return Settings(home=tmp_path / "state", projects=tmp_path / "projects")
+
+
+@pytest.fixture
+def write_trips(settings: Settings) -> Callable[..., Path]:
+    """Writes the project, with `edit` done to its document or as `text` has it, and gives its folder."""
+
+    def write(
+        edit: Edit = lambda document: None, functions: str | None = None, text: str | None = None
+    ) -> Path:
+        folder = settings.projects / "trips"
+        folder.mkdir(parents=True, exist_ok=True)
+        document = yaml.load(DOCUMENT, yaml.BaseLoader)
+        edit(document)
+        (folder / "project.yaml").write_text(text or yaml.safe_dump(document, sort_keys=False))
+        if functions is not None:
+            (folder / "functions.py").write_text(functions)
+        return folder
+
+    return write
+
+
+@pytest.fixture
+def make_trips(write_trips: Callable[..., Path], settings: Settings) -> Callable[..., Project]:
+    """Writes the project as `write_trips` does, and loads it."""
+
+    def make(*args: Any, **kwargs: Any) -> Project:
+        return load(write_trips(*args, **kwargs).name, settings)
+
+    return make
+
+
+@pytest.fixture
+def start_python() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts a Python process of its own with this code and these arguments; its output is a pipe."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(code: str, *arguments: object) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", code, *map(str, arguments)]
+        process = subprocess.Popen(
+            command,
+            cwd=CHECKOUT,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()

@@ -1,0 +1,100 @@
+"""Settings: defaults that need nothing, and a place for all state that every process agrees on."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from core.errors import SpecError
+from core.settings import CHECKOUT, Settings
+
+
+@pytest.fixture(autouse=True)
+def bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting comes from the environment but those of the test."""
+    for name in list(os.environ):
+        if name.startswith("PERENNIAL_"):
+            monkeypatch.delenv(name)
+
+
+def test_by_default_all_state_lies_in_the_checkout() -> None:
+    settings = Settings()
+    assert settings.home == CHECKOUT / ".perennial"
+    assert settings.lake == str(settings.home / "lake")
+    assert settings.registry == f"sqlite:///{settings.home / 'registry.db'}"
+    for place in (settings.reports, settings.files, settings.staging):
+        assert place.parent == settings.home
+    assert (settings.projects / "flights" / "project.yaml").is_file()
+    assert settings.dask is None
+
+
+def test_the_environment_says_otherwise(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PERENNIAL_HOME", str(tmp_path))
+    monkeypatch.setenv("PERENNIAL_LAKE", "s3://bucket/lake")
+    monkeypatch.setenv("PERENNIAL_REGISTRY", "postgresql+psycopg://host/base")
+    monkeypatch.setenv("PERENNIAL_WORKERS", "7")
+    settings = Settings()
+    assert settings.home == tmp_path
+    assert settings.lake == "s3://bucket/lake"
+    assert settings.registry == "postgresql+psycopg://host/base"
+    assert settings.workers == 7
+    assert Settings(home=tmp_path / "other").home == tmp_path / "other"
+
+
+def test_a_place_is_the_same_wherever_a_process_is_started(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "me"))
+    monkeypatch.setenv("PERENNIAL_HOME", "~/state")
+    monkeypatch.setenv("PERENNIAL_PROJECTS", "projects")
+    monkeypatch.setenv("PERENNIAL_LAKE", "lake")
+    settings = Settings()
+    assert settings.home == tmp_path / "me" / "state"
+    assert settings.projects == tmp_path / "projects"
+    assert settings.lake == str(tmp_path / "lake")
+    assert settings.registry == f"sqlite:///{tmp_path / 'me' / 'state' / 'registry.db'}"
+
+
+def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HOME", "LAKE", "REGISTRY"):
+        monkeypatch.setenv(f"PERENNIAL_{name}", "")
+    assert Settings().lake == str(CHECKOUT / ".perennial" / "lake")
+
+
+def test_a_misspelled_variable_is_an_error_with_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PERENNIAL_WORKER", "7")
+    with pytest.raises(
+        SpecError, match="PERENNIAL_WORKER: no such setting; did you mean 'PERENNIAL_WORKERS'"
+    ):
+        Settings()
+
+
+@pytest.mark.parametrize("value", ["many", "0", "1.5"])
+def test_a_value_of_the_wrong_kind_is_an_error(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("PERENNIAL_WORKERS", value)
+    with pytest.raises(SpecError, match=f"PERENNIAL_WORKERS: should be .*, not '{value}'"):
+        Settings()
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        Settings().workers = 3
+
+
+def test_what_the_user_chose_in_the_environment_stays(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in Settings().environment():
+        monkeypatch.setenv(name, "")  # so that it is set back in the end, also where it was not set
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
+    settings = Settings(home=tmp_path).apply()
+    assert os.environ["OMP_NUM_THREADS"] == "4"
+    assert os.environ["PREFECT_HOME"] == str(tmp_path / "prefect")
+    assert Settings() == settings
+
+
+def test_nothing_of_the_environment_leads_out_of_the_home(tmp_path: Path) -> None:
+    places = [value for value in Settings(home=tmp_path).environment().values() if value.startswith("/")]
+    assert places and all(Path(place).is_relative_to(tmp_path) for place in places)
