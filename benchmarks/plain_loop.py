@@ -12,7 +12,7 @@ from stages.monitor import judge_batch
 from stages.pages import drift_report, lifecycle_report
 from stages.promote import promote
 from stages.score import score
-from stages.train import train
+from stages.train import register, train
 from stages.workspace import open_workspace
 
 
@@ -37,7 +37,8 @@ def main(project: str = "flights") -> None:
             judged is None and number >= spec.training.first_batches and workspace.champion(matured) is None
         )
         if first or (judged is not None and judged.decision == "retrain"):
-            versions = [train(workspace, family, matured) for family in spec.training.families]
+            fits = [train(workspace, family, matured) for family in spec.training.families]
+            versions = register(workspace, fits)
             promote(workspace, [version.id for version in versions], matured)
     for batch in batches:
         drift_report(workspace, batch)

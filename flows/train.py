@@ -7,14 +7,14 @@ from prefect import flow, unmapped
 from models.family import family
 from stages.workspace import open_workspace
 from tasks.fanout import fan_out
-from tasks.training import train_family
+from tasks.training import register_candidates, train_family
 
 
 @flow(name="train", flow_run_name="train {project}", task_runner=fan_out())
 def train(project: str, as_of: datetime) -> list[str]:
     """Fit each family of the spec side by side; the ids of their versions."""
+    families = open_workspace(project).spec.training.families
     # The most complex fits last longest: started first, they end with the others.
-    wanted = open_workspace(project).spec.training.families
-    families = sorted(wanted, key=lambda name: family(name).complexity, reverse=True)
-    futures = train_family.map(unmapped(project), families, unmapped(as_of))
-    return [future.result() for future in futures]
+    order = sorted(families, key=lambda name: family(name).complexity, reverse=True)
+    futures = dict(zip(order, train_family.map(unmapped(project), order, unmapped(as_of)), strict=True))
+    return register_candidates(project, [futures[name].result() for name in families])

@@ -37,15 +37,34 @@ class Registry:
     def register(
         self, project: str, family: str, folder: Path, metrics: Mapping[str, Any], lineage: Lineage
     ) -> Version:
-        """Keep all files of `folder` as a new challenger; the same files and lineage are the same version.
+        """Keep all files of `folder`, and enter them as a new challenger."""
+        return self.enter(project, family, self.keep(folder), metrics, lineage)
+
+    def keep(self, folder: Path) -> dict[str, str]:
+        """Copy all files of a folder into the store; their SHA-256 by name.
 
         Raises PerennialError when the folder holds no file, OSError when the disk takes no more.
         """
         paths = sorted(path for path in folder.rglob("*") if path.is_file())
         if not paths:
-            raise PerennialError(f"{project}: {folder} holds no file to register")
-        files = {path.relative_to(folder).as_posix(): self._files.add(path) for path in paths}
-        facts = {"family": family, "files": files, "lineage": plain(lineage)}
+            raise PerennialError(f"{folder} holds no file to register")
+        return {path.relative_to(folder).as_posix(): self._files.add(path) for path in paths}
+
+    def enter(
+        self,
+        project: str,
+        family: str,
+        files: Mapping[str, str],
+        metrics: Mapping[str, Any],
+        lineage: Lineage,
+    ) -> Version:
+        """A new challenger of files that are kept; the same files and lineage are the same version.
+
+        Raises IntegrityError when a file is not kept, or not as it was.
+        """
+        for name, digest in files.items():
+            self._files.path(digest, f"{project} {family} {name}")
+        facts = {"family": family, "files": dict(files), "lineage": plain(lineage)}
         fingerprint = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
         with self._writing(project) as connection:
             same = (versions.c.project == project) & (versions.c.fingerprint == fingerprint)

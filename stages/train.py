@@ -1,8 +1,9 @@
-"""Train: one family fitted, tracked, exported, measured and registered as a challenger."""
+"""Train: one family fitted, tracked, exported and measured; then registered as a challenger."""
 
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -27,15 +28,25 @@ from stages.workspace import Workspace
 REFERENCE_ROWS = 20_000
 
 
-def train(workspace: Workspace, family: str, as_of: datetime) -> Version:
-    """Fit one family on what is known at `as_of`; its version, and the same one when asked again.
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A fit whose files are in the store (SHA-256 by name), not a version yet."""
+
+    family: str
+    files: Mapping[str, str]
+    metrics: Mapping[str, Any]
+    lineage: Lineage
+
+
+def train(workspace: Workspace, family: str, as_of: datetime) -> Candidate:
+    """Fit one family on what is known at `as_of`; what was registered from the same is not fitted again.
 
     Raises PerennialError when there are too few labelled rows, or no graph of the fit may serve.
     """
     made_from = _made_from(workspace, family, as_of)
     for version in workspace.registry.versions(workspace.project.name):
         if version.metrics["made_from"] == made_from:
-            return version
+            return Candidate(version.family, version.files, version.metrics, version.lineage)
     spec = workspace.spec
     read = tables(workspace)
     parts = split(labelled(workspace, as_of, tables=read), spec, as_of)
@@ -45,13 +56,24 @@ def train(workspace: Workspace, family: str, as_of: datetime) -> Version:
     with track(spec.name, name, group, config, [family], workspace.settings.home) as run:
         fitted = fit(family, parts, spec, run.curve)
         with tempfile.TemporaryDirectory(dir=workspace.settings.home, prefix="fit-") as folder:
-            return _register(workspace, fitted, parts, made, made_from, Path(folder), run)
+            return _kept(workspace, fitted, parts, made, made_from, Path(folder), run)
 
 
-def _register(
+def register(workspace: Workspace, candidates: Sequence[Candidate]) -> list[Version]:
+    """Enter fits that were made side by side, in their order: which was done first must not number them."""
+    found = []
+    for each in candidates:
+        name = workspace.project.name
+        version = workspace.registry.enter(name, each.family, each.files, each.metrics, each.lineage)
+        write_card(workspace, version)
+        found.append(version)
+    return found
+
+
+def _kept(
     workspace: Workspace, fitted: Fit, parts: Split, made: Lineage, made_from: str, folder: Path, run: Run
-) -> Version:
-    """Write all files of a version into the folder, and register it with what was measured."""
+) -> Candidate:
+    """Write all files of a version into the folder, measure them, and copy them into the store."""
     variants = export(fitted, parts, folder, _properties(made))
     metrics = _metrics(workspace, fitted, parts, variants) | {"made_from": made_from}
     (folder / "native").mkdir()
@@ -61,17 +83,11 @@ def _register(
     for variant in variants:
         if not variant.kept:
             variant.path.unlink()
-    version = workspace.registry.register(workspace.project.name, fitted.family, folder, metrics, made)
-    write_card(workspace, version)
+    files = workspace.registry.keep(folder)
     run.summary({name: metrics[name] for name in ("validation", "holdout", "importance", "seconds")})
-    run.artifact(
-        version.id,
-        "model",
-        {name: workspace.registry.file(version, name) for name in version.files},
-        {"version": version.id, "lineage": made},
-        [f"{workspace.project.name}-{table}:v{number}" for table, number in made.tables.items()],
-    )
-    return version
+    name = f"{workspace.project.name}-{fitted.family}"
+    run.artifact(name, "model", {each: folder / each for each in files}, {"lineage": made, "files": files})
+    return Candidate(fitted.family, files, plain(metrics), made)
 
 
 def _metrics(workspace: Workspace, fitted: Fit, parts: Split, variants: Sequence[Variant]) -> dict[str, Any]:

@@ -7,16 +7,22 @@ from prefect.artifacts import create_table_artifact
 
 from models.gate import GateReport
 from stages.promote import promote
-from stages.train import train
+from stages.train import Candidate, register, train
 from stages.workspace import open_workspace
 from tasks.ingestion import slug
 from tasks.recovery import PATIENT
 
 
 @task(name="train", task_run_name="train {family}", **PATIENT)
-def train_family(project: str, family: str, as_of: datetime) -> str:
-    """Fit, calibrate, export and register one family; the id of its version."""
-    return train(open_workspace(project), family, as_of).id
+def train_family(project: str, family: str, as_of: datetime) -> Candidate:
+    """Fit, calibrate, export and measure one family."""
+    return train(open_workspace(project), family, as_of)
+
+
+@task(name="register", **PATIENT)
+def register_candidates(project: str, candidates: list[Candidate]) -> list[str]:
+    """Enter the fits as challengers; the ids of their versions."""
+    return [version.id for version in register(open_workspace(project), candidates)]
 
 
 @task(name="promote", **PATIENT)
