@@ -55,7 +55,7 @@ def require(path: Path, columns: Sequence[str], delivered: Sequence[str]) -> Non
     missing = [column for column in columns if column not in delivered]
     if missing:
         hint = nearest(missing[0], [column for column in delivered if column not in columns])
-        there = hint or f"; it has {', '.join(delivered)}"
+        there = hint or f"; it has {', '.join(delivered)[:500]}"
         raise DeliveryError(f"{path}: has no column {', '.join(map(repr, missing))}{there}")
     twice = [column for column in columns if delivered.count(column) > 1]
     if twice:

@@ -141,4 +141,5 @@ def _check_dtypes(path: str, table: DeltaTable, schema: pl.Schema) -> None:
     held = pl.DataFrame(pa.schema(table.schema().to_arrow()).empty_table()).schema
     for name, dtype in schema.items():
         if held.get(name, dtype) != dtype and pl.Null not in (dtype, held[name]):
-            raise IntegrityError(f"{path}: column {name!r} is {dtype}, but the table holds {held[name]}")
+            found = f"column {name!r} is {dtype}, but the table holds {held[name]}"
+            raise IntegrityError(f"{path}: {found}: a table keeps its dtypes, so name the column anew")

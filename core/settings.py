@@ -98,7 +98,10 @@ class Settings(BaseSettings):
             "OMP_NUM_THREADS": "1",
             "DASK_LOGGING__DISTRIBUTED": "error",
             # The nanny's default of trimming memory at each release doubles the time of pandas.
-            "DASK_DISTRIBUTED__NANNY__PRE_SPAWN_ENVIRON": "{}",
+            "DASK_DISTRIBUTED__NANNY__PRE_SPAWN_ENVIRON": "{'MALLOC_TRIM_THRESHOLD_': None}",
+            # On CPython 3.11 the worker's profiler calls sys._current_frames at the risk of hanging for
+            # good, when the garbage is collected meanwhile ("Deadlock with python 3.11" in its tracker).
+            "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
         }
 
     def apply(self) -> Self:
