@@ -25,6 +25,17 @@ COMMANDS = (
 def main() -> int:
     """Run one command; its exit code. An error of ours is a sentence, without a stack trace."""
     arguments = _arguments()
+    try:
+        return _run(arguments)
+    except PerennialError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        return 130
+
+
+def _run(arguments: argparse.Namespace) -> int:
     settings = Settings()
     settings.home.mkdir(parents=True, exist_ok=True)
     settings.apply()
@@ -32,14 +43,7 @@ def main() -> int:
     from flows import commands
 
     command: Callable[[Settings, argparse.Namespace], int] = getattr(commands, arguments.command)
-    try:
-        return command(settings, arguments)
-    except PerennialError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on from here", file=sys.stderr)
-        return 130
+    return command(settings, arguments)
 
 
 def _arguments() -> argparse.Namespace:

@@ -26,13 +26,15 @@ def ingest(project: str, as_of: datetime, start: str | None = None, end: str | N
     now("reading and validating what was delivered")
     whole = ingest_batch.map(unmapped(project), references(workspace), unmapped(None), unmapped(as_of))
     found = [future.result() for future in whole]
+    if broken := [f"dataset {each.dataset} stopped: {each.stopped}" for each in found if each.stopped]:
+        raise DeliveryError("\n".join(broken))  # the events are read and validated with their help
     events = ingest_batch.map(unmapped(project), unmapped(workspace.spec.events), batches, unmapped(as_of))
     stopped = _wait(batches, events, found)
     now("building features as they were known at decision time")
-    ready = [batch for batch in batches if batch not in stopped]
-    for batch, future in zip(
-        ready, featurise_batch.map(unmapped(project), ready, unmapped(as_of)), strict=True
-    ):
+    # A batch that stopped because of its rows has none now, and so has no features any more either.
+    ready = [each.batch for each in found if each.dataset == workspace.spec.events]
+    built = featurise_batch.map(unmapped(project), ready, unmapped(as_of))
+    for batch, future in zip(ready, built, strict=True):
         mark(batch, "features", f"{future.result().rows:,} rows")
     show_ingested(project, found)
     if stopped:

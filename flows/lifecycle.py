@@ -73,10 +73,11 @@ def _score(workspace: Workspace, batch: Batch, as_of: datetime) -> None:
 
 
 def _monitor(workspace: Workspace, batch: Batch, as_of: datetime) -> None:
-    now(f"{batch}: joining outcomes, measuring drift")
-    judged = monitor(workspace.project.name, batch.id, as_of)
-    if judged is not None:
-        mark(batch.id, "monitor", judged.decision)
+    judged = None
+    if batch.id in workspace.ledger.results("score"):
+        now(f"{batch}: joining outcomes, measuring drift")
+        judged = monitor(workspace.project.name, batch.id, as_of)
+        mark(batch.id, "monitor", judged.decision if judged else "no rows")
     decided = decisions(workspace)
     answer = decided.get(as_of)
     # What the gate has decided stays decided: data that came late count from the next retraining on.

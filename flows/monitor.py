@@ -5,12 +5,10 @@ from datetime import datetime
 from prefect import flow
 
 from stages.monitor import Judged
-from tasks.fanout import fan_out
 from tasks.scoring import monitor_batch
 
 
-@flow(name="monitor", flow_run_name="monitor {project} {batch}", task_runner=fan_out())
+@flow(name="monitor", flow_run_name="monitor {project} {batch}")
 def monitor(project: str, batch: str, as_of: datetime) -> Judged | None:
     """Join the outcomes known at `as_of`, measure drift and performance, and decide."""
-    judged: Judged | None = monitor_batch.submit(project, batch, as_of).result()
-    return judged
+    return monitor_batch(project, batch, as_of)

@@ -1,6 +1,8 @@
 """Settings: defaults that need nothing, and a place for all state that every process agrees on."""
 
 import os
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -93,6 +95,19 @@ def test_what_the_user_chose_in_the_environment_stays(
     assert os.environ["OMP_NUM_THREADS"] == "4"
     assert os.environ["PREFECT_HOME"] == str(tmp_path / "prefect")
     assert Settings() == settings
+
+
+_DASK = """
+from core.settings import Settings
+Settings().apply()
+import dask.config, distributed.nanny
+print(dask.config.get("distributed.worker.profile.enabled"))
+print("MALLOC_TRIM_THRESHOLD_" in distributed.nanny._get_env_variables("distributed.nanny.pre-spawn-environ"))
+"""
+
+
+def test_what_is_set_for_dask_reaches_it(start_python: Callable[..., subprocess.Popen[str]]) -> None:
+    assert start_python(_DASK).communicate()[0] == "False\nFalse\n"
 
 
 def test_nothing_of_the_environment_leads_out_of_the_home(tmp_path: Path) -> None:

@@ -160,6 +160,27 @@ def test_a_batch_of_bad_rows_stops_and_keeps_each_row(ingested: tuple[Workspace,
         assert held(ingested[0], "quarantine", batch).height > 1000
 
 
+def test_a_batch_that_goes_bad_leaves_no_features_behind(ingested: tuple[Workspace, str]) -> None:
+    """October was good; delivered anew with bad rows alone, nothing of it may be scored any more."""
+    from flows.ingest import ingest
+
+    workspace, _ = ingested
+    file = workspace.project.folder / "delivered" / "2013-10.csv"
+    good = file.read_bytes()
+    assert workspace.lake.scan("features", ["2013-10"]).collect().height > 0
+    try:
+        read(file).with_columns(distance=pl.lit("-5")).write_csv(file)
+        with pytest.raises(DeliveryError, match="batch 2013-10 stopped"):
+            ingest("flights", AS_OF)
+        for table in ("raw/flights", "features", "outcomes"):
+            assert workspace.lake.scan(table, ["2013-10"]).collect().is_empty()
+    finally:
+        file.write_bytes(good)
+        with pytest.raises(DeliveryError) as others:
+            ingest("flights", AS_OF)
+    assert "2013-10" not in str(others.value)
+
+
 def test_mending_a_delivery_mends_its_batch_alone(ingested: tuple[Workspace, str]) -> None:
     """The same files again change nothing; a mended one redoes its batch and no other."""
     from flows.ingest import ingest
