@@ -1,9 +1,11 @@
 """The database that the ledger and the registry share: SQLite, or PostgreSQL by its URL."""
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, MetaData, NullPool, create_engine, event, inspect, make_url, text
+from tenacity import retry, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from core.errors import PerennialError
 
@@ -36,7 +38,23 @@ def connect(url: str, metadata: MetaData) -> Engine:
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
-    # The time-out first: switching a new file to WAL already needs to wait its turn.
-    for pragma in (f"busy_timeout = {_BUSY_MS}", "journal_mode = WAL", "foreign_keys = ON"):
-        cursor.execute(f"PRAGMA {pragma}")
+    cursor.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+    _keep_a_log(cursor)
+    cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
+
+
+def _is_locked(error: BaseException) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
+
+
+# Where two processes switch a new file to WAL at once, SQLite tells one of them that the file is
+# locked without waiting for its time-out, since each holds what the other waits for.
+@retry(
+    retry=retry_if_exception(_is_locked),
+    wait=wait_random_exponential(multiplier=0.02, max=0.5),
+    stop=stop_after_delay(_BUSY_MS / 1000),
+    reraise=True,
+)
+def _keep_a_log(cursor: sqlite3.Cursor) -> None:
+    cursor.execute("PRAGMA journal_mode = WAL")

@@ -11,10 +11,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, insert, select, text, update
 
+from core.database import connect
 from core.errors import IntegrityError, PerennialError
 from core.plain import plain
 from models.files import Files
-from models.tables import connect, transitions, versions
+from models.tables import metadata, transitions, versions
 from models.versions import Lineage, Stage, Transition, Version, succession
 
 __all__ = ["Lineage", "Registry", "Stage", "Transition", "Version"]
@@ -31,7 +32,7 @@ class Registry:
     """
 
     def __init__(self, url: str, store: Path) -> None:
-        self._engine = connect(url)
+        self._engine = connect(url, metadata)
         self._files = Files(store)
 
     def register(

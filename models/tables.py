@@ -1,8 +1,6 @@
 """The registry's tables, for SQLite and PostgreSQL alike."""
 
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -10,28 +8,17 @@ from sqlalchemy import (
     Column,
     DateTime,
     Dialect,
-    Engine,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
     Integer,
     MetaData,
-    NullPool,
     String,
     Table,
     Text,
     TypeDecorator,
     UniqueConstraint,
-    create_engine,
-    event,
-    inspect,
-    make_url,
-    text,
 )
-
-from core.errors import PerennialError
-
-_BUSY_MS = 30_000
 
 
 class Instant(TypeDecorator[datetime]):
@@ -88,35 +75,3 @@ transitions = Table(
     Column("evidence", JSON, nullable=False),
     ForeignKeyConstraint(["project", "number"], [versions.c.project, versions.c.number]),
 )
-
-# Held while the tables are made, so that two first users do not make them twice.
-_ALONE = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "SELECT pg_advisory_xact_lock(20130101)"}
-
-
-def connect(url: str) -> Engine:
-    """An engine on the registry's database, whose tables are made when they are not there yet.
-
-    It keeps no connection open between uses, so it costs a process nothing and may be forked.
-    Raises PerennialError for a database of another kind than SQLite or PostgreSQL.
-    """
-    place = make_url(url)
-    if (kind := place.get_backend_name()) not in _ALONE:
-        raise PerennialError(f"the registry's URL must begin with {' or '.join(_ALONE)}, not with {kind!r}")
-    engine = create_engine(place, poolclass=NullPool)
-    if kind == "sqlite":
-        if place.database:
-            Path(place.database).parent.mkdir(parents=True, exist_ok=True)
-        event.listen(engine, "connect", _prepare_sqlite)
-    if not inspect(engine).has_table(transitions.name):
-        with engine.begin() as connection:
-            connection.execute(text(_ALONE[kind]))
-            metadata.create_all(connection)
-    return engine
-
-
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    cursor = connection.cursor()
-    # The time-out first: switching a new file to WAL already needs to wait its turn.
-    for pragma in (f"busy_timeout = {_BUSY_MS}", "journal_mode = WAL", "foreign_keys = ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
