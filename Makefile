@@ -50,7 +50,7 @@ ui: $(READY) ## start the Prefect UI on the demo's database, with the deployment
 test: $(READY) ## run all tests
 	@$(VENV)/bin/python -m pytest
 
-test-fast: $(READY) ## run the tests that need no Prefect backend and no Dask cluster
+test-fast: $(READY) ## run the quick tests: no flows, no other processes, no real fits
 	@$(VENV)/bin/python -m pytest -m 'not slow'
 
 lint: $(READY) ## ruff, mypy and the import contracts

@@ -13,6 +13,8 @@ from deltalake import DeltaTable
 from core.errors import IntegrityError
 from core.lake import Lake
 
+pytestmark = pytest.mark.slow
+
 Start = Callable[..., subprocess.Popen[str]]
 NOON = datetime(2013, 3, 10, 12, tzinfo=UTC)
 

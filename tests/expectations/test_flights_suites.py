@@ -12,6 +12,8 @@ from expectations.suites import load_suite
 from expectations.validate import validate
 from expectations.verdict import Verdict
 
+pytestmark = pytest.mark.slow
+
 SUITES = Path(__file__).parents[2] / "expectations" / "flights"
 Read = Callable[[str], pl.DataFrame]
 

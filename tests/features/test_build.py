@@ -15,6 +15,8 @@ from core.errors import SpecError
 from core.spec import Spec
 from features.build import build, horizon
 
+pytestmark = pytest.mark.slow
+
 INSTANT = pl.Datetime("us", "UTC")
 START = datetime(2013, 5, 2, tzinfo=UTC)
 MakeSpec = Callable[..., Spec]

@@ -11,6 +11,8 @@ import pytest
 
 from core.settings import CHECKOUT, Settings
 
+pytestmark = pytest.mark.slow
+
 
 def run(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {

@@ -16,6 +16,8 @@ from models.evaluate import auc, log_loss, normalised_entropy
 from models.family import Fitted, Parameter, families, family
 from models.rows import Columns, Rows, categories, numbers
 
+pytestmark = pytest.mark.slow
+
 Curve = list[tuple[int, dict[str, float]]]
 
 

@@ -21,6 +21,8 @@ from models.onnx.parity import Parity
 from models.rows import Columns, Rows
 from models.runtime import Model
 
+pytestmark = pytest.mark.slow
+
 PARAMETERS: dict[str, dict[str, Parameter]] = {
     "linear": {},
     "lightgbm": {"rounds": 30, "min_data_in_leaf": 20},

@@ -24,6 +24,8 @@ from wandb.util import get_core_path
 from models import tracking
 from models.tracking import track
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 KEY = "0123456789" * 4
 

@@ -14,6 +14,8 @@ from core.sources import locate, read, unpack
 from features.build import build
 from features.outcomes import outcomes
 
+pytestmark = pytest.mark.slow
+
 INSTANT = pl.Datetime("us", "UTC")
 REFERENCES = ("airports", "weather", "planes", "airlines")
 # The clocks of New York were put forward in these two weeks, on Sunday 10 March 2013 at 07:00 UTC.

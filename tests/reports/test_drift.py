@@ -10,6 +10,8 @@ import pytest
 from models.rows import Columns
 from reports.drift import SAMPLE, drift_page
 
+pytestmark = pytest.mark.slow
+
 ROWS = 6_000
 NUMBERS = ("wind", "hour", "half", "infinite", "unseen", "constant", "gone", "<b>bold</b>")
 CATEGORIES = ("carrier", "tail", "empty")
