@@ -6,10 +6,10 @@ READY := $(VENV)/.ready
 RUN := $(VENV)/bin/python -m flows
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ingest train score monitor retrain rollback status ui test test-fast lint format bench-loop lock clean-state
+.PHONY: help setup demo ingest backfill release-quarantine suite train score monitor retrain rollback status ui test test-fast lint format bench-loop bench-data lock clean-state
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make .venv from pyproject.toml and constraints.txt (done by every other target)
 
@@ -25,6 +25,15 @@ demo: $(READY) ## run the whole lifecycle of PROJECT over its history
 
 ingest: $(READY) ## read and validate batches (BATCH, or START and END; all by default)
 	@$(RUN) ingest --project $(PROJECT) $(if $(BATCH),--start $(BATCH) --end $(BATCH)) $(if $(START),--start $(START)) $(if $(END),--end $(END))
+
+backfill: $(READY) ## ingest the batches from START to END anew where they changed, and what was made from them
+	@$(RUN) backfill --project $(PROJECT) $(if $(START),--start $(START)) $(if $(END),--end $(END))
+
+release-quarantine: $(READY) ## let the set-aside rows of BATCH meet the present suite (DATASET; the events by default)
+	@$(RUN) release-quarantine --project $(PROJECT) $(if $(BATCH),--batch $(BATCH)) $(if $(DATASET),--dataset $(DATASET))
+
+suite: $(READY) ## propose a suite for DATASET from the batches START to END (all that were ingested)
+	@$(RUN) suite --project $(PROJECT) $(if $(DATASET),--dataset $(DATASET)) $(if $(START),--start $(START)) $(if $(END),--end $(END))
 
 train: $(READY) ## fit, export and register challengers on what was known at the end of BATCH
 	@$(RUN) train --project $(PROJECT) $(if $(BATCH),--batch $(BATCH))
@@ -65,6 +74,9 @@ format: $(READY) ## rewrite the code as ruff would have it
 
 bench-loop: $(READY) ## measure the demo against the same work as a plain script
 	@$(VENV)/bin/python -m benchmarks.loop
+
+bench-data: $(READY) ## measure validation, features, memory and ingestion against peers and by size
+	@$(VENV)/bin/python -m benchmarks.data
 
 lock: ## write constraints.txt anew from what pip resolves today
 	@$(PYTHON) -m venv --clear .lock

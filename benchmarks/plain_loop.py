@@ -6,8 +6,9 @@ Run as `python -m benchmarks.plain_loop`, with PERENNIAL_HOME set to an empty fo
 import os
 
 from core.settings import Settings
+from stages.deliver import deliver, pending
 from stages.featurise import featurise
-from stages.ingest import ingest, references
+from stages.ingest import ingest
 from stages.monitor import judge_batch
 from stages.pages import drift_report, lifecycle_report
 from stages.promote import promote
@@ -23,10 +24,11 @@ def main(project: str = "flights") -> None:
     spec = workspace.spec
     batches = spec.batches.calendar().batches()
     as_of = batches[-1].end + spec.outcome.maturity
-    for dataset in references(workspace):
-        ingest(workspace, dataset, None, as_of)
-    for batch in batches:
-        ingest(workspace, spec.events, batch, as_of)
+    for dataset in [*workspace.whole, *workspace.cut]:
+        for item in pending(workspace, dataset, batches):
+            deliver(workspace, dataset, item, as_of)
+        for each in [None] if dataset in workspace.whole else batches:
+            ingest(workspace, dataset, each, as_of)
     for batch in batches:
         featurise(workspace, batch, as_of)
     for number, batch in enumerate(batches, start=1):

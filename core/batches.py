@@ -68,9 +68,10 @@ class Calendar:
     last: date
 
     def batches(self, start: str | None = None, end: str | None = None) -> list[Batch]:
-        """The batches in order of time, from the id `start` to the id `end`, both included.
+        """The batches in order of time, from `start` to `end`, both included.
 
-        Raises SpecError when there is no batch of that id, or when `end` comes before `start`.
+        Each is the id of a batch, or a day of the project's time zone in it (`2013-03-15`). Raises
+        SpecError when there is no such batch, or when `end` comes before `start`.
         """
         batches = _cut(self)
         first = self._position(batches, start) if start else 0
@@ -86,6 +87,11 @@ class Calendar:
     def _position(self, batches: tuple[Batch, ...], batch_id: str) -> int:
         ids = [batch.id for batch in batches]
         if batch_id not in ids:
+            if (day := _day(batch_id)) is not None:
+                instant = _midnight(day, ZoneInfo(self.timezone))
+                for place, batch in enumerate(batches):
+                    if batch.start <= instant < batch.end:
+                        return place
             there = f"this project's run from {ids[0]!r} to {ids[-1]!r}" if ids else "this project has none"
             raise SpecError(f"no batch {batch_id!r}: {there}, every {self.every}")
         return ids.index(batch_id)
@@ -114,6 +120,13 @@ def _edges(calendar: Calendar, zone: ZoneInfo) -> Iterator[datetime]:
             day = _next(day, calendar.every)
             instant = _midnight(day, zone)
     yield end
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def _next(day: date, every: Every) -> date:

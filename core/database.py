@@ -1,10 +1,12 @@
 """The database that the ledger and the registry share: SQLite, or PostgreSQL by its URL."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, MetaData, NullPool, create_engine, event, inspect, make_url, text
+from sqlalchemy import Connection, Engine, MetaData, NullPool, create_engine, event, inspect, make_url, text
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from core.errors import PerennialError
@@ -30,10 +32,17 @@ def connect(url: str, metadata: MetaData) -> Engine:
             Path(place.database).parent.mkdir(parents=True, exist_ok=True)
         event.listen(engine, "connect", _prepare_sqlite)
     if not set(metadata.tables) <= set(inspect(engine).get_table_names()):
-        with engine.begin() as connection:
-            connection.execute(text(_ALONE[kind]))
+        with alone(engine) as connection:
             metadata.create_all(connection)
     return engine
+
+
+@contextmanager
+def alone(engine: Engine) -> Iterator[Connection]:
+    """A transaction that no other of its kind runs beside: what it reads stays so until it writes."""
+    with engine.begin() as connection:
+        connection.execute(text(_ALONE[engine.dialect.name]))
+        yield connection
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

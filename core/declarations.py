@@ -1,10 +1,13 @@
 """What a feature may be declared as in a spec."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
+from core.expressions import parse
 from core.scalars import Duration, FeatureKind, Model, Window, Zone
+
+Statistic = Literal["count", "mean", "rate", "sum", "quantile", "distinct", "since_last"]
 
 
 class RowFeature(Model):
@@ -16,12 +19,17 @@ class RowFeature(Model):
 
 
 class LocalTime(Model):
-    """A part of an instant in local time, as a number."""
+    """A part of an instant in local time, as a number; with `cycle`, as a place on its circle.
+
+    The circle of a part is its true period: a day, a week, that month, that year. Its last value
+    lies beside its first, which `sin` and `cos` together say.
+    """
 
     from_: Literal["time"] = Field(alias="from")
     column: str
-    part: Literal["hour", "minute_of_day", "weekday"]
+    part: Literal["hour", "minute_of_day", "weekday", "day_of_month", "day_of_year", "month"]
     timezone: Zone
+    cycle: Literal["sin", "cos"] | None = None
 
     @property
     def kind(self) -> FeatureKind:
@@ -47,15 +55,18 @@ class Lookup(Model):
 class Trailing(Model):
     """A statistic over the entity's own past events that were known by decision time.
 
-    `mean` and `sum` are those of `value` (a boolean's mean is a rate); `count` counts the events
-    where it is known. `by` is the entity's key; the window reaches back `over` from decision time.
+    Of those where `value` is known: how many (`count`); its `mean`, `sum` or `quantile`; the `rate`
+    at which it, a boolean, is true; how many `distinct` values it takes; the seconds since the
+    newest became known (`since_last`). Without a `value`, `count` and `since_last` are of all of
+    the entity's events. `by` is the entity's key; the window reaches back `over` from decision time.
     A value is known at the events' column `known_at`, by default when the outcome is.
     """
 
     from_: Literal["trailing"] = Field(alias="from")
     by: tuple[str, ...]
-    value: str
-    statistic: Literal["mean", "count", "sum"]
+    value: str | None = None
+    statistic: Statistic
+    quantile: Annotated[float, Field(ge=0, le=1)] | None = None
     over: Window
     known_at: str | None = None
 
@@ -64,8 +75,71 @@ class Trailing(Model):
         """Always a number."""
         return "number"
 
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.value is None and self.statistic not in ("count", "since_last"):
+            raise ValueError(f"`statistic: {self.statistic}` needs the column whose it is: say `value`")
+        if (self.quantile is not None) != (self.statistic == "quantile"):
+            raise ValueError("`statistic: quantile` goes with `quantile: 0.9` or the like, and no other does")
+        return self
 
-Input = Annotated[RowFeature | LocalTime | Lookup | Trailing, Field(discriminator="from_")]
+
+class TargetRate(Model):
+    """The rate at which the entity's past events had the label, drawn towards that of all events.
+
+    `(labels + weight * prior) / (outcomes + weight)`, over the outcomes that became known `over`
+    before decision time; `prior` is the share of labels among all entities' outcomes of that window.
+    """
+
+    from_: Literal["target_rate"] = Field(alias="from")
+    by: tuple[str, ...]
+    over: Window
+    weight: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+    @property
+    def kind(self) -> FeatureKind:
+        """Always a number."""
+        return "number"
+
+
+class Lag(Model):
+    """The value of one of the entity's own past events: the `back`-th newest known by decision time.
+
+    Events whose `value` is not known are passed over, as are those known longer ago than `within`.
+    Of events known at one instant the later one is the newer, then the one with the greater key.
+    A value is known at the events' column `known_at`, by default when the outcome is.
+    """
+
+    from_: Literal["lag"] = Field(alias="from")
+    by: tuple[str, ...]
+    value: str
+    kind: FeatureKind = "number"
+    back: int = Field(default=1, ge=1)
+    within: Window | None = None
+    known_at: str | None = None
+
+
+Past = Trailing | TargetRate | Lag
+"""The features that are made of the entity's own past events."""
+
+Input = Annotated[RowFeature | LocalTime | Lookup | Trailing | TargetRate | Lag, Field(discriminator="from_")]
+"""The features that are made of the data as it is: they read no other feature."""
+
+
+def _readable(text: str) -> str:
+    parse(text)
+    return text
+
+
+class Expression(Model):
+    """SQL over the event's columns that are known at decision time, and the features that are an `Input`.
+
+    Of one row at a time: no aggregate, no window. A feature hides the event's column of its name.
+    """
+
+    from_: Literal["expression"] = Field(alias="from")
+    expression: Annotated[str, AfterValidator(_readable)]
+    kind: FeatureKind = "number"
 
 
 class Derived(Model):
@@ -79,4 +153,7 @@ class Derived(Model):
     inputs: dict[str, Input] = Field(default_factory=dict)
 
 
-Feature = Annotated[RowFeature | LocalTime | Lookup | Trailing | Derived, Field(discriminator="from_")]
+Feature = Annotated[
+    RowFeature | LocalTime | Lookup | Trailing | TargetRate | Lag | Expression | Derived,
+    Field(discriminator="from_"),
+]

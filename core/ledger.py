@@ -69,6 +69,11 @@ class Ledger:
         with self._engine.begin() as connection:
             connection.execute(insert.on_conflict_do_update(index_elements=list(key), set_=facts))
 
+    def result(self, step: str, subject: str) -> dict[str, Any] | None:
+        """The recorded result of a step for a subject, whatever it was made from."""
+        with self._engine.connect() as connection:
+            return connection.scalar(select(_STEPS.c.result).where(*self._is(step, subject)))
+
     def results(self, step: str) -> dict[str, dict[str, Any]]:
         """The recorded results of a step, by subject, in the order of the subjects."""
         of_step = _STEPS.c.project == self._project, _STEPS.c.step == step

@@ -28,7 +28,7 @@ def prepared(project: Project, dataset: str, typed: pl.LazyFrame, tables: Tables
         raise SpecError(f"{who} fails: {project.blame(error)}") from error
     if schema is None:
         raise SpecError(f"{who} should return a LazyFrame, not {type(frame).__name__}")
-    lost = [column for column in ("row", *rules.columns) if column not in schema]
+    lost = [column for column in typed.collect_schema() if column not in schema]
     if lost:
         raise SpecError(f"{who} drops the columns {', '.join(lost)}: it should keep every column")
     for column in schema:

@@ -2,12 +2,35 @@
 
 from collections.abc import Collection, Iterator
 
-from core.spec import Dataset, Derived, Input, Kind, LocalTime, Lookup, RowFeature, Spec, Trailing
+from core.expressions import parse
+from core.spec import (
+    Dataset,
+    Derived,
+    Expression,
+    Input,
+    Kind,
+    LocalTime,
+    Lookup,
+    Past,
+    RowFeature,
+    Spec,
+    TargetRate,
+    Trailing,
+)
 from core.words import nearest
 
 Fault = tuple[tuple[int | str, ...], str]
 
-_TAKEN = ("row", "batch")  # the lake's own columns
+_TAKEN = ("row", "row_hash", "batch")  # the lake's own columns
+
+# What a statistic can be of, where it cannot be of everything.
+_NUMBERS: tuple[Kind, ...] = ("integer", "float", "boolean")
+_OF: dict[str, tuple[Kind, ...]] = {
+    "mean": _NUMBERS,
+    "sum": _NUMBERS,
+    "quantile": _NUMBERS,
+    "rate": ("boolean",),
+}
 
 
 def faults(spec: Spec, functions: Collection[str]) -> Iterator[Fault]:
@@ -27,13 +50,15 @@ def faults(spec: Spec, functions: Collection[str]) -> Iterator[Fault]:
     yield from _column(spec, ("outcome", "label"), events, spec.outcome.label, "boolean")
     yield from _column(spec, ("outcome", "known_at"), events, spec.outcome.known_at, "datetime")
     for name, feature in spec.features.items():
-        if not isinstance(feature, Derived):
+        if isinstance(feature, Expression):
+            yield from _of_expression(spec, ("features", name, "expression"), feature)
+        elif not isinstance(feature, Derived):
             yield from _of_feature(spec, ("features", name), feature)
-            continue
-        if feature.function not in functions:
-            yield ("features", name, "function"), _no_function(feature.function, functions)
-        for other, declared in feature.inputs.items():
-            yield from _of_feature(spec, ("features", name, "inputs", other), declared)
+        else:
+            if feature.function not in functions:
+                yield ("features", name, "function"), _no_function(feature.function, functions)
+            for other, declared in feature.inputs.items():
+                yield from _of_feature(spec, ("features", name, "inputs", other), declared)
     known = [*spec.features, *spec.datasets[spec.events].key]
     for place, column in enumerate(spec.gate.slices):
         if column not in known:
@@ -55,23 +80,22 @@ def _of_dataset(spec: Spec, name: str, rules: Dataset, functions: Collection[str
     for key, time in (("event_time", rules.event_time), ("known_at", rules.known_at)):
         if time is not None:
             yield from _column(spec, (*keys, key), name, time, "datetime")
-    if rules.source.kind == "files" and "{batch}" in rules.source.path and name != spec.events:
-        yield (*keys, "source", "path"), "only the events come in batches: name one file, without {batch}"
+    if rules.source.by_batch and rules.event_time is None:
+        yield (*keys, "source"), "comes in batches: it needs an `event_time` to be cut into them by"
+    ids = [batch.id for batch in spec.batches.calendar().batches()]
+    if rules.reference is not None and rules.reference not in ids:
+        yield (*keys, "reference"), f"no batch {rules.reference!r}{nearest(rules.reference, ids)}"
 
 
 def _of_feature(spec: Spec, keys: tuple[int | str, ...], feature: Input) -> Iterator[Fault]:
     if isinstance(feature, RowFeature):
         yield from _column(spec, (*keys, "column"), spec.events, feature.column)
+        yield from _own(spec, (*keys, "column"), feature.column)
     if isinstance(feature, LocalTime):
         yield from _column(spec, (*keys, "column"), spec.events, feature.column, "datetime")
-    if isinstance(feature, Trailing):
-        if not feature.by:
-            yield (*keys, "by"), "names no column"
-        for place, column in enumerate(feature.by):
-            yield from _column(spec, (*keys, "by", place), spec.events, column)
-        yield from _column(spec, (*keys, "value"), spec.events, feature.value)
-        if feature.known_at is not None:
-            yield from _column(spec, (*keys, "known_at"), spec.events, feature.known_at, "datetime")
+        yield from _own(spec, (*keys, "column"), feature.column)
+    if isinstance(feature, Past):
+        yield from _of_past(spec, keys, feature)
     if isinstance(feature, Lookup):
         if feature.dataset not in spec.datasets:
             sentence = f"no dataset {feature.dataset!r}{nearest(feature.dataset, spec.datasets)}"
@@ -79,11 +103,42 @@ def _of_feature(spec: Spec, keys: tuple[int | str, ...], feature: Input) -> Iter
         yield from _column(spec, (*keys, "column"), feature.dataset, feature.column)
         for here, there in feature.by.items():
             yield from _column(spec, (*keys, "by", here), spec.events, here)
+            yield from _own(spec, (*keys, "by", here), here)
             yield from _column(spec, (*keys, "by", here), feature.dataset, there)
 
 
+def _of_past(spec: Spec, keys: tuple[int | str, ...], feature: Past) -> Iterator[Fault]:
+    if not feature.by:
+        yield (*keys, "by"), "names no column"
+    for place, column in enumerate(feature.by):
+        yield from _column(spec, (*keys, "by", place), spec.events, column)
+        yield from _own(spec, (*keys, "by", place), column)
+    if isinstance(feature, TargetRate):
+        return
+    if feature.value is not None:
+        statistic = feature.statistic if isinstance(feature, Trailing) else "lag"
+        yield from _column(spec, (*keys, "value"), spec.events, feature.value, *_OF.get(statistic, ()))
+    if feature.known_at is not None:
+        yield from _column(spec, (*keys, "known_at"), spec.events, feature.known_at, "datetime")
+
+
+def _of_expression(spec: Spec, keys: tuple[int | str, ...], feature: Expression) -> Iterator[Fault]:
+    for name in dict.fromkeys(parse(feature.expression).meta.root_names()):
+        other = spec.features.get(name)
+        if isinstance(other, Derived | Expression) and name not in spec.datasets[spec.events].columns:
+            yield keys, f"reads the feature {name!r}, which is itself made of others: say what it is made of"
+        elif other is None and name != "decision_time":
+            yield from _column(spec, keys, spec.events, name)
+            yield from _own(spec, keys, name)
+
+
+def _own(spec: Spec, keys: tuple[int | str, ...], column: str) -> Iterator[Fault]:
+    if column in (spec.outcome.label, spec.outcome.known_at):
+        yield keys, f"reads {column!r} of the event itself, which is not known at decision time"
+
+
 def _column(
-    spec: Spec, keys: tuple[int | str, ...], dataset: str, column: str, kind: Kind | None = None
+    spec: Spec, keys: tuple[int | str, ...], dataset: str, column: str, *kinds: Kind
 ) -> Iterator[Fault]:
     rules = spec.datasets.get(dataset)
     if rules is None:
@@ -92,8 +147,12 @@ def _column(
         hint = nearest(column, rules.columns)
         yield keys, f"dataset {dataset!r} delivers no column {column!r}, and has no `prepare` to add it{hint}"
     delivered = rules.columns.get(column)
-    if kind is not None and delivered not in (kind, None):
-        yield keys, f"the column {column!r} of {dataset!r} is delivered as {delivered}: it should be a {kind}"
+    if kinds and delivered not in (*kinds, None):
+        right = " or ".join(kinds)
+        yield (
+            keys,
+            f"the column {column!r} of {dataset!r} is delivered as {delivered}: it should be a {right}",
+        )
 
 
 def _no_function(name: str, functions: Collection[str]) -> str:

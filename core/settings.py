@@ -18,7 +18,7 @@ class Settings(BaseSettings):
     """Every default works on one laptop, with no account and no service.
 
     `lake` and `registry` are URLs: a Delta root (a folder, s3://, gs://, az://) and an SQLAlchemy
-    database. `dask` is a scheduler's address; without it a local cluster of `workers` processes
+    database. `online` is the URL of the online store: `sqlite:///<file>`, or of Redis. `dask` is a scheduler's address; without it a local cluster of `workers` processes
     is started for the run. A path that is not absolute is taken from where the process was started.
     Raises SpecError for a variable that is none of these, and for a value that is none of its kind.
     """
@@ -30,6 +30,7 @@ class Settings(BaseSettings):
     suites: Path = CHECKOUT / "expectations"
     lake: str = ""
     registry: str = ""
+    online: str = Field(default="", repr=False)  # a URL of Redis may hold a password
     dask: str | None = None
     workers: int = Field(default=2, ge=1)
 
@@ -57,6 +58,7 @@ class Settings(BaseSettings):
             "home": home,
             "lake": lake if "://" in lake else str(_path(lake)),
             "registry": values.get("registry") or f"sqlite:///{home / 'registry.db'}",
+            "online": values.get("online") or f"sqlite:///{home / 'online.db'}",
         }
 
     @property

@@ -6,20 +6,36 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from core.batches import Calendar, Every
-from core.declarations import Derived, Feature, Input, LocalTime, Lookup, RowFeature, Trailing
+from core.declarations import (
+    Derived,
+    Expression,
+    Feature,
+    Input,
+    Lag,
+    LocalTime,
+    Lookup,
+    Past,
+    RowFeature,
+    TargetRate,
+    Trailing,
+)
 from core.scalars import Duration, FeatureKind, Kind, Model, Share, Window, Zone
+from core.sources.declared import DeltaSource, FilesSource, PackageSource, Source, SqlSource
 
 __all__ = [
     "BatchRules",
     "Dataset",
     "Decision",
+    "DeltaSource",
     "Derived",
+    "Expression",
     "Feature",
     "FeatureKind",
     "FilesSource",
     "Gate",
     "Input",
     "Kind",
+    "Lag",
     "LocalTime",
     "Lookup",
     "Model",
@@ -27,10 +43,14 @@ __all__ = [
     "Objective",
     "Outcome",
     "PackageSource",
+    "Past",
     "QuarantineRules",
     "RowFeature",
     "Share",
+    "Source",
     "Spec",
+    "SqlSource",
+    "TargetRate",
     "Trailing",
     "Training",
 ]
@@ -62,34 +82,13 @@ class BatchRules(Model):
         return Calendar(self.every, self.timezone, self.start, self.end)
 
 
-class PackageSource(Model):
-    """A data file inside an installed Python package (which is located, never imported)."""
-
-    kind: Literal["package"]
-    package: str
-    file: str
-    nulls: tuple[str, ...] = ("", "NA")
-
-
-class FilesSource(Model):
-    """A CSV (plain, gzip or zip) or Parquet file; `{batch}` in the path stands for the batch's id.
-
-    A relative path is taken from the project's folder.
-    """
-
-    kind: Literal["files"]
-    path: str
-    nulls: tuple[str, ...] = ("", "NA")
-
-
-Source = Annotated[PackageSource | FilesSource, Field(discriminator="kind")]
-
-
 class Dataset(Model):
     """A table as it is delivered: where from, its columns, and what its rows are known by.
 
     `prepare` names a function of the project's `functions.py` that adds columns to the delivered
-    ones. `event_time` and `known_at` are UTC columns, delivered or prepared.
+    ones. `event_time` and `known_at` are UTC columns, delivered or prepared; a dataset with an
+    event time is cut into batches by it, one without is ingested whole. Other batches are compared
+    with the batch of the id `reference`, by default the first.
     """
 
     source: Source
@@ -98,6 +97,7 @@ class Dataset(Model):
     prepare: str | None = None
     event_time: str | None = None
     known_at: str | None = None
+    reference: str | None = None
 
 
 class QuarantineRules(Model):

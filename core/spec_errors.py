@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from core.documents import Document
+from core.secrets import without_password
 from core.spec import Spec
 from core.words import nearest
 
@@ -74,7 +75,7 @@ def _sentence(faults: Sequence[ErrorDetails]) -> tuple[_Keys, str]:
 def _shown(given: Any) -> str:
     if isinstance(given, dict | list):
         return "a list" if isinstance(given, list) else "keys with values"
-    return "empty" if given is None else json.dumps(given, ensure_ascii=False)
+    return "empty" if given is None else without_password(json.dumps(given, ensure_ascii=False))
 
 
 def _place(location: Sequence[int | str]) -> tuple[_Keys, dict[str, Any], dict[str, Any]]:

@@ -1,40 +1,30 @@
 """Great Expectations on pandas: runs the entries of a suite over one batch held in memory."""
 
 import logging
-import math
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from typing import Any
 
 import great_expectations as gx
 import pandas as pd
 import polars as pl
 import polars.selectors as cs
-from great_expectations.core import ExpectationSuite
 from great_expectations.core.expectation_validation_result import ExpectationValidationResult
 from great_expectations.data_context.types.base import ProgressBarsConfig
 
 from core.errors import IntegrityError
+from expectations.library import RESULT_FORMAT, argument, loaded, outcome
 from expectations.suites import Expectation
 from expectations.verdict import Outcome
 
 ENGINE = "great_expectations on pandas"
 
-_EXAMPLES = 20
-_RESULT_FORMAT = {
-    "result_format": "COMPLETE",
-    "partial_unexpected_count": _EXAMPLES,
-    "include_unexpected_rows": False,
-    "return_unexpected_index_query": False,
-}
-
-# Above this a float64 no longer tells neighbouring whole numbers apart.
-_EXACT = 2**53
+# From here on a float64 no longer tells neighbouring whole numbers apart.
+EXACT = 2**53
 
 _LONG = 50
 
 # An aggregate that leaves no null out.
-_COUNTS_NULLS = "expect_column_proportion_of_non_null_values_to_be_between"
+COUNTS_NULLS = "expect_column_proportion_of_non_null_values_to_be_between"
 
 
 def run(name: str, frame: pl.DataFrame, entries: Sequence[Expectation]) -> list[Outcome]:
@@ -50,7 +40,9 @@ def run(name: str, frame: pl.DataFrame, entries: Sequence[Expectation]) -> list[
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     asset = context.data_sources.add_pandas("memory").add_dataframe_asset(name)
     batch = asset.add_batch_definition_whole_dataframe("batch").get_batch({"dataframe": _pandas(frame)})
-    results = batch.validate(_suite(name, frame, entries), result_format=_RESULT_FORMAT).results
+    suite = loaded(name, entries, lambda entry, key: _argument(frame, entry, key))
+    # The library gives its results back in another order.
+    results = batch.validate(suite, result_format=RESULT_FORMAT).results
     by_entry = {_place(result): result for result in results}
     if sorted(by_entry) != list(range(len(entries))):
         raise IntegrityError(
@@ -64,30 +56,8 @@ def _place(result: ExpectationValidationResult) -> int:
     return -1 if configuration is None else int(configuration.meta["entry"])
 
 
-def _suite(name: str, frame: pl.DataFrame, entries: Sequence[Expectation]) -> ExpectationSuite:
-    # The library drops what it does not understand and returns its results in another order.
-    configurations = [
-        {
-            "type": entry.type,
-            "kwargs": {key: _argument(frame, entry, key) for key in entry.kwargs},
-            "severity": entry.severity,
-            "meta": {"entry": place},
-        }
-        for place, entry in enumerate(entries)
-    ]
-    suite = ExpectationSuite(name=name, expectations=configurations)
-    if len(suite.expectations) != len(entries):
-        raise IntegrityError(
-            f"suite {name}: {len(suite.expectations)} of {len(entries)} expectations were loaded"
-        )
-    return suite
-
-
 def _argument(frame: pl.DataFrame, entry: Expectation, key: str) -> Any:
-    value = entry.kwargs[key]
-    if key in ("min_value", "max_value") and isinstance(value, str):
-        instant = datetime.fromisoformat(value)
-        return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+    value = argument(entry, key)
     if key == "value_set" and entry.type == "expect_column_values_to_be_in_set" and len(value) > _LONG:
         # The library copies a set a hundred times: members that do not occur cost, and change nothing.
         there = set(frame[entry.columns[0]].unique())
@@ -106,49 +76,23 @@ def _pandas(frame: pl.DataFrame) -> pd.DataFrame:
     )
     table = plain.to_pandas()
     for column in plain.select(cs.integer()):
-        if column.null_count() and (column.cast(pl.Float64).abs() >= _EXACT).any():
+        if column.null_count() and (column.cast(pl.Float64).abs() >= EXACT).any():
             table[column.name] = pd.Series(column.to_list(), dtype=object)
     table.index = pd.Index(frame["row"].to_numpy())
     return table
 
 
 def _outcome(entry: Expectation, result: ExpectationValidationResult, frame: pl.DataFrame) -> Outcome:
-    error = _error(result.exception_info)
-    found = dict(result.result)
-    failing, _ = found.pop("unexpected_index_list", []), found.pop("unexpected_list", None)
-    passed = bool(result.success) and error is None
-    if entry.kind == "rows" and error is None and len(failing) != found["unexpected_count"]:
-        raise IntegrityError(f"{entry.type}: {found['unexpected_count']} rows fail, {len(failing)} are known")
-    rows = pl.Series("row", failing, pl.UInt32)
-    result.result = found
-    document = {"success": passed, "result": _plain(result.to_json_dict()["result"])}
-    return Outcome(
-        passed, _looked_at(entry, found, frame), rows, found.get("observed_value"), document, error
-    )
+    rows = pl.Series("row", result.result.get("unexpected_index_list") or [], pl.UInt32)
+    return outcome(entry, result, rows, _looked_at(entry, frame))
 
 
-def _looked_at(entry: Expectation, found: Mapping[str, Any], frame: pl.DataFrame) -> int:
+def _looked_at(entry: Expectation, frame: pl.DataFrame) -> int | None:
     if entry.kind == "rows":
-        return int(found.get("element_count") or 0) - int(found.get("missing_count") or 0)
-    if entry.kind == "table" or entry.type == _COUNTS_NULLS:
+        return None
+    if entry.kind == "table" or entry.type == COUNTS_NULLS:
         return frame.height
     column = frame[entry.columns[0]]
     return column.len() - int(
         column.fill_nan(None).null_count() if column.dtype.is_float() else column.null_count()
     )
-
-
-def _error(information: Mapping[str, Any]) -> str | None:
-    """The first exception in a result: it holds one, or one a metric."""
-    each = [information] if "raised_exception" in information else list(information.values())
-    raised = [str(one["exception_message"]) for one in each if one["raised_exception"]]
-    return raised[0] if raised else None
-
-
-def _plain(value: Any) -> Any:
-    """The value as JSON knows it: no NaN, no infinity."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -15,10 +15,13 @@ QUARANTINE = pl.Schema(
     {
         "batch": pl.String(),
         "row": pl.UInt32(),
+        "delivery": pl.String(),
+        "position": pl.Int64(),
         "reasons": pl.List(
             pl.Struct({"expectation": pl.String(), "column": pl.String(), "value": pl.String()})
         ),
         "record": pl.String(),
+        "row_hash": pl.Int64(),
         "as_of": pl.Datetime("us", "UTC"),
     }
 )
@@ -37,17 +40,17 @@ class Divided:
     stopped: str | None
 
 
-def duplicates(delivered: pl.DataFrame) -> pl.DataFrame:
-    """The rows that repeat an earlier one in every column, in the shape FAILING_ROWS; not the first copy.
+def duplicates(origin: pl.DataFrame) -> pl.DataFrame:
+    """The rows that repeat an earlier one as it was delivered, in the shape FAILING_ROWS; not the first copy.
 
-    `delivered` holds the columns as delivered and `row` (UInt32); `value` is the row that is
-    repeated. Leave these rows out of what is validated, or a key expectation blames the first copy.
+    `origin` holds `row` (UInt32) and `row_hash`, the hash of all that was delivered in a row; `value`
+    is the row that is repeated. Leave these rows out of what is validated, or a key expectation
+    blames the first copy.
 
-    >>> duplicates(pl.DataFrame({"row": [0, 1, 2], "tailnum": ["N1", "N2", "N1"]})).rows()
+    >>> duplicates(pl.DataFrame({"row": [0, 1, 2], "row_hash": [7, -3, 7]})).rows()
     [(2, 'delivered_once', '', '0')]
     """
-    columns = [column for column in delivered.columns if column != "row"]
-    first = delivered.select(pl.col("row"), first=pl.col("row").min().over(columns))
+    first = origin.select(pl.col("row"), first=pl.col("row").min().over("row_hash"))
     return first.filter(pl.col("row") > pl.col("first")).select(
         pl.col("row").cast(pl.UInt32),
         expectation=pl.lit(DELIVERED_ONCE),
@@ -61,6 +64,7 @@ def divide(
     delivered: pl.DataFrame,
     failing: pl.DataFrame,
     *,
+    origin: pl.DataFrame,
     batch: str,
     as_of: datetime,
     max_share: float,
@@ -69,7 +73,8 @@ def divide(
     """Accept the typed `rows` that nothing speaks against; set every other delivered row aside.
 
     `rows` (typed) and `delivered` (as delivered) share `row`; `failing` has the shape FAILING_ROWS
-    and may name a row often. A delivered row that is not in `rows` is set aside too. If a
+    and may name a row often; `origin` says of each row in which `delivery` it came, at which
+    `position`, and its `row_hash`. A delivered row that is not in `rows` is set aside too. If a
     `critical` failure is given, or more than `max_share` of the delivered rows fail (other than by
     being repeated), the batch stops: nothing is accepted, and each row bears that reason after its own.
 
@@ -92,14 +97,11 @@ def divide(
     accepted = rows.join(reasons, on="row", how="anti").sort("row")
     quarantined = (
         reasons.join(_records(delivered), on="row")
+        .join(origin, on="row")
         .sort("row")
-        .select(
-            batch=pl.lit(batch),
-            row="row",
-            reasons="reasons",
-            record="record",
-            as_of=pl.lit(as_of, QUARANTINE["as_of"]),
-        )
+        .with_columns(batch=pl.lit(batch), as_of=pl.lit(as_of, QUARANTINE["as_of"]))
+        .select(QUARANTINE.names())
+        .cast(QUARANTINE)
     )
     if delivered.height != accepted.height + quarantined.height:
         raise IntegrityError(

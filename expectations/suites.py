@@ -5,11 +5,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, get_args
 
 from core.errors import SpecError
 from core.words import nearest
-from expectations import vocabulary
+from expectations import custom, parameters, vocabulary
+from expectations.custom import Function
 from expectations.marked import Marked, read
 from expectations.verdict import Severity
 from expectations.vocabulary import Kind, Word
@@ -24,6 +26,7 @@ class Expectation:
 
     `kind` is what it speaks about: single "rows" (the failing ones are known), a "column" as a
     whole, or the "table". `columns` are those whose values it judges; `line` is where it stands.
+    `function` is the project's own that judges it, None for the types of Great Expectations.
     """
 
     type: str
@@ -33,10 +36,11 @@ class Expectation:
     columns: tuple[str, ...]
     line: int
     allow_all_null: bool = False
+    function: Function | None = None
 
     @property
     def parameters(self) -> dict[str, str]:
-        """The arguments that are given when the suite is run: argument -> name of the parameter."""
+        """The arguments that are given when the suite is run: argument -> expression."""
         return {key: value["$PARAMETER"] for key, value in self.kwargs.items() if _is_parameter(value)}
 
 
@@ -59,20 +63,28 @@ class Suite:
     @property
     def parameters(self) -> tuple[str, ...]:
         """The names of the parameters that a run must be given, such as `airlines.carrier`."""
-        return tuple(sorted({name for entry in self.expectations for name in entry.parameters.values()}))
+        said = {text for entry in self.expectations for text in entry.parameters.values()}
+        return tuple(sorted({parameters.parse(text).name for text in said}))
+
+    @property
+    def custom(self) -> bool:
+        """Whether functions of the project judge too: then the verdict depends on their code."""
+        return any(entry.function is not None for entry in self.expectations)
 
     def where(self, entry: Expectation) -> str:
         """File and line of an entry, for messages."""
         return f"{self.path}:{entry.line}"
 
 
-def load_suite(path: Path) -> Suite:
+def load_suite(path: Path, functions: Mapping[str, Function] = MappingProxyType({})) -> Suite:
     """Read the suite at `path`; what Great Expectations would overlook is an error here.
 
     The file holds `name` (the file's own), `version` (from 1), `expectations` (each with `type`,
     `kwargs`, `severity`) and perhaps `meta: {allow_empty: true}`; an entry may have
-    `meta: {allow_all_null: true}`. An argument `{$PARAMETER: airlines.carrier}` gets its value when
-    the suite is run. Raises SpecError with file, line, key and the nearest right word.
+    `meta: {allow_all_null: true}`. An argument `{$PARAMETER: batch.end - 2h}` gets its value when
+    the suite is run (see `expectations.parameters`). A type may also be one of the project's
+    `functions` whose name begins with `expect_` (see `expectations.custom`). Raises SpecError with
+    file, line, key and the nearest right word.
     """
     top = read(path)
     keys = top.mapping(_SUITE_KEYS, needed=_SUITE_KEYS[:3])
@@ -81,7 +93,8 @@ def load_suite(path: Path) -> Suite:
         keys["name"].fail(f"name {name!r} should be that of the file, {path.stem!r}")
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         keys["version"].fail(f"version {version!r} should be a whole number from 1")
-    entries = tuple(_entry(item) for item in keys["expectations"].items())
+    own = {called: function for called, function in functions.items() if called.startswith(custom.PREFIX)}
+    entries = tuple(_entry(item, own) for item in keys["expectations"].items())
     if not entries:
         keys["expectations"].fail("the suite is empty and would let everything pass: give it an expectation")
     _refuse_duplicates(path, entries)
@@ -90,36 +103,69 @@ def load_suite(path: Path) -> Suite:
     return Suite(name, version, entries, path, digest, _flag(keys, "allow_empty"))
 
 
-def _entry(item: Marked) -> Expectation:
+def _entry(item: Marked, own: Mapping[str, Function]) -> Expectation:
     keys = item.mapping(_ENTRY_KEYS, needed=_ENTRY_KEYS[:3])
     name, severity = str(keys["type"].value), keys["severity"].value
-    word = vocabulary.words().get(name)
-    if word is None:
-        keys["type"].fail(vocabulary.why_not(name))
+    word = _word(keys["type"], name, own)
     if severity not in get_args(Severity):
         keys["severity"].fail(f"unknown severity {severity!r}{nearest(severity, get_args(Severity))}")
-    kwargs = _kwargs(keys["kwargs"], word)
-    columns = () if word.kind == "table" else _columns(kwargs)
+    kwargs = _kwargs(keys["kwargs"], word, own.get(name))
+    columns = () if word.kind == "table" else _columns(item, name, kwargs, own.get(name))
     all_null = _flag(keys, "allow_all_null")
-    return Expectation(name, kwargs, severity, word.kind, columns, item.line, all_null)
+    return Expectation(name, kwargs, severity, word.kind, columns, item.line, all_null, own.get(name))
 
 
-def _kwargs(given: Marked, word: Word) -> dict[str, Any]:
+def _word(place: Marked, name: str, own: Mapping[str, Function]) -> Word:
+    known = vocabulary.words().get(name)
+    if name in own and known is not None:
+        place.fail(f"{name!r} is Great Expectations' own: give the project's function another name")
+    if name in own:
+        return custom.word(name, own[name])
+    if known is None:
+        place.fail(vocabulary.why_not(name, own))
+    return known
+
+
+def _kwargs(given: Marked, word: Word, function: Function | None) -> dict[str, Any]:
     parts = given.mapping(word.arguments, needed=word.needed)
     kwargs = {key: part.value for key, part in parts.items()}
     for key, value in kwargs.items():
-        if isinstance(value, dict) and "$PARAMETER" in value and not _is_parameter(value):
-            parts[key].fail(f"{key} should hold nothing but $PARAMETER and its name")
-    for key, reason in vocabulary.wrong_values(word.type, kwargs):
+        if reason := _misplaced(value):
+            parts[key].fail(f"{key}: {reason}")
+    for key, reason in (
+        custom.wrong_values(kwargs) if function else vocabulary.wrong_values(word.type, kwargs)
+    ):
         parts.get(key, given).fail(f"{word.type}: {key + ': ' if key else ''}{reason}")
     return kwargs
+
+
+def _misplaced(value: Any, inside: bool = False) -> str | None:
+    """What is wrong with the parameters in an argument; None if nothing is."""
+    if isinstance(value, dict) and "$PARAMETER" in value:
+        if not _is_parameter(value):
+            return "should hold nothing but $PARAMETER and its name"
+        if inside:
+            return "a parameter stands for a whole argument, not for a part of one"
+        try:
+            parameters.parse(value["$PARAMETER"])
+        except ValueError as error:
+            return str(error)
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return next(filter(None, (_misplaced(part, inside=True) for part in parts)), None)
 
 
 def _is_parameter(value: Any) -> bool:
     return isinstance(value, dict) and value.keys() == {"$PARAMETER"} and isinstance(value["$PARAMETER"], str)
 
 
-def _columns(kwargs: Mapping[str, Any]) -> tuple[str, ...]:
+def _columns(
+    item: Marked, name: str, kwargs: Mapping[str, Any], function: Function | None
+) -> tuple[str, ...]:
+    if function is not None:
+        try:
+            return custom.columns(name, function, kwargs)
+        except SpecError as error:
+            item.fail(str(error))
     if "column" in kwargs:
         return (kwargs["column"],)
     if "column_list" in kwargs:

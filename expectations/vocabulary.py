@@ -1,7 +1,8 @@
 """The expectations that a suite may use: Great Expectations' own, with the arguments each one takes."""
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -52,6 +53,9 @@ _NOT_ARGUMENTS = frozenset(
 # The library gives these a default with which the expectation holds for any data.
 _NEVER_DEFAULT = frozenset({"regex", "column_set", "column_list", "partition_object", "threshold"})
 
+# The library cuts the bounds of these down to whole numbers, without a word.
+_COUNTS = re.compile(r"expect_\w+_(count|lengths)_to_be_between")
+
 
 @dataclass(frozen=True, slots=True)
 class Word:
@@ -75,13 +79,16 @@ def words() -> dict[str, Word]:
     return {name: _word(name, classes[name]) for name in sorted(classes)}
 
 
-def why_not(name: str) -> str:
-    """Why `name` is no expectation type that a suite may use, and what comes nearest."""
+def why_not(name: str, functions: Collection[str] = ()) -> str:
+    """Why `name` is no expectation type that a suite may use, and what comes nearest.
+
+    `functions` are the project's own expectations.
+    """
     if name in _SQL_ONLY:
         return f"{name!r} is for SQL tables only; a suite runs on data frames"
     if name in _TYPE_CHECKS:
         return f"{name!r} cannot be used: column types belong in `columns` of the project's spec"
-    return f"unknown expectation type {name!r}{nearest(name, words())}"
+    return f"unknown expectation type {name!r}{nearest(name, [*words(), *functions])}"
 
 
 def wrong_values(name: str, kwargs: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -100,6 +107,22 @@ def wrong_values(name: str, kwargs: Mapping[str, Any]) -> list[tuple[str, str]]:
             reasons.setdefault("" if argument == "__root__" else argument, problem["msg"])
         return nulls + list(reasons.items())
     return nulls or _senseless(words()[name], kwargs)
+
+
+def whole_bounds(name: str, kwargs: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
+    """The arguments, with the bounds of a count under `keys` as the whole numbers that mean the same.
+
+    >>> whole_bounds("expect_table_row_count_to_be_between", {"min_value": 50.5}, ["min_value"])
+    {'min_value': 51}
+    """
+    rounded = dict(kwargs)
+    for key, up in (("min_value", True), ("max_value", False)):
+        value = kwargs.get(key)
+        if key in keys and isinstance(value, float) and math.isfinite(value) and _COUNTS.fullmatch(name):
+            # Above 50.5 is above 50, at least 50.5 is at least 51.
+            strict = bool(kwargs.get(f"strict_{key[:3]}"))
+            rounded[key] = math.ceil(value) if up != strict else math.floor(value)
+    return rounded
 
 
 @cache
@@ -136,6 +159,9 @@ def _senseless(word: Word, kwargs: Mapping[str, Any]) -> list[tuple[str, str]]:
         return [("", "min_value and max_value are both missing: it would hold for any data")]
     if isinstance(low, int | float) and isinstance(high, int | float) and low > high:
         return [("min_value", f"{low} is above max_value {high}: it would hold for no data")]
+    for key, value in (("min_value", low), ("max_value", high)):
+        if isinstance(value, float) and not value.is_integer() and _COUNTS.fullmatch(word.type):
+            return [(key, f"{value} should be a whole number: it bounds a count")]
     try:
         for key, value in kwargs.items():
             if key in ("min_value", "max_value") and isinstance(value, str):

@@ -1,10 +1,12 @@
 """What the kinds of features share: the columns that they read, and the dtypes that they end as."""
 
 import difflib
+import math
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from typing import TypeVar
 
 import polars as pl
+from polars.expr.datetime import ExprDateTimeNameSpace
 
 from core.errors import SpecError
 from core.spec import FeatureKind, LocalTime, RowFeature
@@ -45,14 +47,33 @@ def instant(column: str, schema: pl.Schema, asker: str) -> pl.Expr:
 def of_event(name: str, feature: RowFeature | LocalTime, schema: pl.Schema) -> pl.Expr:
     """The feature's value in the event's own row.
 
-    `weekday` runs from 1 on Mondays to 7 on Sundays, `minute_of_day` from 0 to 1439.
+    `hour` and `minute_of_day` run from 0 to 23 and 1439, the other parts from 1: `weekday` from 1 on
+    Mondays to 7 on Sundays. With `cycle`, the sine or cosine of how far round its circle the part is.
     """
     if isinstance(feature, RowFeature):
         return pl.col(feature.column).alias(name)
-    local = instant(feature.column, schema, f"feature {name}").dt.convert_time_zone(feature.timezone).dt
-    if feature.part == "minute_of_day":
-        return (local.hour().cast(pl.Int32) * 60 + local.minute()).alias(name)
-    return (local.hour() if feature.part == "hour" else local.weekday()).alias(name)
+    local = instant(feature.column, schema, f"feature {name}").dt.convert_time_zone(feature.timezone)
+    part, first, period = _part(feature.part, local.dt)
+    if feature.cycle is None:
+        return part.alias(name)
+    angle = (part - first) * (2 * math.pi) / period
+    return (angle.sin() if feature.cycle == "sin" else angle.cos()).alias(name)
+
+
+def _part(part: str, local: ExprDateTimeNameSpace) -> tuple[pl.Expr, int, pl.Expr | int]:
+    """The part, its first value, and how many there are until it is the first again."""
+    match part:
+        case "hour":
+            return local.hour().cast(pl.Int32), 0, 24
+        case "minute_of_day":
+            return local.hour().cast(pl.Int32) * 60 + local.minute(), 0, 1440
+        case "weekday":
+            return local.weekday().cast(pl.Int32), 1, 7
+        case "day_of_month":
+            return local.day().cast(pl.Int32), 1, local.days_in_month()
+        case "day_of_year":
+            return local.ordinal_day().cast(pl.Int32), 1, 365 + local.is_leap_year().cast(pl.Int32)
+    return local.month().cast(pl.Int32), 1, 12
 
 
 def finished(name: str, kind: FeatureKind, dtype: pl.DataType) -> pl.Expr:

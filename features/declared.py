@@ -1,9 +1,11 @@
 """The declarations of a spec's features: which there are, and what they may read and be called."""
 
+from collections.abc import Iterable, Mapping
+
 import polars as pl
 
 from core.errors import SpecError
-from core.spec import Derived, Input, LocalTime, Lookup, RowFeature, Spec
+from core.spec import Derived, Expression, Input, Lag, LocalTime, Lookup, RowFeature, Spec, Trailing
 from features.columns import DECISION, require
 
 # The other columns of the tables in which features lie, and of those that they are joined with.
@@ -11,8 +13,11 @@ _RESERVED = ("batch", "event_time", DECISION, "known_at", "label")
 
 
 def plain(spec: Spec) -> dict[str, Input]:
-    """The features that are not derived, and the inputs of those that are, by name."""
-    found = {name: feature for name, feature in spec.features.items() if not isinstance(feature, Derived)}
+    """The features that read no other, and the inputs of those that do, by name."""
+    found: dict[str, Input] = {}
+    for name, feature in spec.features.items():
+        if not isinstance(feature, Derived | Expression):
+            found[name] = feature
     for name, feature in spec.features.items():
         for other, declared in feature.inputs.items() if isinstance(feature, Derived) else ():
             if other in spec.features or found.get(other, declared) != declared:
@@ -21,24 +26,23 @@ def plain(spec: Spec) -> dict[str, Input]:
     return found
 
 
-def columns_read(spec: Spec, schema: pl.Schema) -> list[str]:
-    """The events' columns that the feature rows are made from, apart from what derived ones read.
+def columns_read(spec: Spec, features: Mapping[str, Input], schema: pl.Schema) -> list[str]:
+    """The events' columns that rows of these features are made from.
 
     Raises SpecError when the events have no such column, or when it is not known at decision time.
     """
     rules = spec.datasets[spec.events]
     read = [*rules.key, rules.event_time or "", spec.decision.before]
     require(read, schema, "the spec", spec.events)
-    for name, feature in plain(spec).items():
+    for name, feature in features.items():
         columns = _columns(spec, feature)
         require(columns, schema, f"feature {name}", spec.events)
-        if isinstance(feature, RowFeature | LocalTime):
-            check_known(spec, name, columns)
+        check_known(spec, name, _own(feature))
         read += columns
     return list(dict.fromkeys(read))
 
 
-def check_known(spec: Spec, name: str, columns: list[str]) -> None:
+def check_known(spec: Spec, name: str, columns: Iterable[str]) -> None:
     """Raise SpecError when a feature reads the outcome of its own event."""
     for column in columns:
         if column in (spec.outcome.label, spec.outcome.known_at):
@@ -62,9 +66,15 @@ def in_key(spec: Spec, schema: pl.Schema) -> list[str]:
     return same
 
 
+def _own(feature: Input) -> list[str]:
+    """The columns that it reads in the row of the event itself."""
+    return [feature.column] if isinstance(feature, RowFeature | LocalTime) else list(feature.by)
+
+
 def _columns(spec: Spec, feature: Input) -> list[str]:
-    if isinstance(feature, RowFeature | LocalTime):
-        return [feature.column]
-    if isinstance(feature, Lookup):
-        return list(feature.by)
-    return [*feature.by, feature.value, feature.known_at or spec.outcome.known_at]
+    if isinstance(feature, RowFeature | LocalTime | Lookup):
+        return _own(feature)
+    if not isinstance(feature, Trailing | Lag):
+        return [*feature.by, spec.outcome.label, spec.outcome.known_at]
+    value = [] if feature.value is None else [feature.value]
+    return [*feature.by, *value, feature.known_at or spec.outcome.known_at]

@@ -1,34 +1,53 @@
-"""Derived features: where the declarations end, an expression of the project's own."""
+"""Derived features: expressions over a row, in the spec or, where declarations end, the project's own."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import polars as pl
 
 from core.errors import SpecError
-from core.spec import Derived, Spec
+from core.expressions import parse
+from core.spec import Derived, Expression, Spec
 
 Functions = Mapping[str, Callable[..., Any]]
 
 
 def expressions(spec: Spec, functions: Functions) -> dict[str, pl.Expr]:
-    """By derived feature, the expression that the project's function of it returns.
+    """By derived feature, what the spec says or the project's function of it returns.
 
-    Such a function takes nothing. Its expression is over the event's columns, the features that are
+    Such a function takes nothing. The expression is over the event's columns, the features that are
     not derived and its inputs, in the dtypes in which they are read; a feature hides the event's
     column of its name.
-    Raises SpecError when there is no such function or it returns something else.
+    Raises SpecError when there is no such function, or it returns something else, or an expression
+    that does not name the columns that it reads: among all that there are is the outcome.
     """
     found: dict[str, pl.Expr] = {}
     for name, feature in spec.features.items():
-        if isinstance(feature, Derived):
-            if feature.function not in functions:
-                raise SpecError(f"feature {name}: functions.py has no function {feature.function!r}")
-            expression = functions[feature.function]()
-            if not isinstance(expression, pl.Expr):
-                raise SpecError(f"feature {name}: {feature.function}() must return a Polars expression")
-            found[name] = expression.alias(name)
+        if isinstance(feature, Expression):
+            found[name] = parse(feature.expression).alias(name)
+        elif isinstance(feature, Derived):
+            found[name] = _made_by(name, feature.function, functions).alias(name)
     return found
+
+
+def _made_by(name: str, function: str, functions: Functions) -> pl.Expr:
+    if function not in functions:
+        raise SpecError(f"feature {name}: functions.py has no function {function!r}")
+    expression = functions[function]()
+    if not isinstance(expression, pl.Expr):
+        raise SpecError(f"feature {name}: {function}() must return a Polars expression")
+    for leaf in _leaves(expression):
+        if leaf.meta.is_column_selection() and not leaf.meta.is_column():
+            raise SpecError(f"feature {name}: {function}() reads {leaf}: name each column that it reads")
+    return expression
+
+
+def _leaves(expression: pl.Expr) -> Iterator[pl.Expr]:
+    parts = expression.meta.pop()
+    for part in parts:
+        yield from _leaves(part)
+    if not parts:
+        yield expression
 
 
 def derive(frame: pl.DataFrame, derived: Mapping[str, pl.Expr]) -> pl.DataFrame:
@@ -46,7 +65,9 @@ def derive(frame: pl.DataFrame, derived: Mapping[str, pl.Expr]) -> pl.DataFrame:
     """
     # with_columns keeps the height: an expression of another length fails, a constant fills.
     built = _with(frame, derived)
-    every_other, last = _with(frame.gather_every(2), derived), _with(frame.tail(1), derived)
+    roots = {root for expression in derived.values() for root in expression.meta.root_names()}
+    read = frame.select([name for name in frame.columns if name in roots] or frame.columns[:1])
+    every_other, last = _with(read.gather_every(2), derived), _with(read.tail(1), derived)
     for name in derived:
         if not (
             built[name].gather_every(2).equals(every_other[name]) and built[name].tail(1).equals(last[name])

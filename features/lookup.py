@@ -6,7 +6,7 @@ import polars as pl
 
 from core.errors import IntegrityError, SpecError
 from core.spec import Dataset, Lookup
-from features.columns import DECISION, ROW, alike, instant, require
+from features.columns import DECISION, INSTANT, ROW, alike, instant, require
 
 _KNOWN = ":known"
 
@@ -67,9 +67,12 @@ def _found(
         _unique(held, on, feature)
         return asked.join(held, on=on).select(ROW, *features)
     known = instant(rules.known_at, schema, f"feature {name}").alias(_KNOWN)
-    held = table.select(*keys, known, *values).drop_nulls([*on, _KNOWN]).collect().sort(_KNOWN)
-    _unique(held, [*on, _KNOWN], feature)
     asked = asked.drop_nulls([*on, DECISION]).sort(DECISION)
+    reached = known <= pl.lit(asked[DECISION].max(), INSTANT)
+    if feature.within is not None:
+        reached &= known >= pl.lit(asked[DECISION].min(), INSTANT) - feature.within
+    held = table.filter(reached).select(*keys, known, *values).drop_nulls(on).collect().sort(_KNOWN)
+    _unique(held, [*on, _KNOWN], feature)
     # Polars cannot check the order within keys and would warn: both sides are sorted above.
     newest = asked.join_asof(
         held, left_on=DECISION, right_on=_KNOWN, by=on, tolerance=feature.within, check_sortedness=False

@@ -11,6 +11,9 @@ from core.settings import Settings
 COMMANDS = (
     "demo",
     "ingest",
+    "backfill",
+    "release_quarantine",
+    "suite",
     "train",
     "score",
     "monitor",
@@ -51,8 +54,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("command", choices=COMMANDS, type=lambda name: name.replace("-", "_"))
     parser.add_argument("--project", default="flights")
     parser.add_argument("--batch", help="the id of a batch, such as 2013-04; the newest by default")
-    parser.add_argument("--start", help="the first batch")
-    parser.add_argument("--end", help="the last batch")
+    parser.add_argument("--dataset", help="the events by default")
+    parser.add_argument("--start", help="the first batch, or a day in it")
+    parser.add_argument("--end", help="the last batch, or a day in it")
     parser.add_argument("--version", help="a model version, such as flights/2")
     parser.add_argument("--as-of", type=datetime.fromisoformat, help="the instant to stand at (ISO 8601)")
     parser.add_argument("--json", action="store_true", help="print for machines")

@@ -29,6 +29,7 @@ STATE = (
     "registry.db*",
     "reports",
     "staging",
+    "verdicts",
     "wandb",
     "fit-*",
     "*.lock",
@@ -63,6 +64,43 @@ def ingest(settings: Settings, arguments: argparse.Namespace) -> int:
 
         found = flow(workspace.project.name, as_of, start, end)
     show.ingested(_console(), found)
+    return 0
+
+
+def backfill(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Ingest an interval anew where it changed, and make again what was made from it."""
+    workspace, as_of = _opened(settings, arguments)
+    batches = [batch.id for batch in workspace.batches(as_of, arguments.start, arguments.end)]
+    with _running(settings, workspace, batches):
+        from flows.backfill import backfill as flow
+
+        found = flow(workspace.project.name, as_of, arguments.start, arguments.end)
+    show.ingested(_console(), found)
+    return 0
+
+
+def release_quarantine(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Let the set-aside rows of a batch meet the present suite."""
+    workspace, as_of = _opened(settings, arguments)
+    if not arguments.batch:
+        raise PerennialError("name the batch whose rows are to be released, such as BATCH=2013-04")
+    with _running(settings, workspace, [arguments.batch]):
+        from flows.release import release as flow
+
+        found = flow(workspace.project.name, arguments.batch, as_of, arguments.dataset)
+    show.ingested(_console(), [found])
+    return 0
+
+
+def suite(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Print a suite that is proposed from the batches that were ingested, or write it where there is none."""
+    from stages.suites import propose_suite
+
+    workspace, as_of = _opened(settings, arguments)
+    dataset = arguments.dataset or workspace.spec.events
+    batches = workspace.batches(as_of, arguments.start, arguments.end)
+    path, is_new = propose_suite(workspace, dataset, batches)
+    print(f"{'wrote' if is_new else 'the suite stays as it is; a proposal lies beside it:'} {path}")
     return 0
 
 

@@ -9,10 +9,23 @@ from prefect.futures import PrefectFuture
 
 from core.errors import DeliveryError
 from flows.progress import mark, now
-from stages.ingest import Ingested, references
-from stages.workspace import open_workspace
+from stages.ingest import Ingested
+from stages.parameters import compared_with
+from stages.workspace import Workspace, open_workspace
 from tasks.fanout import fan_out
-from tasks.ingestion import featurise_batch, ingest_batch, show_ingested
+from tasks.ingestion import (
+    deliver_items,
+    featurise_batch,
+    ingest_batch,
+    ingest_whole,
+    look,
+    report_dataset,
+    show_ingested,
+)
+
+AT_ONCE = 8  # items that one task takes in: a file a task would cost more than most files do
+
+Stopped = dict[str, str]
 
 
 @flow(name="ingest", flow_run_name="ingest {project}", task_runner=fan_out())
@@ -24,37 +37,95 @@ def ingest(project: str, as_of: datetime, start: str | None = None, end: str | N
     workspace = open_workspace(project)
     batches = [batch.id for batch in workspace.batches(as_of, start, end)]
     now("reading and validating what was delivered")
-    whole = ingest_batch.map(unmapped(project), references(workspace), unmapped(None), unmapped(as_of))
-    found = [future.result() for future in whole]
-    if broken := [f"dataset {each.dataset} stopped: {each.stopped}" for each in found if each.stopped]:
-        raise DeliveryError("\n".join(broken))  # the events are read and validated with their help
-    events = ingest_batch.map(unmapped(project), unmapped(workspace.spec.events), batches, unmapped(as_of))
-    stopped = _wait(batches, events, found)
+    found, stopped = _whole(workspace, as_of), Stopped()
+    _deliver(workspace, batches, as_of, stopped)
+    for dataset in workspace.cut:
+        _ingest(workspace, dataset, batches, as_of, found, stopped)
     now("building features as they were known at decision time")
     # A batch that stopped because of its rows has none now, and so has no features any more either.
-    ready = [each.batch for each in found if each.dataset == workspace.spec.events]
+    ready = _ready(workspace, batches, found)
     built = featurise_batch.map(unmapped(project), ready, unmapped(as_of))
+    pages = report_dataset.map(unmapped(project), list(workspace.spec.datasets))
     for batch, future in zip(ready, built, strict=True):
         mark(batch, "features", f"{future.result().rows:,} rows")
+    pages.wait()
     show_ingested(project, found)
     if stopped:
-        raise DeliveryError("\n".join(f"batch {batch} stopped: {why}" for batch, why in stopped.items()))
+        raise DeliveryError("\n".join(f"{what} stopped: {why}" for what, why in stopped.items()))
     return found
 
 
-def _wait(
-    batches: Sequence[str], events: Sequence[PrefectFuture[Any]], found: list[Ingested]
-) -> dict[str, str]:
-    """Wait for every batch; add what was ingested to `found`, and say why the others stopped."""
-    stopped = {}
-    for batch, future in zip(batches, events, strict=True):
+def _whole(workspace: Workspace, as_of: datetime) -> list[Ingested]:
+    """Ingest the datasets that are not cut into batches: the others are read with their help."""
+    whole = ingest_whole.map(unmapped(workspace.project.name), workspace.whole, unmapped(as_of))
+    found = [future.result() for future in whole]
+    if broken := [f"dataset {each.dataset} stopped: {each.stopped}" for each in found if each.stopped]:
+        raise DeliveryError("\n".join(broken))
+    return found
+
+
+def _deliver(workspace: Workspace, batches: Sequence[str], as_of: datetime, stopped: Stopped) -> None:
+    """Enter what is new at the sources in the manifest; what cannot be read stops nothing else."""
+    project = workspace.project.name
+    looks = {name: look.submit(project, name, batches) for name in workspace.cut}
+    waiting = {}
+    for dataset, future in looks.items():
         future.wait()
-        result = future.state.result(raise_on_failure=False)
-        if isinstance(result, Ingested):
-            found.append(result)
+        items = future.state.result(raise_on_failure=False)
+        if isinstance(items, DeliveryError):
+            stopped[f"dataset {dataset}"] = str(items)
+            continue
+        items = future.result()
+        chunks = [items[place : place + AT_ONCE] for place in range(0, len(items), AT_ONCE)]
+        waiting[dataset] = deliver_items.map(unmapped(project), unmapped(dataset), chunks, unmapped(as_of))
+    for dataset, futures in waiting.items():
+        for item, why in (refused for future in futures for refused in future.result()):
+            stopped[_what(workspace, dataset, item.batch) if item.batch else item.name] = why
+
+
+def _ingest(
+    workspace: Workspace,
+    dataset: str,
+    batches: Sequence[str],
+    as_of: datetime,
+    found: list[Ingested],
+    stopped: Stopped,
+) -> None:
+    """Ingest the batches of a dataset; the one that others are compared with, where they are, first."""
+    project, first = workspace.project.name, compared_with(workspace, dataset)
+    for some in ([each for each in batches if each == first], [each for each in batches if each != first]):
+        futures = ingest_batch.map(unmapped(project), unmapped(dataset), some, unmapped(as_of))
+        for batch, future in zip(some, futures, strict=True):
+            _take(workspace, dataset, batch, future, found, stopped)
+
+
+def _take(
+    workspace: Workspace,
+    dataset: str,
+    batch: str,
+    future: PrefectFuture[Any],
+    found: list[Ingested],
+    stopped: Stopped,
+) -> None:
+    """Wait for a batch; add what was ingested to `found`, or say why it stopped."""
+    future.wait()
+    result = future.state.result(raise_on_failure=False)
+    if isinstance(result, Ingested):
+        found.append(result)
+        if dataset == workspace.spec.events:
             mark(batch, "ingest", f"{result.accepted:,} of {result.received:,}")
-        why = result.stopped if isinstance(result, Ingested) else str(result)
-        if why is not None:
-            mark(batch, "ingest", "stopped")
-            stopped[batch] = why
-    return stopped
+    why = result.stopped if isinstance(result, Ingested) else str(result)
+    if why is not None:
+        mark(batch, "ingest", "stopped")
+        # That nothing was delivered says less than why what was delivered cannot be read.
+        stopped.setdefault(_what(workspace, dataset, batch), why)
+
+
+def _what(workspace: Workspace, dataset: str, batch: str) -> str:
+    return f"batch {batch}" if dataset == workspace.spec.events else f"batch {batch} of {dataset}"
+
+
+def _ready(workspace: Workspace, batches: Sequence[str], found: Sequence[Ingested]) -> list[str]:
+    """The batches all of whose datasets were ingested: a feature of half of them would be a guess."""
+    ingested = {(each.dataset, each.batch) for each in found}
+    return [batch for batch in batches if all((dataset, batch) in ingested for dataset in workspace.cut)]

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from datetime import datetime
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -37,6 +38,7 @@ def render(template: str, **values: object) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"count": count, "measure": measure, "share": share, "size": size}
+    environment.filters["instant"] = instant
     return environment.get_template(template).render(values)
 
 
@@ -65,6 +67,15 @@ def share(value: float | None, digits: int = 1) -> str:
     '13.2%'
     """
     return NOTHING if value is None else f"{value:.{digits}%}"
+
+
+def instant(text: str) -> str:
+    """An instant of ISO 8601 to the minute, in its own zone.
+
+    >>> instant("2013-02-01T05:00:00.123+00:00")
+    '2013-02-01 05:00 UTC'
+    """
+    return datetime.fromisoformat(text).strftime("%Y-%m-%d %H:%M %Z").strip()
 
 
 def size(value: float | None) -> str:

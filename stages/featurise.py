@@ -1,50 +1,63 @@
 """Featurise: the accepted rows of a batch become feature rows and outcomes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
 from core.batches import Batch
+from core.contents import content_of
 from core.errors import IntegrityError
 from core.ledger import fingerprint
-from features.build import build, horizon
+from features.build import build
+from features.made import look_back, made_of
 from features.outcomes import outcomes
-from stages.ingest import references
 from stages.workspace import WHOLE, Workspace, is_over
 
 
 @dataclass(frozen=True, slots=True)
 class Featurised:
-    """How many feature rows and outcomes a batch has."""
+    """How many feature rows and outcomes a batch has.
+
+    `content` stands for both: what is made from them need not be made again while it stays the same.
+    `made_of` stands, feature by feature, for all that its values were made from.
+    """
 
     batch: str
     rows: int
     labelled: int
+    content: str
+    made_of: dict[str, str]
     fingerprint: str
 
 
 def featurise(workspace: Workspace, batch: Batch, as_of: datetime) -> Featurised:
     """Build the features and the outcomes of a batch, unless they are there, made from the same rows.
 
+    Of the features, only those are built whose declaration or whose rows have changed since.
     Raises IntegrityError when the batch was not ingested.
     """
     is_over(batch, as_of)
-    spec, lake = workspace.spec, workspace.lake
-    read = _look_back(workspace, batch)
-    made_from = _made_from(workspace, batch, read)
+    per_feature = _made_of(workspace, batch)
+    made_from = _made_from(workspace, batch, per_feature)
     if done := workspace.ledger.finished("features", batch.id, made_from):
         return Featurised(**done)
-    events = lake.scan(f"raw/{spec.events}", read)
-    tables = {name: lake.scan(f"raw/{name}", [WHOLE]) for name in references(workspace)}
-    frame = build(spec, batch, events, tables, workspace.project.functions)
+    lake, spec = workspace.lake, workspace.spec
+    frame = _built(workspace, batch, per_feature)
     known = outcomes(spec, lake.scan(f"raw/{spec.events}", [batch.id])).collect()
+    workspace.ledger.forget("features", batch.id)
     lake.write("features", batch.id, frame)
     lake.write("outcomes", batch.id, known)
-    result = Featurised(batch.id, frame.height, known.height, made_from)
+    content = f"{content_of(frame, frame.columns)} {content_of(known, known.columns)}"
+    result = Featurised(batch.id, frame.height, known.height, content, per_feature, made_from)
     workspace.ledger.record("features", batch.id, made_from, asdict(result), as_of)
     return result
+
+
+def made_from_of(workspace: Workspace, batch: Batch) -> str:
+    """What stands for all that the features and outcomes of a batch are made from."""
+    return _made_from(workspace, batch, _made_of(workspace, batch))
 
 
 def labelled(
@@ -72,24 +85,81 @@ def labelled(
     return rows.join(known, on=key, how="inner").sort("event_time", *key).collect()
 
 
-def _look_back(workspace: Workspace, batch: Batch) -> list[str]:
-    """The batch and those before it that its features reach back into."""
-    since = batch.start - horizon(workspace.spec)
+def _built(workspace: Workspace, batch: Batch, per_feature: Mapping[str, str]) -> pl.DataFrame:
+    """The feature rows of a batch; columns that were made from the same are taken as they are."""
+    before = workspace.ledger.result("features", batch.id)
+    kept = [name for name, made in per_feature.items() if before and before["made_of"].get(name) == made]
+    if not kept:
+        return _build(workspace, batch, list(per_feature))
+    frame = _build(workspace, batch, [name for name in per_feature if name not in kept])
+    old = workspace.lake.scan("features", [batch.id]).collect()
+    rows = [name for name in frame.columns if name not in per_feature or name in kept]
+    if not frame.select(rows).equals(old.select(rows)):
+        return _build(workspace, batch, list(per_feature))
+    columns = old.select(name for name in kept if name not in rows)
+    ordered = [name for name in per_feature if name not in rows]
+    return frame.hstack(columns).select(*rows, *ordered)
+
+
+def _build(workspace: Workspace, batch: Batch, only: Sequence[str]) -> pl.DataFrame:
+    spec, lake = workspace.spec, workspace.lake
+    cut = {
+        name: lake.scan(f"raw/{name}", _reach(workspace, batch, look_back(spec, name)))
+        for name in workspace.cut
+        if lake.exists(f"raw/{name}")
+    }
+    if spec.events not in cut:
+        raise _not_ingested(workspace, batch)
+    tables = workspace.tables() | cut
+    return build(spec, batch, cut[spec.events], tables, workspace.project.functions, only)
+
+
+def _reach(workspace: Workspace, batch: Batch, back: timedelta | None) -> list[str]:
+    """The batch and those before it that begin less than `back` before it; all of them for None."""
     every = workspace.spec.batches.calendar().batches()
-    return [each.id for each in every if each.end > since and each.start < batch.end]
+    past = every[: every.index(batch) + 1]
+    return [each.id for each in past if back is None or each == batch or each.end > batch.start - back]
 
 
-def _made_from(workspace: Workspace, batch: Batch, read: list[str]) -> str:
+def _made_of(workspace: Workspace, batch: Batch) -> dict[str, str]:
+    """By feature, what stands for its declaration and for the content of all that it reads."""
+    contents: dict[tuple[str, str], str | None] = {}
+
+    def content(dataset: str, subject: str) -> str | None:
+        if (dataset, subject) not in contents:
+            contents[dataset, subject] = workspace.content(dataset, subject)
+        return contents[dataset, subject]
+
+    if content(workspace.spec.events, batch.id) is None:
+        raise _not_ingested(workspace, batch)
+    found = {}
+    for name in workspace.spec.features:
+        made = made_of(workspace.spec, name, workspace.project.functions)
+        read = {
+            dataset: {
+                subject: content(dataset, subject)
+                for subject in ([WHOLE] if dataset in workspace.whole else _reach(workspace, batch, back))
+            }
+            for dataset, back in made.back.items()
+        }
+        found[name] = fingerprint(made.declared, workspace.project.code if made.functions else "", read)
+    return found
+
+
+def _made_from(workspace: Workspace, batch: Batch, per_feature: Mapping[str, str]) -> str:
     spec = workspace.spec
-    ingested = workspace.ledger.results(f"ingest/{spec.events}")
-    if batch.id not in ingested:
-        raise IntegrityError(f"batch {batch} of {spec.name} was not ingested: ingest it before its features")
     return fingerprint(
         batch.id,
-        {name: feature.model_dump(mode="json") for name, feature in spec.features.items()},
+        per_feature,
+        list(per_feature),
+        spec.datasets[spec.events].key,
         spec.decision.model_dump(mode="json"),
         spec.outcome.model_dump(mode="json"),
-        workspace.project.code,
-        [ingested[each]["fingerprint"] for each in read if each in ingested],
-        [workspace.ledger.results(f"ingest/{name}")[WHOLE]["fingerprint"] for name in references(workspace)],
+        workspace.content(spec.events, batch.id),
+    )
+
+
+def _not_ingested(workspace: Workspace, batch: Batch) -> IntegrityError:
+    return IntegrityError(
+        f"batch {batch} of {workspace.spec.name} was not ingested: ingest it before its features"
     )

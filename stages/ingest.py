@@ -1,19 +1,25 @@
-"""Ingest: one delivery of a dataset becomes accepted rows in `raw` and the others in `quarantine`."""
+"""Ingest: what was delivered for a batch becomes accepted rows in `raw` and the others in `quarantine`."""
 
+import json
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from core.batches import Batch
+from core.contents import ROW_HASH, Content, content, content_of
 from core.errors import DeliveryError, IntegrityError
 from core.ledger import fingerprint
-from core.sources import Delivery, File, locate, read
+from core.plain import plain
+from core.sources.manifest import Part
+from core.sources.read import Delivery, read
+from core.whole import whole
 from expectations.quarantine import Divided, divide, duplicates
 from expectations.verdict import Verdict
+from stages.parameters import Values, values_of
 from stages.workspace import WHOLE, Workspace, is_over
 
 if TYPE_CHECKING:
@@ -22,9 +28,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """What became of a delivery; `reasons` counts the quarantined rows by expectation and column.
+    """What became of what was delivered for a batch.
 
-    `stopped` says why nothing was accepted, None when the batch went through.
+    `reasons` counts the quarantined rows by expectation and column; `stopped` says why nothing was
+    accepted, None when the batch went through. `content` stands for the accepted rows: what is made
+    from them need not be made again while it stays the same. `released` counts the rows that were
+    let out of quarantine since the delivery was read.
     """
 
     dataset: str
@@ -35,120 +44,154 @@ class Ingested:
     reasons: dict[str, int]
     alerts: list[str]
     stopped: str | None
+    engine: str
+    content: str
     fingerprint: str
-
-
-def references(workspace: Workspace) -> list[str]:
-    """The datasets that are not cut into batches: they are ingested whole, before the events."""
-    return [name for name in workspace.spec.datasets if name != workspace.spec.events]
+    released: int = 0
 
 
 def ingest(workspace: Workspace, dataset: str, batch: Batch | None, as_of: datetime) -> Ingested:
-    """Read, validate and divide one delivery, and write both parts to the lake.
+    """Read, validate and divide what was delivered for a batch, and write both parts to the lake.
 
-    A delivery that was ingested before, by the same rules, is left as it is. Raises DeliveryError
-    when it cannot be read; why is on the ledger, and what the lake holds of an earlier one stays.
+    What was ingested before, from the same rows and by the same rules, is left as it is. Raises
+    DeliveryError when nothing was delivered or it cannot be read; why is on the ledger, and what the
+    lake holds of an earlier delivery stays.
     """
     if batch is not None:
         is_over(batch, as_of)
     subject = batch.id if batch else WHOLE
     try:
-        result = _ingest(workspace, dataset, batch, subject, as_of)
+        result = _ingest(workspace, dataset, batch, as_of)
     except DeliveryError as error:
-        workspace.ledger.record(f"refuse/{dataset}", subject, "", {"why": str(error)}, as_of)
+        why = {"why": str(error), "by": "ingest"}
+        workspace.ledger.record(f"refuse/{dataset}", subject, "", why, as_of)
         raise
-    workspace.ledger.forget(f"refuse/{dataset}", subject)
+    refused = workspace.ledger.result(f"refuse/{dataset}", subject)
+    if refused and refused["by"] == "ingest":
+        workspace.ledger.forget(f"refuse/{dataset}", subject)
     return result
 
 
-def _ingest(
-    workspace: Workspace, dataset: str, batch: Batch | None, subject: str, as_of: datetime
-) -> Ingested:
+def _ingest(workspace: Workspace, dataset: str, batch: Batch | None, as_of: datetime) -> Ingested:
+    subject = batch.id if batch else WHOLE
+    suite = suite_of(workspace, dataset)
+    parts = parts_of(workspace, dataset, batch)
+    received = sum((part.content for part in parts), Content())
+    values = values_of(workspace, suite, dataset, batch, as_of)
+    made_from = made_from_of(workspace, dataset, subject, suite, received, values)
+    if done := workspace.ledger.finished(f"ingest/{dataset}", subject, made_from):
+        return Ingested(**done)
+    tables = workspace.tables() if batch else {}
+    delivery = read(workspace.project, dataset, batch, parts, tables, workspace.settings.staging)
+    verdict = judge(suite, delivery, values)
+    divided = split(workspace, delivery, verdict, subject, as_of)
+    return keep(workspace, dataset, subject, divided, verdict, received, made_from, as_of)
+
+
+def suite_of(workspace: Workspace, dataset: str) -> "Suite":
+    """The suite of a dataset, as its file is now."""
     # Great Expectations takes seconds to import: only a process that ingests waits for it.
     from expectations.suites import load_suite
 
-    suite = load_suite(workspace.settings.suites / workspace.project.name / f"{dataset}.yaml")
-    file = locate(workspace.project, dataset, batch)
-    made_from = _made_from(workspace, dataset, subject, suite, file)
-    if done := workspace.ledger.finished(f"ingest/{dataset}", subject, made_from):
-        return Ingested(**done)
-    known = references(workspace) if batch else []
-    tables = {name: workspace.lake.scan(f"raw/{name}", [WHOLE]) for name in known}
-    delivery = read(workspace.project, dataset, batch, file, tables, workspace.settings.staging)
-    verdict, divided = _judge(workspace, suite, delivery, batch, as_of)
+    path = workspace.settings.suites / workspace.project.name / f"{dataset}.yaml"
+    return load_suite(path, workspace.project.functions)
+
+
+def judge(suite: "Suite", delivery: Delivery, values: Values) -> Verdict:
+    """Validate the rows that can be read and were not delivered before."""
+    from expectations.validate import validate
+
+    unfit = pl.concat([delivery.failing, duplicates(delivery.origin)])
+    rows = delivery.rows.join(unfit, on="row", how="anti").drop(ROW_HASH)
+    return validate(rows, suite, values.of(rows))
+
+
+def split(
+    workspace: Workspace, delivery: Delivery, verdict: Verdict, subject: str, as_of: datetime
+) -> Divided:
+    """Divide what was delivered by the verdict, and by what can be said without it."""
+    unfit = pl.concat([delivery.failing, duplicates(delivery.origin)])
+    some_are_fit = unfit["row"].n_unique() < delivery.rows.height
+    return divide(
+        delivery.rows,
+        delivery.delivered,
+        pl.concat([unfit, verdict.rows]),
+        origin=delivery.origin,
+        batch=subject,
+        as_of=as_of,
+        max_share=workspace.spec.quarantine.max_share,
+        # Rows that cannot even be read stop the batch by their share, with better words than "no rows".
+        critical=verdict.critical if some_are_fit or delivery.rows.is_empty() else (),
+    )
+
+
+def keep(
+    workspace: Workspace,
+    dataset: str,
+    subject: str,
+    divided: Divided,
+    verdict: Verdict,
+    received: Content,
+    made_from: str,
+    as_of: datetime,
+    released: int = 0,
+) -> Ingested:
+    """Write both parts of a batch to the lake, count them there, and put the batch on record."""
     # Off the record while the two tables are written: a kill between them means "not ingested".
     workspace.ledger.forget(f"ingest/{dataset}", subject)
-    workspace.lake.write(f"quarantine/{dataset}", subject, divided.quarantined)
     workspace.lake.write(f"raw/{dataset}", subject, divided.accepted)
+    workspace.lake.write(f"quarantine/{dataset}", subject, divided.quarantined)
+    _balance(workspace, dataset, subject, received)
+    _write_verdict(verdict_path(workspace, dataset, subject), verdict)
+    columns = sorted(set(divided.accepted.columns) - {"row", "batch"})
     result = Ingested(
         dataset=dataset,
         batch=subject,
-        received=delivery.delivered.height,
+        received=received.rows,
         accepted=divided.accepted.height,
         quarantined=divided.quarantined.height,
         reasons=_reasons(divided.quarantined),
         alerts=[failure.detail for failure in verdict.alerts],
         stopped=divided.stopped,
+        engine=verdict.engine,
+        content=str(content_of(divided.accepted, columns)),
         fingerprint=made_from,
+        released=released,
     )
-    _balance(workspace, result)
     workspace.ledger.record(f"ingest/{dataset}", subject, made_from, asdict(result), as_of)
     return result
 
 
-def _made_from(workspace: Workspace, dataset: str, subject: str, suite: "Suite", file: File) -> str:
+def verdict_path(workspace: Workspace, dataset: str, subject: str) -> Path:
+    """Where the results of validating a batch are kept, as JSON."""
+    return workspace.settings.home / "verdicts" / workspace.project.name / dataset / f"{subject}.json"
+
+
+def parts_of(workspace: Workspace, dataset: str, batch: Batch | None) -> list[Part]:
+    """What was delivered for a batch; DeliveryError where its source owes it a delivery of its own."""
+    parts = workspace.manifest.parts(dataset, batch.id if batch else WHOLE)
+    source = workspace.spec.datasets[dataset].source
+    if not parts and (batch is None or source.by_batch):
+        where = source.described.replace("{batch}", batch.id if batch else "")
+        of = f"batch {batch} of {dataset!r}" if batch else f"dataset {dataset!r}"
+        raise DeliveryError(f"{of}: nothing was delivered: {where} is missing or holds no rows for it")
+    return parts
+
+
+def made_from_of(
+    workspace: Workspace, dataset: str, subject: str, suite: "Suite", received: Content, values: Values
+) -> str:
     rules = workspace.spec.datasets[dataset]
-    others = [workspace.ledger.results(f"ingest/{name}") for name in references(workspace) if name != dataset]
     return fingerprint(
         subject,
         rules.model_dump(mode="json", exclude={"source"}),
-        workspace.project.code if rules.prepare else "",
-        workspace.spec.batches.model_dump(mode="json"),
+        workspace.project.code if rules.prepare or suite.custom else "",
         workspace.spec.quarantine.model_dump(mode="json"),
         suite.hash,
-        file.digest,
-        [result[WHOLE]["fingerprint"] for result in others if WHOLE in result]
-        if dataset == workspace.spec.events
-        else [],
+        str(received),
+        workspace.contents() if rules.prepare else {},
+        plain(values.made_from),
     )
-
-
-def _judge(
-    workspace: Workspace, suite: "Suite", delivery: Delivery, batch: Batch | None, as_of: datetime
-) -> tuple[Verdict, Divided]:
-    """Validate the rows that can be read and were not delivered before; divide all of them."""
-    from expectations.validate import validate
-
-    repeated = duplicates(delivery.delivered)
-    unfit = pl.concat([delivery.failing, repeated])
-    rows = delivery.rows.join(unfit, on="row", how="anti")
-    verdict = validate(rows, suite, _parameters(workspace, suite, batch))
-    divided = divide(
-        delivery.rows,
-        delivery.delivered,
-        pl.concat([unfit, verdict.rows]),
-        batch=batch.id if batch else WHOLE,
-        as_of=as_of,
-        max_share=workspace.spec.quarantine.max_share,
-        # Rows that cannot even be read stop the batch by their share, with better words than "no rows".
-        critical=verdict.critical if rows.height or delivery.rows.is_empty() else (),
-    )
-    return verdict, divided
-
-
-def _parameters(workspace: Workspace, suite: "Suite", batch: Batch | None) -> dict[str, Any]:
-    """The values of a suite's parameters: `batch.start`, `batch.end`, or `<dataset>.<column>`."""
-    values: dict[str, Any] = {"batch.start": batch.start, "batch.end": batch.end} if batch else {}
-    for name in suite.parameters:
-        dataset, _, column = name.partition(".")
-        if name not in values and dataset in references(workspace):
-            values[name] = _values(workspace, dataset, column)
-    return {name: values[name] for name in suite.parameters if name in values}
-
-
-def _values(workspace: Workspace, dataset: str, column: str) -> Sequence[Any]:
-    rows = workspace.lake.scan(f"raw/{dataset}", [WHOLE])
-    return rows.select(pl.col(column).drop_nulls().unique().sort()).collect().to_series().to_list()
 
 
 def _reasons(quarantined: pl.DataFrame) -> dict[str, int]:
@@ -159,17 +202,19 @@ def _reasons(quarantined: pl.DataFrame) -> dict[str, int]:
     return dict(counts.most_common())
 
 
-def _balance(workspace: Workspace, result: Ingested) -> None:
-    """Count what the tables now hold of the batch: every received row, once."""
-    held = {
-        table: workspace.lake.scan(f"{table}/{result.dataset}", [result.batch])
-        .select(pl.len())
-        .collect()
-        .item()
-        for table in ("raw", "quarantine")
-    }
-    if sum(held.values()) != result.received:
+def _balance(workspace: Workspace, dataset: str, subject: str, received: Content) -> None:
+    """Count what the tables now hold of the batch: every received row, once, and as it was delivered."""
+    accepted, quarantined = (
+        content(workspace.lake.scan(f"{table}/{dataset}", [subject])) for table in ("raw", "quarantine")
+    )
+    held = accepted + quarantined
+    if held != received:
         raise IntegrityError(
-            f"{result.dataset!r}, batch {result.batch}: {result.received:,} rows were received, but the lake"
-            f" holds {held['raw']:,} accepted and {held['quarantine']:,} quarantined"
+            f"{dataset!r}, batch {subject}: {received.rows:,} rows were received ({received}), but the lake"
+            f" holds {accepted.rows:,} accepted and {quarantined.rows:,} quarantined ({held})"
         )
+
+
+def _write_verdict(path: Path, verdict: Verdict) -> None:
+    with whole(path) as draft:
+        draft.write_text(json.dumps(plain(verdict.document), ensure_ascii=False), encoding="utf-8")

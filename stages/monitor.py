@@ -51,17 +51,11 @@ def judge_batch(workspace: Workspace, batch: Batch, as_of: datetime) -> Judged |
 
     Profiles and metrics go to the lake, the decision on the ledger.
     """
-    scored = workspace.ledger.results("score").get(batch.id)
+    scored = workspace.ledger.result("score", batch.id)
     if scored is None or scored["rows"] == 0:
         return None
     history = _history(workspace, batch, scored["version"])
-    made_from = fingerprint(
-        scored["fingerprint"],
-        workspace.ledger.results("features")[batch.id]["fingerprint"],
-        workspace.spec.monitoring.model_dump(mode="json"),
-        as_of,
-        [each["fingerprint"] for each in history],
-    )
+    made_from = made_from_of(workspace, batch, as_of)
     if done := workspace.ledger.finished("monitor", batch.id, made_from):
         return Judged(**done)
     version = workspace.registry.version(scored["version"])
@@ -83,6 +77,19 @@ def judge_batch(workspace: Workspace, batch: Batch, as_of: datetime) -> Judged |
     workspace.lake.write("metrics", batch.id, _metrics(judged, as_of))
     workspace.ledger.record("monitor", batch.id, made_from, asdict(judged), as_of)
     return judged
+
+
+def made_from_of(workspace: Workspace, batch: Batch, as_of: datetime) -> str:
+    """What stands for all that the judgement of a scored batch is made from."""
+    scored = workspace.ledger.result("score", batch.id) or {}
+    built = workspace.ledger.result("features", batch.id) or {}
+    return fingerprint(
+        scored.get("fingerprint"),
+        built.get("content"),
+        workspace.spec.monitoring.model_dump(mode="json"),
+        as_of,
+        [each["fingerprint"] for each in _history(workspace, batch, scored.get("version", ""))],
+    )
 
 
 def reference(workspace: Workspace, version: Version) -> tuple[pl.DataFrame, pl.Series]:

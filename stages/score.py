@@ -33,7 +33,7 @@ def score(workspace: Workspace, batch: Batch, as_of: datetime) -> Scored | None:
     champion = workspace.champion(as_of)
     if champion is None:
         return None
-    made_from = _made_from(workspace, batch, champion)
+    made_from = made_from_of(workspace, batch, champion)
     if done := workspace.ledger.finished("score", batch.id, made_from):
         return Scored(**done)
     rows = workspace.lake.scan("features", [batch.id]).collect()
@@ -54,10 +54,11 @@ def served(workspace: Workspace, version: Version) -> Model:
     return Model.open(workspace.registry.file(version, name), version.files[name])
 
 
-def _made_from(workspace: Workspace, batch: Batch, champion: Version) -> str:
-    built = workspace.ledger.results("features").get(batch.id)
+def made_from_of(workspace: Workspace, batch: Batch, champion: Version) -> str:
+    """What stands for all that the predictions of a batch are made from."""
+    built = workspace.ledger.result("features", batch.id)
     if built is None:
         raise IntegrityError(
             f"batch {batch} of {workspace.project.name} has no features yet: build them first"
         )
-    return fingerprint(batch.id, built["fingerprint"], champion.id, dict(champion.files))
+    return fingerprint(batch.id, built["content"], champion.id, dict(champion.files))

@@ -163,5 +163,5 @@ def _made_from(workspace: Workspace, family: str, as_of: datetime) -> str:
         family,
         as_of,
         workspace.spec.training.model_dump(mode="json"),
-        [built[batch.id]["fingerprint"] for batch in workspace.batches(as_of) if batch.id in built],
+        [built[batch.id]["content"] for batch in workspace.batches(as_of) if batch.id in built],
     )

@@ -1,8 +1,12 @@
 """A project opened for work: its spec, its tables, what was finished, and its models."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+
+import polars as pl
+from core.secrets import Secrets
 
 from core.batches import Batch
 from core.errors import SpecError
@@ -10,11 +14,13 @@ from core.lake import Lake
 from core.ledger import Ledger
 from core.projects import Project, load
 from core.settings import Settings
+from core.sources.manifest import Manifest
+from core.sources.place import WHOLE
 from core.spec import Spec
 from models.registry import Registry
 from models.versions import Version
 
-WHOLE = "whole"  # the one batch of a dataset that is not cut into batches
+__all__ = ["WHOLE", "Workspace", "is_over", "open_workspace"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +32,8 @@ class Workspace:
     lake: Lake
     ledger: Ledger
     registry: Registry
+    manifest: Manifest
+    secrets: Secrets
 
     @property
     def spec(self) -> Spec:
@@ -36,6 +44,31 @@ class Workspace:
     def reports(self) -> Path:
         """The folder of this project's pages."""
         return self.settings.reports / self.project.name
+
+    @property
+    def whole(self) -> list[str]:
+        """The datasets without an event time: they are ingested whole, and before the others."""
+        return [name for name, rules in self.spec.datasets.items() if rules.event_time is None]
+
+    @property
+    def cut(self) -> list[str]:
+        """The datasets that are cut into batches by their event time, the events last."""
+        cut = [name for name, rules in self.spec.datasets.items() if rules.event_time is not None]
+        return sorted(cut, key=lambda name: name == self.spec.events)
+
+    def tables(self) -> dict[str, pl.LazyFrame]:
+        """What was accepted of the datasets that are ingested whole, by name."""
+        ingested = [name for name in self.whole if self.lake.exists(f"raw/{name}")]
+        return {name: self.lake.scan(f"raw/{name}", [WHOLE]) for name in ingested}
+
+    def content(self, dataset: str, subject: str) -> str | None:
+        """What stands for the rows that were accepted of a batch; None before it was ingested."""
+        done = self.ledger.result(f"ingest/{dataset}", subject)
+        return str(done["content"]) if done else None
+
+    def contents(self) -> dict[str, str | None]:
+        """The content of each dataset that is ingested whole."""
+        return {name: self.content(name, WHOLE) for name in self.whole}
 
     def batches(self, as_of: datetime, start: str | None = None, end: str | None = None) -> list[Batch]:
         """The batches from the id `start` to the id `end` that are over at `as_of`, in order of time."""
@@ -55,8 +88,13 @@ class Workspace:
         return self.registry.version(crowned[-1]) if crowned else None
 
 
-def open_workspace(project: str, settings: Settings | None = None) -> Workspace:
-    """Open a project by name; SpecError when its spec does not hold."""
+def open_workspace(
+    project: str, settings: Settings | None = None, blocks: Callable[[str], str] | None = None
+) -> Workspace:
+    """Open a project by name; `blocks` looks up the secrets that its spec writes as `${block:…}`.
+
+    Raises SpecError when the spec does not hold.
+    """
     settings = settings or Settings()
     settings.home.mkdir(parents=True, exist_ok=True)
     loaded = load(project, settings)
@@ -66,6 +104,8 @@ def open_workspace(project: str, settings: Settings | None = None) -> Workspace:
         Lake(settings.lake, project),
         Ledger(settings.registry, project),
         Registry(settings.registry, settings.files),
+        Manifest(settings.registry, project),
+        Secrets(blocks),
     )
 
 

@@ -2,7 +2,10 @@
 
 import importlib.util
 import os
+import secrets
 import shutil
+import socket
+import subprocess
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
@@ -12,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
+import sqlalchemy
 import yaml
 
 from core.settings import CHECKOUT, Settings
@@ -121,3 +125,46 @@ def _everywhere(client: "Client", environment: dict[str, str]) -> None:
     os.environ.update(environment)
     # A lambda is sent as code: the workers cannot import this module.
     client.run(lambda values: __import__("os").environ.update(values), environment)  # noqa: PLW0108
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a PostgreSQL of this session's own, on loopback, whose user has a real password."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[4]))
+    if not found:
+        why = "PostgreSQL is not installed (Debian: apt-get install postgresql)"
+        pytest.fail(why) if os.environ.get("CI") else pytest.skip(why)
+    home = Path(tempfile.mkdtemp(prefix="perennial-postgres-"))
+    password = home / "password"
+    password.write_text(f"p@ss/w%rd:'{secrets.token_hex(8)}")
+    # It refuses to run as root.
+    owner = "postgres" if os.getuid() == 0 else None
+    if owner:
+        shutil.chown(home, owner)
+        shutil.chown(password, owner)
+
+    def run(command: str, *arguments: str) -> None:
+        program = found[-1].with_name(command)
+        subprocess.run(
+            [program, "-D", "data", *arguments],
+            check=True,
+            cwd=home,
+            user=owner,
+            stdout=subprocess.DEVNULL,
+            timeout=120,
+        )
+
+    try:
+        run("initdb", "-U", "postgres", "-A", "scram-sha-256", "--pwfile=password", "--locale=C.UTF-8", "-N")
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        options = f"-F -p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
+        run("pg_ctl", "start", "-w", "-l", "log", "-o", options)
+        parts = "postgresql+psycopg", "postgres", password.read_text(), "127.0.0.1", port, "postgres"
+        try:
+            yield sqlalchemy.URL.create(*parts).render_as_string(hide_password=False)
+        finally:
+            run("pg_ctl", "stop", "-m", "immediate")
+    finally:
+        shutil.rmtree(home, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +25,7 @@ def test_by_default_all_state_lies_in_the_checkout() -> None:
     assert settings.home == CHECKOUT / ".perennial"
     assert settings.lake == str(settings.home / "lake")
     assert settings.registry == f"sqlite:///{settings.home / 'registry.db'}"
+    assert settings.online == f"sqlite:///{settings.home / 'online.db'}"
     for place in (settings.reports, settings.files, settings.staging):
         assert place.parent == settings.home
     assert (settings.projects / "flights" / "project.yaml").is_file()
@@ -34,11 +36,13 @@ def test_the_environment_says_otherwise(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setenv("PERENNIAL_HOME", str(tmp_path))
     monkeypatch.setenv("PERENNIAL_LAKE", "s3://bucket/lake")
     monkeypatch.setenv("PERENNIAL_REGISTRY", "postgresql+psycopg://host/base")
+    monkeypatch.setenv("PERENNIAL_ONLINE", "redis://host:6379/0")
     monkeypatch.setenv("PERENNIAL_WORKERS", "7")
     settings = Settings()
     assert settings.home == tmp_path
     assert settings.lake == "s3://bucket/lake"
     assert settings.registry == "postgresql+psycopg://host/base"
+    assert settings.online == "redis://host:6379/0"
     assert settings.workers == 7
     assert Settings(home=tmp_path / "other").home == tmp_path / "other"
 
@@ -59,9 +63,10 @@ def test_a_place_is_the_same_wherever_a_process_is_started(
 
 
 def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HOME", "LAKE", "REGISTRY"):
+    for name in ("HOME", "LAKE", "REGISTRY", "ONLINE"):
         monkeypatch.setenv(f"PERENNIAL_{name}", "")
     assert Settings().lake == str(CHECKOUT / ".perennial" / "lake")
+    assert Settings().online == f"sqlite:///{CHECKOUT / '.perennial' / 'online.db'}"
 
 
 def test_a_misspelled_variable_is_an_error_with_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,6 +82,17 @@ def test_a_value_of_the_wrong_kind_is_an_error(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setenv("PERENNIAL_WORKERS", value)
     with pytest.raises(SpecError, match=f"PERENNIAL_WORKERS: should be .*, not '{value}'"):
         Settings()
+
+
+def test_the_password_of_the_online_store_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PERENNIAL_ONLINE", "redis://me:hush-hush@host:6379/0")
+    settings = Settings()
+    assert "hush-hush" in settings.online
+    assert "hush-hush" not in f"{settings} {settings!r}"
+    monkeypatch.setenv("PERENNIAL_WORKERS", "none")
+    with pytest.raises(SpecError) as raised:
+        Settings()
+    assert "hush-hush" not in "".join(traceback.format_exception(raised.value))
 
 
 def test_settings_do_not_change() -> None:

@@ -20,24 +20,17 @@ from models.tables import metadata
 
 ROOT = Path(__file__).parents[2]
 APRIL = datetime(2013, 4, 1, 4, tzinfo=UTC)
-POSTGRES = os.environ.get("TEST_POSTGRES_URL")
 
 
-@pytest.fixture(
-    params=[
-        "sqlite",
-        pytest.param(
-            "postgresql", marks=pytest.mark.skipif(not POSTGRES, reason="TEST_POSTGRES_URL not set")
-        ),
-    ]
-)
+@pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """An empty database of each kind."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/state/registry.db"
     else:
-        yield str(POSTGRES)
-        metadata.drop_all(sa.create_engine(str(POSTGRES)))
+        place = request.getfixturevalue("postgres")
+        yield place
+        metadata.drop_all(sa.create_engine(place))
 
 
 @pytest.fixture

@@ -503,7 +503,7 @@ def test_an_event_time_that_prepare_forgot_is_named(make_trips: MakeTrips, setti
 _UNPACK = """
 import sys
 from pathlib import Path
-from core.staging import File, digest, unpack
+from core.sources.staging import File, digest, unpack
 path, staging = Path(sys.argv[1]), Path(sys.argv[2])
 file = File(path, digest(path))
 print("ready", flush=True)
@@ -529,8 +529,8 @@ def test_processes_that_unpack_at_once_get_the_same_whole_file(tmp_path: Path, s
 _FULL = """
 import resource, sys
 from pathlib import Path
-from core.delimited import tabulate
-from core.staging import File, digest, staged, unpack
+from core.sources.delimited import tabulate
+from core.sources.staging import File, digest, staged, unpack
 path, staging = Path(sys.argv[1]), Path(sys.argv[2])
 file = File(path, digest(path))
 resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, 1 << 16))

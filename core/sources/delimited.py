@@ -23,7 +23,7 @@ _MANY = 100_000  # records of a wrong length that are set aside; a file with mor
 
 
 def tabulate(
-    path: Path, target: Path, columns: Sequence[str], nulls: Sequence[str], named: Path | None = None
+    path: Path, target: Path, columns: Sequence[str], nulls: Sequence[str], named: object = None
 ) -> None:
     """Write the records of a CSV file (comma, UTF-8, a header) to a Parquet file, in some order.
 
@@ -50,16 +50,16 @@ def tabulate(
         raise DeliveryError(f"{named}: {open_quote if 'straddl' in why else why}") from error
 
 
-def require(path: Path, columns: Sequence[str], delivered: Sequence[str]) -> None:
-    """Raise DeliveryError unless the file at `path` has each of `columns` once."""
+def require(named: object, columns: Sequence[str], delivered: Sequence[str]) -> None:
+    """Raise DeliveryError unless the file that is called `named` has each of `columns` once."""
     missing = [column for column in columns if column not in delivered]
     if missing:
         hint = nearest(missing[0], [column for column in delivered if column not in columns])
         there = hint or f"; it has {', '.join(delivered)[:500]}"
-        raise DeliveryError(f"{path}: has no column {', '.join(map(repr, missing))}{there}")
+        raise DeliveryError(f"{named}: has no column {', '.join(map(repr, missing))}{there}")
     twice = [column for column in columns if delivered.count(column) > 1]
     if twice:
-        raise DeliveryError(f"{path}: has more than one column {', '.join(map(repr, twice))}")
+        raise DeliveryError(f"{named}: has more than one column {', '.join(map(repr, twice))}")
 
 
 class _Utf8(io.RawIOBase):
@@ -87,7 +87,7 @@ class _Utf8(io.RawIOBase):
         return count
 
 
-def _header(path: Path, stream: io.BufferedReader) -> list[str]:
+def _header(path: object, stream: io.BufferedReader) -> list[str]:
     """The names of the columns; the stream stands behind them."""
     text = ""
     while not text.strip() or text.count('"') % 2:
@@ -104,7 +104,7 @@ def _header(path: Path, stream: io.BufferedReader) -> list[str]:
 
 
 def _records(
-    path: Path, utf8: _Utf8, columns: Sequence[str], nulls: Sequence[str]
+    path: object, utf8: _Utf8, columns: Sequence[str], nulls: Sequence[str]
 ) -> Iterator[dict[str, Any]]:
     """The columns of the rows, some rows at a time; those of a wrong length come last."""
     stream: io.BufferedReader = io.BufferedReader(utf8, _BLOCK)

@@ -1,0 +1,122 @@
+"""Where a dataset is delivered, as a spec declares it."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from core.scalars import Duration, Model
+from core.secrets import holds_password
+
+Nulls = tuple[str, ...]
+FileFormat = Literal["parquet", "csv", "jsonl"]
+
+
+class PackageSource(Model):
+    """A data file inside an installed Python package (which is located, never imported)."""
+
+    kind: Literal["package"]
+    package: str
+    file: str
+    nulls: Nulls = ("", "NA")
+
+    @property
+    def by_batch(self) -> bool:
+        """Whether each batch is a delivery of its own."""
+        return False
+
+    @property
+    def described(self) -> str:
+        """Where it is, in words."""
+        return f"the file {self.file} of the package {self.package}"
+
+
+class FilesSource(Model):
+    """Files: Parquet, CSV or JSON Lines, the latter two also as gzip or zip; local or `s3://`.
+
+    `path` names one file, or many by `*`, `?` and `**`; `{batch}` stands for a batch's id, so that
+    each batch is a delivery of its own. Without `{batch}` a row belongs to the batch of its event
+    time. A relative path is taken from the project's folder. `format` is told by the suffix, where
+    it is not given.
+    """
+
+    kind: Literal["files"]
+    path: str
+    format: FileFormat | None = None
+    nulls: Nulls = ("", "NA")
+
+    @property
+    def by_batch(self) -> bool:
+        """Whether each batch is a delivery of its own."""
+        return "{batch}" in self.path
+
+    @property
+    def described(self) -> str:
+        """Where it is, in words; `{batch}` stands for the batch."""
+        return f"the file {self.path}"
+
+
+class SqlSource(Model):
+    """A table of a database, by its SQLAlchemy URL (secrets as `${NAME}` or `${block:name}`).
+
+    A secret is kept as it is, not percent-encoded, unless the URL begins with it. `table` may name
+    its schema, too: `shop.orders`.
+
+    With `time`, each batch is asked for by that column; `lookback` limits how long after a batch's
+    end its rows may still change (without it, each batch is asked for whenever it is ingested).
+    With `key`, a column that only ever rises, what lies above the highest key seen is new.
+    """
+
+    kind: Literal["sql"]
+    url: str
+    table: str
+    time: str | None = None
+    key: str | None = None
+    lookback: Duration | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _no_password(cls, url: str) -> str:
+        if holds_password(url):
+            raise ValueError(
+                "holds a password: a spec holds none; put it in the environment, or in a Prefect block, "
+                "and write ${NAME} or ${block:name} in its place"
+            )
+        return url
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.time is None) == (self.key is None):
+            raise ValueError("needs `time` or `key`, one of them: by which column is it read on?")
+        if self.lookback is not None and self.time is None:
+            raise ValueError("`lookback` goes with `time`: what a rising key has passed is not read again")
+        return self
+
+    @property
+    def by_batch(self) -> bool:
+        """Whether each batch is a delivery of its own."""
+        return self.time is not None
+
+    @property
+    def described(self) -> str:
+        """Where it is, in words."""
+        return f"the table {self.table}"
+
+
+class DeltaSource(Model):
+    """A Delta table: a path (a relative one from the project's folder) or an `s3://` URL."""
+
+    kind: Literal["delta"]
+    path: str
+
+    @property
+    def by_batch(self) -> bool:
+        """Whether each batch is a delivery of its own."""
+        return False
+
+    @property
+    def described(self) -> str:
+        """Where it is, in words."""
+        return f"the Delta table {self.path}"
+
+
+Source = Annotated[PackageSource | FilesSource | SqlSource | DeltaSource, Field(discriminator="kind")]

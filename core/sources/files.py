@@ -1,0 +1,183 @@
+"""Files as they are delivered: Parquet, CSV or JSON Lines; local, in an S3 bucket, or of a package."""
+
+import glob
+import importlib.util
+import os
+import stat
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from core.batches import Batch
+from core.errors import DeliveryError
+from core.ledger import fingerprint
+from core.scalars import Kind
+from core.secrets import Secrets
+from core.sources import delimited, jsonlines, objects, parquet
+from core.sources.declared import FileFormat, FilesSource, PackageSource
+from core.sources.items import Fetched, Item
+from core.sources.patterns import BATCH, chosen, has_wildcards, is_pattern, root, tidy
+from core.sources.staging import ARCHIVES, File, digest, staged, unpack
+
+_FORMATS: Mapping[str, FileFormat] = {
+    ".csv": "csv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+}
+
+
+def items(
+    folder: Path,
+    source: PackageSource | FilesSource,
+    batches: Sequence[Batch],
+    known: Mapping[str, str],
+    secrets: Secrets,
+) -> list[Item]:
+    """The files that lie at the source now; of those that are each of a batch, those of `batches`.
+
+    Raises DeliveryError when a path names a file that is missing, or a pattern names none.
+    """
+    if isinstance(source, FilesSource) and objects.is_url(source.path):
+        return objects.items(source.path, batches, known)
+    base, path = _place(folder, source)
+    prefix = f"{source.package}/" if isinstance(source, PackageSource) else ""
+    if isinstance(source, PackageSource) or not is_pattern(path):
+        return [_item(prefix + path, base / path, _facts(base / path), None)]
+    seen = ((name, batch, _seen(base / name)) for name, batch in _matching(base, path, batches))
+    found = [_item(name, base / name, facts, batch) for name, batch, facts in seen if facts]
+    if not found and has_wildcards(path):
+        raise DeliveryError(f"there is no file {base / path}")
+    return found
+
+
+def fetch(
+    folder: Path,
+    source: PackageSource | FilesSource,
+    item: Item,
+    columns: Mapping[str, Kind],
+    batches: Sequence[Batch],
+    staging: Path,
+    secrets: Secrets,
+) -> Fetched:
+    """Stage the rows of a file: those of CSV and JSON Lines as texts, null where one of `nulls`.
+
+    Raises DeliveryError when it is missing, damaged or truncated, changes while it is read, lacks a
+    column, or when its format is not known.
+    """
+    given = source.format if isinstance(source, FilesSource) else None
+    form = _form(item.name, given)
+    with _delivered(folder, source, item, staging) as (file, mark):
+        made_from = fingerprint(file.digest, form, list(columns), () if form == "parquet" else source.nulls)
+        write = _writer(file, form, list(columns), source.nulls, staging)
+        path = staged(file, staging / f"{made_from}.parquet", write)
+        return Fetched(file.digest, path, parquet.count(path), mark)
+
+
+def local(path: Path, name: str) -> tuple[File, str]:
+    """A local file under its name, and its mark.
+
+    Raises DeliveryError when it is missing or cannot be read.
+    """
+    mark = _mark(_facts(path))  # taken before it is read: a later change shows
+    try:
+        return File(path, digest(path), name), mark
+    except OSError as error:
+        raise DeliveryError(f"{name}: cannot be read: {error.strerror}") from error
+
+
+@contextmanager
+def _delivered(
+    folder: Path, source: PackageSource | FilesSource, item: Item, staging: Path
+) -> Iterator[tuple[File, str]]:
+    if objects.is_url(item.name):
+        with objects.downloaded(item.name, staging) as found:
+            yield found
+    else:
+        base, _ = _place(folder, source)
+        prefix = f"{source.package}/" if isinstance(source, PackageSource) else ""
+        yield local(base / item.name.removeprefix(prefix), item.name)
+
+
+def _writer(
+    file: File, form: FileFormat, columns: Sequence[str], nulls: Sequence[str], staging: Path
+) -> Callable[[Path], None]:
+    def write(target: Path) -> None:
+        path = unpack(file, staging)
+        if form == "csv":
+            delimited.tabulate(path, target, columns, nulls, file)
+        elif form == "jsonl":
+            jsonlines.tabulate(path, target, columns, nulls, file)
+        else:
+            parquet.copy(path, target, columns, file)
+
+    return write
+
+
+def _place(folder: Path, source: PackageSource | FilesSource) -> tuple[Path, str]:
+    """The folder from which the names of the files are told, and the path within it."""
+    if isinstance(source, PackageSource):
+        return _package_folder(source.package), source.file
+    if "://" in source.path:
+        raise DeliveryError(f"{source.path}: only local paths and s3:// URLs are read")
+    path = tidy(os.path.expanduser(source.path))
+    if not os.path.isabs(path):
+        return folder, path
+    base = root(path)
+    return Path(base), os.path.relpath(path, base)
+
+
+def _package_folder(package: str) -> Path:
+    # The package is not imported: its data is wanted, not its code, which may not run here.
+    try:
+        found = importlib.util.find_spec(package)
+    except (ImportError, ValueError):
+        found = None
+    if found is None or not found.submodule_search_locations:
+        raise DeliveryError(f"the Python package {package!r} is not installed: pip install {package}")
+    return Path(next(iter(found.submodule_search_locations)))
+
+
+def _matching(base: Path, path: str, batches: Sequence[Batch]) -> list[tuple[str, str | None]]:
+    if not has_wildcards(path):
+        return [(path.replace(BATCH, batch.id), batch.id) for batch in batches]
+    wide = path.replace(BATCH, "*").replace("[", "[[]")
+    return chosen(glob.iglob(wide, root_dir=base, recursive=True), path, batches)
+
+
+def _seen(path: Path) -> os.stat_result | None:
+    """What the file system says of a file; None where there is none."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return None
+    return facts if stat.S_ISREG(facts.st_mode) else None
+
+
+def _facts(path: Path) -> os.stat_result:
+    facts = _seen(path)
+    if facts is None:
+        folder = f" a folder: say which of its files, as in {path}/*.parquet" if path.is_dir() else " missing"
+        raise DeliveryError(f"the file {path} is{folder}")
+    return facts
+
+
+def _item(name: str, path: Path, facts: os.stat_result, batch: str | None) -> Item:
+    return Item(name, _mark(facts), facts.st_size, batch)
+
+
+def _mark(facts: os.stat_result) -> str:
+    return f"{facts.st_size}-{facts.st_mtime_ns}-{facts.st_ctime_ns}-{facts.st_ino}"
+
+
+def _form(name: str, given: FileFormat | None) -> FileFormat:
+    path = PurePosixPath(name.lower())
+    if path.suffix in ARCHIVES:
+        path = path.with_suffix("")
+    form = given or _FORMATS.get(path.suffix)
+    if form is None:
+        known = "`format: parquet`, `csv` or `jsonl`"
+        raise DeliveryError(f"{name}: its suffix tells no format: say {known} in the dataset's source")
+    return form

@@ -1,0 +1,102 @@
+"""The features of one request: the event's own fields, and what the online store knows as of now."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from core.errors import IntegrityError
+from core.spec import LocalTime, Lookup, Past, RowFeature, Spec
+from features.columns import DECISION
+from features.derived import Functions, expressions
+from features.online.layout import MICROSECOND, Group, entity_text, layout_of
+from features.online.plan import Plan
+from features.online.publish import datasets, read_schema
+from features.online.rows import Final
+from features.online.store import Store
+from features.online.values import EPOCH, RequestError
+from features.online.windows import Rows, lookup_value, past_value
+
+
+class Online:
+    """Answers single requests with the features that the offline build has of such a row.
+
+    Any number of threads may share one; a process that is forked goes on with it.
+    """
+
+    def __init__(self, spec: Spec, functions: Functions, store: Store) -> None:
+        """Nothing is read yet. Raises SpecError when a function of the spec is missing."""
+        self._spec, self._functions, self._store = spec, functions, store
+        self._layout = layout_of(spec)
+        self._derived = expressions(spec, functions)
+        self._plan: Plan | None = None
+
+    def features(self, request: Mapping[str, Any], decision_time: datetime) -> dict[str, Final]:
+        """By feature, in the spec's order, what a model gets: a 32-bit float, a text, or None.
+
+        `request` holds columns of the event by name, as many as are known; what it does not hold is
+        null. Of other events, and of other datasets, what was known at `decision_time` counts, so
+        far as it is published.
+        Raises RequestError for a field that the events do not have or of another kind;
+        IntegrityError when nothing is published under these declarations, or a value is damaged.
+        """
+        plan, values = self._computed(request, decision_time)
+        return {name: finish(values[name]) for name, finish in plan.finishers.items()}
+
+    def values(self, request: Mapping[str, Any], decision_time: datetime) -> dict[str, Any]:
+        """The same before numbers are rounded to 32 bits: floats of 64, whole numbers, texts."""
+        plan, values = self._computed(request, decision_time)
+        return {name: values[name] for name in plan.finishers}
+
+    def _computed(self, request: Mapping[str, Any], decision_time: datetime) -> tuple[Plan, dict[str, Any]]:
+        if decision_time.tzinfo is None:
+            raise RequestError(f"a decision time needs an offset from UTC: {decision_time} has none")
+        plan = self._plan = self._plan or Plan(self._spec, self._schemas(), self._derived)
+        decision = (decision_time - EPOCH) // MICROSECOND
+        event = plan.read(request)
+        known = self._known(event, decision)
+        values: dict[str, Any] = {}
+        for name, feature in plan.declared.items():
+            if isinstance(feature, RowFeature):
+                values[name] = event[feature.column]
+            elif not isinstance(feature, LocalTime):
+                values[name] = self._value(name, feature, known, decision)
+        context = {f":{name}": value for name, value in event.items()} | event | {DECISION: decision} | values
+        for step in plan.steps:
+            context |= step.compute([context[column] for column in step.reads])
+        return plan, context
+
+    def _known(self, event: Mapping[str, Any], decision: int) -> dict[Group, Rows]:
+        """What the store holds of the request's entities, read at once; of a null one, nothing."""
+        keys: dict[Group, list[str]] = {}
+        for group in self._layout.groups:
+            entity = [event[column] for column in group.asked]
+            if None not in entity:
+                text = entity_text(entity)
+                keys[group] = [self._layout.key(group, text, bucket) for bucket in group.buckets(decision)]
+        found = self._store.get([key for each in keys.values() for key in each])
+        if not any(found.values()):
+            # Nobody was seen before, or all that was published is gone.
+            self._schemas()
+        return {group: Rows(group, [(key, found[key]) for key in each]) for group, each in keys.items()}
+
+    def _value(self, name: str, feature: Lookup | Past, known: Mapping[Group, Rows], decision: int) -> Any:
+        groups = self._layout.reads[name]
+        if any(group not in known for group in groups):
+            return None
+        if isinstance(feature, Lookup):
+            return lookup_value(feature, known[groups[0]], decision)
+        return past_value(feature, self._spec.outcome.label, [known[group] for group in groups], decision)
+
+    def _schemas(self) -> dict[str, list[pl.Schema]]:
+        """Of each dataset, those under which its parts were published."""
+        wanted = {dataset: self._layout.schema(dataset) for dataset in datasets(self._spec)}
+        found = self._store.get(wanted.values())
+        for dataset, key in wanted.items():
+            if not found[key]:
+                raise IntegrityError(
+                    f"the online store has no {dataset} that were published as {self._spec.name} declares "
+                    "its features now: publish its batches"
+                )
+        return {dataset: [read_schema(each) for each in set(found[key])] for dataset, key in wanted.items()}

@@ -1,0 +1,23 @@
+"""The release flow: the set-aside rows of a batch meet the present suite, and those that pass join it."""
+
+from datetime import datetime
+
+from prefect import flow
+
+from stages.ingest import Ingested
+from stages.workspace import open_workspace
+from tasks.ingestion import release_batch, report_dataset
+
+
+@flow(name="release quarantine", flow_run_name="release {batch} of {project}")
+def release(project: str, batch: str, as_of: datetime, dataset: str | None = None) -> Ingested:
+    """Release what passes of one batch of a dataset, by default the events; "whole" is a batch, too.
+
+    The features that are made from the batch are built anew by the next run.
+    """
+    workspace = open_workspace(project)
+    dataset = dataset or workspace.spec.events
+    of = None if dataset in workspace.whole else batch
+    result = release_batch(project, dataset, of, as_of)
+    report_dataset(project, dataset)
+    return result

@@ -1,0 +1,111 @@
+"""Deliver: what lies at a dataset's source is staged, placed in batches, and entered in the manifest."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import polars as pl
+
+from core.batches import Batch
+from core.errors import DeliveryError
+from core.ledger import fingerprint
+from core.sources import delta, files, sql
+from core.sources.declared import DeltaSource, SqlSource
+from core.sources.items import Fetched, Item
+from core.sources.manifest import Delivered
+from core.sources.place import Rules, placed, placed_by
+from stages.workspace import WHOLE, Workspace
+
+
+def pending(workspace: Workspace, dataset: str, batches: Sequence[Batch]) -> list[Item]:
+    """What lies at the source for these batches and is not in the manifest as it is now.
+
+    What a Delta table has taken out of its newest version is withdrawn from the manifest here.
+    Raises DeliveryError when the source cannot be looked at, or holds nothing at all.
+    """
+    source, folder = workspace.spec.datasets[dataset].source, workspace.project.folder
+    present = workspace.manifest.present(dataset)
+    known = {name: each.mark for name, each in present.items() if each.mark is not None}
+    if isinstance(source, SqlSource):
+        found = sql.items(folder, source, batches, known, workspace.secrets)
+    elif isinstance(source, DeltaSource):
+        found = delta.items(folder, source, batches, known, workspace.secrets)
+        workspace.manifest.withdraw(dataset, present.keys() - {item.name for item in found})
+    else:
+        found = files.items(folder, source, batches, known, workspace.secrets)
+    rules = _rules(workspace, dataset)
+    return [item for item in found if not _is_known(workspace, rules, item, present.get(item.name))]
+
+
+def deliver(workspace: Workspace, dataset: str, item: Item, as_of: datetime) -> Delivered:
+    """Stage the rows of an item, find the batch of each, and enter it in the manifest.
+
+    Raises DeliveryError when it cannot be read; why is on the ledger until it can.
+    """
+    subject = (item.batch or item.name)[-128:]
+    try:
+        fetched = _fetch(workspace, dataset, item)
+        delivered = _enter(workspace, dataset, item, fetched, as_of)
+    except DeliveryError as error:
+        why = {"why": str(error), "by": "deliver"}
+        workspace.ledger.record(f"refuse/{dataset}", subject, "", why, as_of)
+        raise
+    refused = workspace.ledger.result(f"refuse/{dataset}", subject)
+    if refused and refused["by"] == "deliver":
+        workspace.ledger.forget(f"refuse/{dataset}", subject)
+    return delivered
+
+
+def _is_known(workspace: Workspace, rules: Rules, item: Item, known: Delivered | None) -> bool:
+    return (
+        known is not None
+        and item.mark is not None
+        and known.mark == item.mark
+        and known.placed_by == placed_by(rules, item.batch)
+        and (workspace.settings.staging / known.staged).is_file()
+    )
+
+
+def _fetch(workspace: Workspace, dataset: str, item: Item) -> Fetched:
+    rules, folder = workspace.spec.datasets[dataset], workspace.project.folder
+    batches = workspace.spec.batches.calendar().batches()
+    staging, secrets = workspace.settings.staging, workspace.secrets
+    if isinstance(rules.source, SqlSource):
+        return sql.fetch(folder, rules.source, item, rules.columns, batches, staging, secrets)
+    if isinstance(rules.source, DeltaSource):
+        return delta.fetch(folder, rules.source, item, rules.columns, batches, staging, secrets)
+    return files.fetch(folder, rules.source, item, rules.columns, batches, staging, secrets)
+
+
+def _enter(workspace: Workspace, dataset: str, item: Item, fetched: Fetched, as_of: datetime) -> Delivered:
+    rules = _rules(workspace, dataset)
+    parts = placed(rules, item.batch, fetched, workspace.settings.staging)
+    delivered = Delivered(
+        name=item.name,
+        mark=fetched.mark,
+        batch=item.batch,
+        digest=fetched.digest,
+        size=item.size,
+        rows=fetched.rows,
+        staged=fetched.path.name,
+        placed_by=placed_by(rules, item.batch),
+        as_of=as_of,
+    )
+    workspace.manifest.add(dataset, delivered, parts)
+    return delivered
+
+
+def _rules(workspace: Workspace, dataset: str) -> Rules:
+    """By what the rows of a dataset are placed, and the hash of all that this depends on."""
+    rules = workspace.spec.datasets[dataset]
+    if rules.event_time is None:
+        return Rules(workspace.project, dataset, (), {}, fingerprint(WHOLE, rules.columns, pl.__version__))
+    prepare = [workspace.project.code, workspace.contents()] if rules.prepare else []
+    by = fingerprint(
+        rules.columns,
+        rules.event_time,
+        prepare,
+        workspace.spec.batches.model_dump(mode="json"),
+        pl.__version__,  # whose row hashes are those of this version
+    )
+    batches = workspace.spec.batches.calendar().batches()
+    return Rules(workspace.project, dataset, batches, workspace.tables(), by)

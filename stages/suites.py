@@ -1,0 +1,56 @@
+"""Suites proposed from what was ingested, for a person to read and edit."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from core.batches import Batch
+from core.errors import PerennialError
+from core.whole import whole
+from stages.workspace import WHOLE, Workspace
+
+
+def propose_suite(workspace: Workspace, dataset: str, batches: Sequence[Batch]) -> tuple[Path, bool]:
+    """Write a suite that the accepted rows of these batches keep; where, and whether it is the suite now.
+
+    A suite that is there stays as it is: the proposal lies beside it, as `<dataset>.proposed.yaml`.
+    Raises PerennialError when nothing was ingested, or too little to tell a rule from a chance.
+    """
+    # Great Expectations takes seconds to import: only who proposes waits for it.
+    from expectations.propose import propose
+
+    if dataset not in workspace.spec.datasets:
+        raise PerennialError(f"no dataset {dataset!r}; there is {', '.join(workspace.spec.datasets)}")
+    ids = [WHOLE] if dataset in workspace.whole else [batch.id for batch in batches]
+    ingested = [each for each in ids if workspace.content(dataset, each) is not None]
+    if not ingested:
+        raise PerennialError(
+            f"nothing of {dataset!r} was ingested yet: ingest it first, then propose its suite"
+        )
+    frames = [(each, workspace.lake.scan(f"raw/{dataset}", [each])) for each in ingested]
+    calendar = None if dataset in workspace.whole else workspace.spec.batches.calendar()
+    text = propose(
+        frames,
+        workspace.spec.datasets[dataset],
+        name=dataset,
+        calendar=calendar,
+        lists=_lists(workspace, dataset),
+    )
+    folder = workspace.settings.suites / workspace.project.name
+    suite = folder / f"{dataset}.yaml"
+    path = folder / f"{dataset}.proposed.yaml" if suite.exists() else suite
+    with whole(path) as draft:
+        draft.write_text(text, encoding="utf-8")
+    return path, path == suite
+
+
+def _lists(workspace: Workspace, dataset: str) -> dict[str, pl.Series]:
+    """The keys of the datasets that are ingested whole: what a column of this one may refer to."""
+    found = {}
+    for name, rows in workspace.tables().items():
+        key = workspace.spec.datasets[name].key
+        if name != dataset and len(key) == 1:
+            values = rows.select(pl.col(key[0]).drop_nulls().unique())
+            found[f"{name}.{key[0]}"] = values.collect().to_series()
+    return found
