@@ -24,7 +24,7 @@ Fault = tuple[tuple[int | str, ...], str]
 _TAKEN = ("row", "row_hash", "batch")  # the lake's own columns
 
 # What a statistic can be of, where it cannot be of everything.
-_NUMBERS: tuple[Kind, ...] = ("integer", "float", "boolean")
+_NUMBERS: tuple[Kind, ...] = ("float", "integer", "boolean")
 _OF: dict[str, tuple[Kind, ...]] = {
     "mean": _NUMBERS,
     "sum": _NUMBERS,
@@ -148,10 +148,10 @@ def _column(
         yield keys, f"dataset {dataset!r} delivers no column {column!r}, and has no `prepare` to add it{hint}"
     delivered = rules.columns.get(column)
     if kinds and delivered not in (*kinds, None):
-        right = " or ".join(kinds)
+        right = " or ".join(f"an {kind}" if kind == "integer" else f"a {kind}" for kind in kinds)
         yield (
             keys,
-            f"the column {column!r} of {dataset!r} is delivered as {delivered}: it should be a {right}",
+            f"the column {column!r} of {dataset!r} is delivered as {delivered}: it should be {right}",
         )
 
 

@@ -18,8 +18,9 @@ class Settings(BaseSettings):
     """Every default works on one laptop, with no account and no service.
 
     `lake` and `registry` are URLs: a Delta root (a folder, s3://, gs://, az://) and an SQLAlchemy
-    database. `online` is the URL of the online store: `sqlite:///<file>`, or of Redis. `dask` is a scheduler's address; without it a local cluster of `workers` processes
-    is started for the run. A path that is not absolute is taken from where the process was started.
+    database. `online` is the URL of the online store: `sqlite:///<file>`, or of Redis. `dask` is a
+    scheduler's address; without it a local cluster of `workers` processes is started for the run.
+    A path that is not absolute is taken from where the process was started.
     Raises SpecError for a variable that is none of these, and for a value that is none of its kind.
     """
 

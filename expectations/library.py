@@ -56,10 +56,34 @@ def loaded(name: str, entries: Sequence[Expectation], given: Argument = argument
     return suite
 
 
-def judges(name: str, entries: Sequence[Expectation]) -> list[Judge]:
-    """The library's expectation for each entry, in order; it judges by what was measured."""
-    by_place = {judge.meta["entry"]: judge for judge in loaded(name, entries).expectations if judge.meta}
+def judges(entries: Sequence[Expectation]) -> list[Judge]:
+    """The library's expectation for each entry, in order: it judges by what others measured.
+
+    What only the measures need is not in it: a long set, which the library would copy a hundred times.
+    """
+    judging = loaded("judges", entries, _short).expectations
+    by_place = {judge.meta["entry"]: judge for judge in judging if judge.meta}
     return [by_place[place] for place in range(len(entries))]
+
+
+def _short(entry: Expectation, key: str) -> Any:
+    compared = entry.type == "expect_column_most_common_value_to_be_in_set"
+    return entry.kwargs[key][:1] if key == "value_set" and not compared else argument(entry, key)
+
+
+def judged(judge: Judge, measures: Mapping[str, Any]) -> ExpectationValidationResult:
+    """What an expectation says of these measures, each under the library's name for it.
+
+    What it raises, as its own validator does with it, is the result.
+    """
+    try:
+        said = judge._validate(dict(measures), {"result_format": dict(RESULT_FORMAT)})
+    except Exception as error:
+        raised = {"raised_exception": True, "exception_message": str(error)}
+        return ExpectationValidationResult(success=False, result={}, exception_info=raised)
+    if isinstance(said, ExpectationValidationResult):
+        return said
+    return ExpectationValidationResult(success=bool(said["success"]), result=said.get("result", {}))
 
 
 def outcome(

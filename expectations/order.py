@@ -4,8 +4,9 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import combinations
 
+from expectations.closer import Pair
 from expectations.draft import Entry
-from expectations.profile import Column, Pair, sort
+from expectations.profile import Column, sort
 from expectations.seen import Seen
 
 _EVIDENCE = 30  # rows with both values, in each batch

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
-from great_expectations.core.expectation_validation_result import ExpectationValidationResult
 from great_expectations.expectations.expectation import Expectation as Judge
 from great_expectations.validator.metric_configuration import MetricConfiguration
 
 from expectations import custom
-from expectations.library import EXAMPLES, RESULT_FORMAT, judges, outcome
+from expectations.library import EXAMPLES, judged, judges, outcome
 from expectations.pandas_engine import COUNTS_NULLS
 from expectations.polars_columns import Measured, measured
 from expectations.polars_rows import Rows, rows
@@ -23,8 +22,6 @@ ENGINE = "polars"
 # As many values as the library itself looks at for the commonest ones.
 _SAMPLE = 200
 
-_NULLS = "column_values.nonnull.unexpected_count"
-
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
@@ -33,30 +30,28 @@ class _Plan:
     entry: Expectation
     columns: list[Column]
     judge: Judge | None = None
-    needs: Mapping[str, MetricConfiguration] | None = None
     rows: Rows | None = None
     measures: Mapping[str, Measured] | None = None
 
 
 def run(name: str, frame: pl.DataFrame | pl.LazyFrame, entries: Sequence[Expectation]) -> list[Outcome]:
-    """What is found in `frame` (with `row`, unique) for each entry, in their order, in one pass.
+    """What is found in `frame` (with `row`, unique) for each entry of a suite, in their order, in one pass.
 
     The arguments of the entries hold values, no parameters. Raises NoForm for an entry that Polars
     cannot judge as Great Expectations does on pandas: `why_not` tells beforehand.
     """
     schema = frame.lazy().collect_schema()
-    plans = [
-        _plan(schema, entry, judge) for entry, judge in zip(entries, _judges(name, entries), strict=True)
-    ]
+    try:
+        plans = [_plan(schema, entry, judge) for entry, judge in _judged(entries)]
+    except NoForm as reason:
+        raise NoForm(f"suite {name}: {reason}") from None
     found = _Found(_collected(frame.lazy(), schema, plans), schema)
     return [_outcome(plan, place, found) for place, plan in enumerate(plans)]
 
 
 def why_not(schema: pl.Schema, entries: Sequence[Expectation]) -> list[str | None]:
     """For each entry why it has no form in Polars, on columns of these dtypes; None where it has one."""
-    return [
-        _reason(schema, entry, judge) for entry, judge in zip(entries, _judges("suite", entries), strict=True)
-    ]
+    return [_reason(schema, entry, judge) for entry, judge in _judged(entries)]
 
 
 def _reason(schema: pl.Schema, entry: Expectation, judge: Judge | None) -> str | None:
@@ -67,9 +62,9 @@ def _reason(schema: pl.Schema, entry: Expectation, judge: Judge | None) -> str |
     return None
 
 
-def _judges(name: str, entries: Sequence[Expectation]) -> list[Judge | None]:
-    known = iter(judges(name, [entry for entry in entries if entry.function is None]))
-    return [next(known) if entry.function is None else None for entry in entries]
+def _judged(entries: Sequence[Expectation]) -> list[tuple[Expectation, Judge | None]]:
+    known = iter(judges([entry for entry in entries if entry.function is None]))
+    return [(entry, next(known) if entry.function is None else None) for entry in entries]
 
 
 def _plan(schema: pl.Schema, entry: Expectation, judge: Judge | None) -> _Plan:
@@ -79,24 +74,29 @@ def _plan(schema: pl.Schema, entry: Expectation, judge: Judge | None) -> _Plan:
         good = custom.expression(entry.type, entry.function, entry.kwargs)
         return _Plan(entry, columns, rows=Rows(~good, good.count()))
     try:
-        needs = judge.get_validation_dependencies(runtime_configuration=_format()).metric_configurations
+        # In this format the library asks for the least: what the examples need is known here.
+        needs = judge.get_validation_dependencies(
+            runtime_configuration={"result_format": {"result_format": "BOOLEAN_ONLY"}}
+        ).metric_configurations
     except ValueError as error:
         raise NoForm(str(error)) from error
     if entry.kind == "rows":
         condition = str(judge.map_metric)
         need = needs[f"{condition}.unexpected_count"]
-        given = {**need.metric_value_kwargs, "ignore_row_if": need.metric_domain_kwargs.get("ignore_row_if")}
-        return _Plan(entry, columns, judge, needs, rows=rows(condition, columns, given))
+        given = {**_given(entry, need), "ignore_row_if": need.metric_domain_kwargs.get("ignore_row_if")}
+        return _Plan(entry, columns, judge, rows=rows(condition, columns, given))
     measures = {
-        name: measured(need.metric_name, columns[0], need.metric_value_kwargs)
+        name: measured(need.metric_name, columns[0], _given(entry, need))
         for name, need in needs.items()
         if entry.kind == "column"
     }
-    return _Plan(entry, columns, judge, needs, measures=measures)
+    return _Plan(entry, columns, judge, measures=measures)
 
 
-def _format() -> dict[str, Any]:
-    return {"result_format": dict(RESULT_FORMAT)}
+def _given(entry: Expectation, need: MetricConfiguration) -> dict[str, Any]:
+    """The arguments of a measure; a set is the whole one."""
+    sets = {key: entry.kwargs[key] for key in ("value_set",) if key in need.metric_value_kwargs}
+    return {**need.metric_value_kwargs, **sets}
 
 
 def _collected(frame: pl.LazyFrame, schema: pl.Schema, plans: Sequence[_Plan]) -> pl.DataFrame:
@@ -111,6 +111,8 @@ def _collected(frame: pl.LazyFrame, schema: pl.Schema, plans: Sequence[_Plan]) -
             wanted |= {f"{place} {name} {part}": each for part, each in enumerate(measure.parts)}
         if plan.rows:
             failing = pl.col(f"{mark}{place}").arg_true()
+            if plan.rows.key is not None:
+                failing = failing.filter(plan.rows.key.gather(failing).is_duplicated())
             wanted[f"{place} judged"] = plan.rows.judged
             wanted[f"{place} rows"] = pl.col("row").gather(failing).implode()
             sample = failing.head(_SAMPLE)
@@ -156,40 +158,34 @@ class _Found:
 
 def _outcome(plan: _Plan, place: int, found: _Found) -> Outcome:
     failing = found[f"{place} rows"] if plan.rows else pl.Series("row", [], pl.UInt32)
-    if plan.judge is None or plan.needs is None:
+    if plan.judge is None:
         return _of_function(plan, place, found, failing)
-    metrics = {need.id: _metric(plan, place, name, found) for name, need in plan.needs.items()}
-    try:
-        result = plan.judge.metrics_validate(metrics, runtime_configuration=_format())
-    # The library's own validator, too, makes whatever is raised here the result.
-    except Exception as error:
-        return Outcome(False, 0, failing.clear(), None, {}, str(error))
-    looked_at = None
-    if plan.entry.kind != "rows":
-        whole = plan.entry.kind == "table" or plan.entry.type == COUNTS_NULLS
-        looked_at = found["rows"] if whole else found[f"count {plan.columns[0].name}"]
-    return outcome(plan.entry, result, failing, looked_at)
+    entry, names = plan.entry, found.schema.names()
+    metrics = {"table.row_count": found["rows"]}
+    metrics |= {
+        "table.columns": [name for name in names if name != "row"],
+        "table.column_count": len(names) - 1,
+    }
+    for name, measure in (plan.measures or {}).items():
+        parts = (found[f"{place} {name} {part}"] for part in range(len(measure.parts)))
+        metrics[name] = measure.value(*parts)
+    if entry.kind == "rows":
+        judging = _of_rows(str(plan.judge.map_metric), plan, place, found, failing)
+        return outcome(entry, judged(plan.judge, metrics | judging), failing, None)
+    whole = entry.kind == "table" or entry.type == COUNTS_NULLS
+    looked_at = found["rows"] if whole else found[f"count {entry.columns[0]}"]
+    return outcome(entry, judged(plan.judge, metrics), failing, looked_at)
 
 
-def _metric(plan: _Plan, place: int, name: str, found: _Found) -> Any:
-    if plan.measures and name in plan.measures:
-        measure = plan.measures[name]
-        return measure.value(*(found[f"{place} {name} {part}"] for part in range(len(measure.parts))))
-    if name == "table.row_count":
-        return found["rows"]
-    if plan.rows is None:
-        columns = [column for column in found.schema if column != "row"]
-        return len(columns) if name == "table.column_count" else columns
-    rows, judged = found[f"{place} rows"], found[f"{place} judged"]
-    if name == _NULLS and plan.judge and plan.judge.map_metric != "column_values.nonnull":
-        return found["rows"] - judged
+def _of_rows(condition: str, plan: _Plan, place: int, found: _Found, failing: pl.Series) -> dict[str, Any]:
+    looked_at = found[f"{place} judged"]
     return {
-        "unexpected_count": len(rows),
-        "unexpected_values": found.sample(place, plan),
-        "unexpected_index_list": rows.head(EXAMPLES).to_list(),
-        "unexpected_index_query": None,
-        "filtered_row_count": judged,
-    }[name.rpartition(".")[2]]
+        "column_values.nonnull.unexpected_count": found["rows"] - looked_at,
+        f"{condition}.filtered_row_count": looked_at,
+        f"{condition}.unexpected_count": len(failing),
+        f"{condition}.unexpected_values": found.sample(place, plan),
+        f"{condition}.unexpected_index_list": failing.head(EXAMPLES).to_list(),
+    }
 
 
 def _of_function(plan: _Plan, place: int, found: _Found, failing: pl.Series) -> Outcome:

@@ -11,6 +11,10 @@ import polars.selectors as cs
 
 Family = Literal["integer", "float", "string", "boolean", "instant"]
 
+NUMERIC: tuple[Family, ...] = ("integer", "float")
+ORDERED: tuple[Family, ...] = (*NUMERIC, "instant")
+EVERY: tuple[Family, ...] = (*ORDERED, "string", "boolean")
+
 # From here on a float64, which pandas makes of whole numbers beside a null, is not exact.
 _EXACT = 2**53
 
@@ -104,7 +108,7 @@ def comparable(*columns: Column) -> None:
 
 
 def bound(column: Column, value: Any) -> pl.Expr:
-    """The value as a literal that the column can be compared with; NoForm if pandas would see it otherwise."""
+    """The value as a literal to compare the column with; NoForm if pandas would see it otherwise."""
     if column.family == "instant" and isinstance(value, datetime) and value.tzinfo and not column.nanoseconds:
         return pl.lit(value.astimezone(UTC), pl.Datetime("us", "UTC"))
     if column.of("integer", "float") and isinstance(value, int | float) and not isinstance(value, bool):

@@ -11,8 +11,9 @@ from core.errors import PerennialError
 from core.spec import Dataset
 from expectations import instants, numbers, order, referring, texts, wholes
 from expectations.bounds import share_below
+from expectations.closer import Look, closer
 from expectations.draft import Entry, Section, shown, written
-from expectations.profile import VALUES, Look, Sort, closer, profile, sort
+from expectations.profile import VALUES, Sort, profile, sort
 from expectations.seen import Seen, between
 
 _OWN = frozenset({"batch", "row", "row_hash"})  # the lake's own columns
@@ -97,6 +98,7 @@ def _look(seen: Seen) -> Look:
     return Look(
         values=[each for each in [*of["text"], *whole] if 0 < most[each] <= VALUES * 1.1],
         shapes={column: forms[column] > _FORMS for column in of["text"] if most[column]},
+        often=[column for column in of["text"] if seen.repeats(column)],
         exact=list(dict.fromkeys([*serial, *(key if len(key) == 1 else ())])),
         key=key if len(key) > 1 else [],
         members={

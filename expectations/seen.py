@@ -8,8 +8,9 @@ import polars as pl
 
 from core.batches import Batch
 from core.spec import Dataset
+from expectations.closer import Closer
 from expectations.draft import shown
-from expectations.profile import Closer, Column
+from expectations.profile import Column
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,10 @@ class Seen:
     def complete(self, column: str) -> bool:
         """Whether no batch has a null in it."""
         return not any(each.nulls for each in self.columns[column])
+
+    def repeats(self, column: str) -> bool:
+        """Whether its values come twice and more, so that there are few to look at."""
+        return all(2 * one.distinct <= one.held for one in self.columns[column])
 
     def serial(self, column: str) -> bool:
         """Whether nearly each row has its own value: a number by which rows are told apart."""

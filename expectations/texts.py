@@ -1,7 +1,6 @@
 """What a suite should expect of a column of texts: a set, another dataset's key, a pattern, a length."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from decimal import ROUND_CEILING
 
 from expectations import bounds
@@ -51,7 +50,7 @@ def stable(seen: Seen, column: str) -> list[str]:
 def _form(seen: Seen, column: str) -> Iterator[Entry]:
     each, sparse = seen.columns[column], seen.sparse(column)
     found = [
-        replace(closer.shapes[column], prefix=one.ends[0], suffix=one.ends[1])
+        closer.shapes[column]
         for closer, one in zip(seen.closer, each, strict=True)
         if column in closer.shapes and one.held
     ]
@@ -75,4 +74,8 @@ def _lengths(seen: Seen, column: str) -> str:
 
 def _unique(seen: Seen, column: str) -> bool:
     counts = [closer.exact.get(column) for closer in seen.closer]
-    return not seen.parts and column not in seen.dataset.key and counts == [one.held for one in seen.columns[column]]
+    return (
+        not seen.parts
+        and column not in seen.dataset.key
+        and counts == [one.held for one in seen.columns[column]]
+    )

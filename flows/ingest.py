@@ -70,17 +70,28 @@ def _deliver(workspace: Workspace, batches: Sequence[str], as_of: datetime, stop
     looks = {name: look.submit(project, name, batches) for name in workspace.cut}
     waiting = {}
     for dataset, future in looks.items():
-        future.wait()
-        items = future.state.result(raise_on_failure=False)
-        if isinstance(items, DeliveryError):
+        items = _answer(future)
+        if isinstance(items, Exception):
             stopped[f"dataset {dataset}"] = str(items)
             continue
-        items = future.result()
         chunks = [items[place : place + AT_ONCE] for place in range(0, len(items), AT_ONCE)]
         waiting[dataset] = deliver_items.map(unmapped(project), unmapped(dataset), chunks, unmapped(as_of))
-    for dataset, futures in waiting.items():
-        for item, why in (refused for future in futures for refused in future.result()):
-            stopped[_what(workspace, dataset, item.batch) if item.batch else item.name] = why
+    for dataset, answers in ((name, map(_answer, futures)) for name, futures in waiting.items()):
+        for refused in answers:
+            if isinstance(refused, Exception):
+                stopped[f"dataset {dataset}"] = str(refused)
+                continue
+            for item, why in refused:
+                stopped[_what(workspace, dataset, item.batch) if item.batch else item.name] = why
+
+
+def _answer(future: PrefectFuture[Any]) -> Any:
+    """The result of a task or, where a delivery or a connection is to blame, that error."""
+    future.wait()
+    result = future.state.result(raise_on_failure=False)
+    if isinstance(result, Exception) and not isinstance(result, DeliveryError | ConnectionError):
+        raise result
+    return result
 
 
 def _ingest(

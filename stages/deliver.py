@@ -19,7 +19,8 @@ from stages.workspace import WHOLE, Workspace
 def pending(workspace: Workspace, dataset: str, batches: Sequence[Batch]) -> list[Item]:
     """What lies at the source for these batches and is not in the manifest as it is now.
 
-    What a Delta table has taken out of its newest version is withdrawn from the manifest here.
+    What its source no longer has (the files that a Delta table has rewritten, or a stretch of keys
+    that was read otherwise since) is withdrawn from the manifest here.
     Raises DeliveryError when the source cannot be looked at, or holds nothing at all.
     """
     source, folder = workspace.spec.datasets[dataset].source, workspace.project.folder
@@ -29,9 +30,10 @@ def pending(workspace: Workspace, dataset: str, batches: Sequence[Batch]) -> lis
         found = sql.items(folder, source, batches, known, workspace.secrets)
     elif isinstance(source, DeltaSource):
         found = delta.items(folder, source, batches, known, workspace.secrets)
-        workspace.manifest.withdraw(dataset, present.keys() - {item.name for item in found})
     else:
         found = files.items(folder, source, batches, known, workspace.secrets)
+    if isinstance(source, DeltaSource) or (isinstance(source, SqlSource) and source.key):
+        workspace.manifest.withdraw(dataset, present.keys() - {item.name for item in found})
     rules = _rules(workspace, dataset)
     return [item for item in found if not _is_known(workspace, rules, item, present.get(item.name))]
 

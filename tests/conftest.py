@@ -8,9 +8,10 @@ import socket
 import subprocess
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -101,24 +102,33 @@ def backends() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def inhabit(backends: None) -> Callable[[Settings], AbstractContextManager[None]]:
-    """Lets the flows that run inside, and the workers, live in another home and its projects."""
+def inhabit(backends: None) -> Callable[..., AbstractContextManager[None]]:
+    """Lets the flows that run inside, and the workers, live in another home with its projects and suites.
+
+    Further variables of the environment may be given.
+    """
     return _inhabited
 
 
 @contextmanager
-def _inhabited(settings: Settings) -> Iterator[None]:
+def _inhabited(settings: Settings, more: Mapping[str, str] = MappingProxyType({})) -> Iterator[None]:
     from distributed import Client
 
-    changed = {"PERENNIAL_HOME": str(settings.home), "PERENNIAL_PROJECTS": str(settings.projects)}
-    usual = Settings()
-    before = {"PERENNIAL_HOME": str(usual.home), "PERENNIAL_PROJECTS": str(usual.projects)}
+    changed, before = _places(settings) | dict(more), _places(Settings()) | dict.fromkeys(more, "")
     with Client(os.environ["PERENNIAL_DASK"]) as client:
         _everywhere(client, changed)
         try:
             yield
         finally:
             _everywhere(client, before)
+
+
+def _places(settings: Settings) -> dict[str, str]:
+    return {
+        "PERENNIAL_HOME": str(settings.home),
+        "PERENNIAL_PROJECTS": str(settings.projects),
+        "PERENNIAL_SUITES": str(settings.suites),
+    }
 
 
 def _everywhere(client: "Client", environment: dict[str, str]) -> None:

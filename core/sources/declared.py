@@ -63,7 +63,8 @@ class SqlSource(Model):
 
     With `time`, each batch is asked for by that column; `lookback` limits how long after a batch's
     end its rows may still change (without it, each batch is asked for whenever it is ingested).
-    With `key`, a column that only ever rises, what lies above the highest key seen is new.
+    With `key`, a column that only ever rises, what lies above the highest key seen is new. With
+    neither, the whole table is read each time: fit for a small one.
     """
 
     kind: Literal["sql"]
@@ -85,8 +86,8 @@ class SqlSource(Model):
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
-        if (self.time is None) == (self.key is None):
-            raise ValueError("needs `time` or `key`, one of them: by which column is it read on?")
+        if self.time is not None and self.key is not None:
+            raise ValueError("has both `time` and `key`: by which of them is it read on?")
         if self.lookback is not None and self.time is None:
             raise ValueError("`lookback` goes with `time`: what a rising key has passed is not read again")
         return self

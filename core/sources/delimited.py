@@ -18,7 +18,8 @@ from core.words import nearest
 FIELDS = ":fields"
 _END = ":end"
 
-_BLOCK = 16 << 20  # bytes that are parsed at a time, and the longest record that there may be
+# Bytes that are parsed at a time, and the longest record that there may be. Up to 32 blocks are read ahead.
+_BLOCK = 4 << 20
 _MANY = 100_000  # records of a wrong length that are set aside; a file with more has another header
 
 

@@ -82,9 +82,8 @@ def fetch(
     types = {field.name: field.type for field in pa.schema(table.schema().to_arrow())}
     with _delivered(place, item.name, staging) as file:
         # Two partitions may hold the same bytes, and yet other rows.
-        digest = (
-            fingerprint(file.digest, {name: str(given[name]) for name in given}) if given else file.digest
-        )
+        partition = {name: repr(given[name]) for name in given}
+        digest = fingerprint(file.digest, partition) if partition else file.digest
         made_from = fingerprint(digest, "delta", list(columns), [str(types.get(name)) for name in columns])
 
         def write(target: Path) -> None:
@@ -95,7 +94,12 @@ def fetch(
 
 
 def _place(folder: Path, source: DeltaSource) -> str:
-    return source.path if objects.is_url(source.path) else str(folder / os.path.expanduser(source.path))
+    if objects.is_url(source.path):
+        objects.check(source.path)
+        return source.path.rstrip("/")
+    if "://" in source.path:
+        raise DeliveryError(f"{source.path}: only local paths and s3:// URLs are read")
+    return str(folder / os.path.expanduser(source.path))
 
 
 def _open(place: str) -> DeltaTable:
@@ -139,7 +143,7 @@ def _files(place: str, table: DeltaTable) -> list[_DataFile]:
 @contextmanager
 def _delivered(place: str, path: str, staging: Path) -> Iterator[File]:
     if objects.is_url(place):
-        with objects.downloaded(f"{place.rstrip('/')}/{path}", staging) as (file, _):
+        with objects.downloaded(f"{place}/{path}", staging) as (file, _):
             yield file
     else:
         yield local(Path(place, path), str(Path(place, path)))[0]

@@ -26,7 +26,7 @@ _SCHEME = "s3://"
 _CONNECT, _REQUEST, _ATTEMPTS = 3, 5, 3  # seconds, seconds without a byte, attempts
 _CHUNK = 8 << 20
 _AT_ONCE = 16  # requests
-_SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID")
+_SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 
 def is_url(path: str) -> bool:
@@ -40,7 +40,7 @@ def items(url: str, batches: Sequence[Batch], known: Mapping[str, str]) -> list[
     Only of what seems to be as it was known is the ETag asked for: a listing does not tell it.
     Raises DeliveryError when there is none, and when they cannot be listed.
     """
-    path = _path(url)
+    path = check(url)
     with _speaking_of(url):
         there = _filesystem()
         found = _matching(there, url, path, batches)
@@ -59,13 +59,13 @@ def downloaded(url: str, staging: Path) -> Iterator[tuple[File, str]]:
         digest, size = hashlib.sha256(), 0
         with _speaking_of(url):
             there = _filesystem()
-            mark = _mark(there, _one(there, url, _path(url)))
+            mark = _mark(there, _one(there, url, check(url)))
         for chunk in _chunks(there, url):
             digest.update(chunk)
             size += copy.write(chunk)
         copy.flush()
         with _speaking_of(url):
-            info = _one(there, url, _path(url))
+            info = _one(there, url, check(url))
             if size != info.size or _mark(there, info) != mark:
                 raise DeliveryError(f"{url}: changed while it was read: deliver it whole, then ingest")
         yield File(Path(copy.name), digest.hexdigest(), url), mark
@@ -82,14 +82,14 @@ def storage_options() -> dict[str, str]:
 
 
 def hide(text: str) -> str:
-    """The text without the credentials of the environment."""
+    """The text without the secrets of the AWS environment variables."""
     for secret in filter(None, map(os.environ.get, _SECRETS)):
         text = text.replace(secret, "***")
     return text
 
 
-def _path(url: str) -> str:
-    """`bucket/key`."""
+def check(url: str) -> str:
+    """The `bucket/key` of a URL; DeliveryError when it has no bucket, or bears credentials."""
     path = url.removeprefix(_SCHEME)
     bucket, _, key = path.partition("/")
     if "@" in bucket:
@@ -178,7 +178,7 @@ def _mark(there: Any, info: Any) -> str:
 
 
 def _chunks(there: Any, url: str) -> Iterator[bytes]:
-    with _speaking_of(url), there.open_input_stream(_path(url), compression=None) as stream:
+    with _speaking_of(url), there.open_input_stream(check(url), compression=None) as stream:
         while chunk := stream.read(_CHUNK):
             yield chunk
 

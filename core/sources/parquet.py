@@ -13,6 +13,8 @@ from core.sources.delimited import FIELDS, require
 _ROWS = 1 << 17  # of a row group: what is read at the least to find the rows of one batch
 _BUFFER = 1 << 20  # bytes of a column that are read at a time, however large its row group is
 
+_DAMAGES = (pa.ArrowException, OSError, UnicodeError)
+
 
 def copy(
     path: Path,
@@ -33,11 +35,12 @@ def copy(
     file `named`.
     """
     types, given = types or {}, given or {}
-    with _opened(path, named) as held:
-        delivered = [name for name in held.schema_arrow.names if name not in given]
+    held, there = _opened(path, named)
+    with held:
+        delivered = [name for name in there.names if name not in given]
         require(named, columns, [*delivered, *(types.keys() - set(delivered))])
         own = [name for name in columns if name in delivered]
-        kinds = {name: types.get(name) or _plain(held.schema_arrow.field(name).type) for name in columns}
+        kinds = {name: types.get(name) or _plain(there.field(name).type) for name in columns}
         schema = pa.schema([("row", pa.uint32()), *kinds.items(), (FIELDS, pa.string())])
         count = 0
         with pa.parquet.ParquetWriter(target, schema, compression="lz4") as writer:
@@ -55,10 +58,12 @@ def count(path: Path) -> int:
     return int(pa.parquet.read_metadata(path).num_rows)
 
 
-def _opened(path: Path, named: object) -> Any:
+def _opened(path: Path, named: object) -> tuple[Any, Any]:
+    """The file and its Arrow schema."""
     try:
-        return pa.parquet.ParquetFile(path, buffer_size=_BUFFER)
-    except (pa.ArrowException, OSError) as error:
+        held = pa.parquet.ParquetFile(path, buffer_size=_BUFFER)
+        return held, held.schema_arrow
+    except _DAMAGES as error:
         raise _damaged(named, error) from error
 
 
@@ -69,7 +74,7 @@ def _read(
     try:
         for batch in held.iter_batches(_ROWS, columns=list(own)):
             yield batch.num_rows, {name: _as(batch.column(name), kinds[name]) for name in own}
-    except (pa.ArrowException, OSError) as error:
+    except _DAMAGES as error:
         raise _damaged(named, error) from error
 
 

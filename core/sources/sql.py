@@ -41,6 +41,8 @@ def items(
     Raises SpecError when a secret or a driver is missing, DeliveryError when the table cannot be
     read so, ConnectionError when the database cannot be reached now.
     """
+    if source.time is None and source.key is None:
+        return [Item(source.table, None)]
     if source.key is None and source.lookback is None:
         return _by_time(source, batches, 0)
     return shielded(source.table, secrets, lambda: _look(folder, source, batches, known, secrets))
@@ -114,17 +116,17 @@ def _fetch(
     secrets: Secrets,
 ) -> Fetched:
     with closing(connect(folder, source.url, secrets)) as database:
-        by, table = _by(source), table_of(source.table)
-        require(Path(item.name), [*columns, by], database.names(source.table))
+        by, table = [name for name in (source.time, source.key) if name], table_of(source.table)
+        require(Path(item.name), [*columns, *by], database.names(source.table))
         where = _rows_of(database, source, item, batches)
         forms = database.forms(source.table, list(columns), where)
-        times = [by] if item.batch and columns.get(by) == "datetime" else []
+        times = [name for name in by if item.batch and columns.get(name) == "datetime"]
         for name in times:  # whole seconds and broken ones are one kind of number here
             forms[name] = "float" if forms[name] == "other" else forms[name]
         shown = [
             database.shown(name, form).label(f"c{place}") for place, (name, form) in enumerate(forms.items())
         ]
-        query = sa.select(*shown).select_from(table).where(where).order_by(sa.column(by), *shown)
+        query = sa.select(*shown).select_from(table).where(where).order_by(*map(sa.column, by), *shown)
         schema, read = typed(forms, times)
         with closing(database.stream(query, list(forms.values()))) as rows:
             fetched = stage(map(read, rows), schema, staging)

@@ -1,6 +1,6 @@
 """What a request is made into features by, compiled once from the spec and the published dtypes."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -40,6 +40,11 @@ class Plan:
         _check(spec, self.declared, schemas, list(self._readers))
         self.steps, dtypes = self._steps(schemas, derived)
         self.finishers = {name: finisher(name, it.kind, dtypes[name]) for name, it in spec.features.items()}
+
+    @property
+    def columns(self) -> Collection[str]:
+        """The columns of the event that features read."""
+        return self._readers.keys()
 
     def read(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """The columns of the event that features read, as the store holds values; RequestError if wrong."""

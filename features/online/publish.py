@@ -170,14 +170,7 @@ def _ordered(group: Group, rows: pl.LazyFrame) -> pl.DataFrame:
     stretch = [*group.columns, _BUCKET]
     known = [_KNOWN] if group.known else []
     columns = dict.fromkeys([*group.columns, *known, *group.values, *group.ties])
-    schema = rows.collect_schema()
-    # 0.0 and -0.0 are one entity.
-    zeros = [pl.col(column) + 0.0 for column in group.columns if schema[column].is_float()]
+    order = dict.fromkeys([*stretch, *known, *group.ties, *group.values])
     there = rows.drop_nulls(list(group.columns)) if group.columns else rows
-    table = (
-        there.with_columns(zeros)
-        .select(*columns, bucket)
-        .sort(*stretch, *known, *group.ties, *group.values)
-        .collect()
-    )
+    table = there.select(*columns, bucket).sort(*order).collect()
     return table.with_columns(pl.struct(stretch).rle_id().alias(_STRETCH))

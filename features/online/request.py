@@ -12,6 +12,7 @@ from features.columns import DECISION
 from features.derived import Functions, expressions
 from features.online.layout import MICROSECOND, Group, entity_text, layout_of
 from features.online.plan import Plan
+from features.online.prepare import Prepare
 from features.online.publish import datasets, read_schema
 from features.online.rows import Final
 from features.online.store import Store
@@ -25,9 +26,19 @@ class Online:
     Any number of threads may share one; a process that is forked goes on with it.
     """
 
-    def __init__(self, spec: Spec, functions: Functions, store: Store) -> None:
-        """Nothing is read yet. Raises SpecError when a function of the spec is missing."""
-        self._spec, self._functions, self._store = spec, functions, store
+    def __init__(
+        self,
+        spec: Spec,
+        functions: Functions,
+        store: Store,
+        tables: Mapping[str, pl.LazyFrame] | None = None,
+    ) -> None:
+        """Nothing is read yet. With `tables`, the project's other datasets by name, prepared columns
+        that a request lacks are made from those that it holds, as ingestion makes them; that takes
+        some milliseconds. Raises SpecError when a function of the spec is missing.
+        """
+        self._spec, self._store = spec, store
+        self._prepare = None if tables is None else Prepare(spec, functions, tables)
         self._layout = layout_of(spec)
         self._derived = expressions(spec, functions)
         self._plan: Plan | None = None
@@ -44,16 +55,22 @@ class Online:
         plan, values = self._computed(request, decision_time)
         return {name: finish(values[name]) for name, finish in plan.finishers.items()}
 
+    def columns(self) -> list[str]:
+        """The columns of the event that features read: what else a request holds is of no account."""
+        return list(self._planned().columns)
+
     def values(self, request: Mapping[str, Any], decision_time: datetime) -> dict[str, Any]:
         """The same before numbers are rounded to 32 bits: floats of 64, whole numbers, texts."""
         plan, values = self._computed(request, decision_time)
         return {name: values[name] for name in plan.finishers}
 
     def _computed(self, request: Mapping[str, Any], decision_time: datetime) -> tuple[Plan, dict[str, Any]]:
-        if decision_time.tzinfo is None:
-            raise RequestError(f"a decision time needs an offset from UTC: {decision_time} has none")
-        plan = self._plan = self._plan or Plan(self._spec, self._schemas(), self._derived)
+        if not isinstance(decision_time, datetime) or decision_time.tzinfo is None:
+            raise RequestError(f"a decision time needs an offset from UTC: {decision_time!r} has none")
+        plan = self._planned()
         decision = (decision_time - EPOCH) // MICROSECOND
+        if self._prepare:
+            request = self._prepare.completed(request, plan.columns)
         event = plan.read(request)
         known = self._known(event, decision)
         values: dict[str, Any] = {}
@@ -66,6 +83,11 @@ class Online:
         for step in plan.steps:
             context |= step.compute([context[column] for column in step.reads])
         return plan, context
+
+    def _planned(self) -> Plan:
+        # Two threads may both be the first: they make the same.
+        self._plan = self._plan or Plan(self._spec, self._schemas(), self._derived)
+        return self._plan
 
     def _known(self, event: Mapping[str, Any], decision: int) -> dict[Group, Rows]:
         """What the store holds of the request's entities, read at once; of a null one, nothing."""

@@ -32,7 +32,9 @@ class OneRow:
         self._schema = [
             (name, forms[name], None if dtype == forms[name] else dtype) for name, dtype in dtypes.items()
         ]
-        self._odd = [name for name, dtype in self.dtypes.items() if held(dtype, f"feature {name}") != dtype]
+        for name, dtype in self.dtypes.items():
+            held(dtype, f"feature {name}")
+        self._times = [name for name, dtype in self.dtypes.items() if dtype.is_temporal()]
 
     @property
     def reads(self) -> Sequence[str]:
@@ -55,7 +57,7 @@ class OneRow:
             names = ", ".join(self._names)
             raise SpecError(f"features of one row ({names}): {str(error).splitlines()[0]}") from error
         row = frame.row(0, named=True)
-        return row | {name: as_held(frame[name], name)[0] for name in self._odd}
+        return row | {name: as_held(frame[name], name)[0] for name in self._times}
 
 
 def finisher(name: str, kind: FeatureKind, dtype: pl.DataType) -> Callable[[Any], Final]:

@@ -4,6 +4,8 @@ from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from core.errors import SpecError
+from features.online.embedded import EmbeddedStore
+from features.online.remote import RemoteStore
 
 
 class Store(Protocol):
@@ -35,9 +37,6 @@ def open_store(url: str, project: str) -> Store:
     Opening makes nothing and asks for nothing; the first use does. Any number of projects may share
     a URL. Raises SpecError for another kind of URL, without showing a password that is in it.
     """
-    from features.online.embedded import EmbeddedStore
-    from features.online.remote import RemoteStore
-
     scheme, _, rest = url.partition("://")
     if scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
         return EmbeddedStore(rest[1:], project)

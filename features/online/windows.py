@@ -23,7 +23,8 @@ class Rows:
         self.group, self._key = group, buckets[-1][0]
         blocks: list[Block] = []
         for key, packed in buckets:
-            blocks += sorted((unpack(key, each) for each in packed), key=lambda block: block.order)
+            found = [unpack(key, each) for each in packed]
+            blocks += sorted(found, key=lambda block: block.order) if len(found) > 1 else found
         self._columns = joined(blocks) if blocks else []
         if group.known and any(len(packed) > 1 for _, packed in buckets):
             order = np.argsort(self._columns[0].values, kind="stable")

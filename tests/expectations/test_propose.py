@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from core.batches import Calendar
 from core.errors import PerennialError
 from core.spec import Dataset, PackageSource
 from expectations.distributions import distribution
-from expectations.parameters import filled
 from expectations.propose import propose
 from expectations.suites import Suite, load_suite
 from expectations.validate import validate
@@ -43,13 +41,6 @@ def load(tmp_path: Path) -> Load:
         return load_suite(path)
 
     return load
-
-
-def judged(suite: Suite, frame: pl.DataFrame, values: Mapping[str, Any]) -> Verdict:
-    """The verdict of what can be judged with these values."""
-    full = [(entry, filled(entry, values, suite.where(entry))) for entry in suite.expectations]
-    entries = [replace(entry, kwargs=kwargs) for entry, kwargs in full if kwargs is not None]
-    return validate(frame, replace(suite, expectations=tuple(entries)), {})
 
 
 def lines(text: str, column: str) -> str:
@@ -104,7 +95,8 @@ def judge(
         before = [months[earlier].height for earlier in range(1, month)]
         trailing = float(np.median(before)) if before else None
         span = {"batch.start": batch.start, "batch.end": batch.end, "as_of": batch.end}
-        return judged(suite, frame, {**lists, **references, **span, "trailing.rows": trailing})
+        values = {**lists, **references, **span, "trailing.rows": trailing}
+        return validate(frame, suite, values, pandas_up_to=0)
 
     return judge
 
@@ -304,9 +296,9 @@ def test_a_dataset_that_is_one_whole_is_divided(nycflights: Read, load: Load) ->
     assert "regex: '^N[0-9A-Z]{4,5}$'" in lines(text, "tailnum")
     suite = load("planes", text)
     assert suite.parameters == ()
-    assert judged(suite, planes, {}).failures == ()
+    assert validate(planes, suite, {}).failures == ()
     wrong = planes.with_columns(seats=-pl.col("seats"))
-    assert judged(suite, wrong, {}).rows["row"].n_unique() == planes.height
+    assert validate(wrong, suite, {}).rows["row"].n_unique() == planes.height
 
 
 def odd(day: int) -> Mapping[str, Any]:
@@ -350,9 +342,9 @@ def test_any_columns_make_a_suite_that_loads_and_passes(load: Load) -> None:
     reference = frames[0][1].collect()
     for day, frame in (frames[1], frames[5]):
         rows = frame.collect().with_row_index("row")
-        assert judged(suite, rows, values_of(day, reference, compared)).failures == ()
+        assert validate(rows, suite, values_of(day, reference, compared)).failures == ()
     day, frame = frames[6]
-    verdict = judged(suite, frame.collect().with_row_index("row"), values_of(day, reference, compared))
+    verdict = validate(frame.collect().with_row_index("row"), suite, values_of(day, reference, compared))
     assert not verdict.stopped and verdict.rows["row"].n_unique() <= 3
 
 

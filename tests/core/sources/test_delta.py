@@ -62,6 +62,12 @@ def test_each_file_of_the_newest_version_is_an_item(tmp_path: Path) -> None:
     assert delta.items(tmp_path, relative, [], {}, Secrets()) == items(table)
 
 
+def test_a_table_may_lie_in_a_folder_with_spaces(tmp_path: Path) -> None:
+    table = tmp_path / "a b é"
+    append(table, pl.DataFrame({"n": [1], "p": ["%"]}), partition_by=["p"])
+    assert rows(table, tmp_path / "staging", "n", "p") == [(1, "%")]
+
+
 def test_what_is_rewritten_or_deleted_is_other_items(tmp_path: Path) -> None:
     table = tmp_path / "table"
     for number in range(3):
@@ -127,6 +133,10 @@ def test_where_there_is_no_table_it_is_said(tmp_path: Path) -> None:
     for name in ("nothing", "folder", "file"):
         with pytest.raises(DeliveryError, match=f"{name}: "):
             items(tmp_path / name)
+    with pytest.raises(DeliveryError, match="only local paths and s3:// URLs"):
+        items("gs://bucket/table")
+    with pytest.raises(DeliveryError, match="bears credentials"):
+        items("s3://key:secret@bucket/table")
 
 
 def test_a_file_that_is_gone_or_damaged_is_named(tmp_path: Path) -> None:

@@ -120,6 +120,27 @@ def test_ten_thousand_requests_get_their_offline_rows(
             assert values[name] == (None if text is None else float(text)), (name, row)
 
 
+def test_what_is_prepared_of_a_flight_can_be_made_of_what_is_delivered(
+    project: Project,
+    flights: pl.DataFrame,
+    tables: dict[str, pl.LazyFrame],
+    offline: pl.DataFrame,
+    tmp_path: Path,
+) -> None:
+    store = open_store(f"sqlite:///{tmp_path / 'online.db'}", project.name)
+    filled(project, store, flights, tables)
+    online = Online(project.spec, project.functions, store, tables)
+    assert "route" in online.columns() and "late" not in online.columns()
+    # The schedule, as it was delivered; what became of the flight is not known yet.
+    schedule = ["time_hour", "minute", "sched_arr_time", *ASKED[:6]]
+    _, rows = of(project, flights, "2013-03")
+    for place in range(0, rows.height, 500):
+        request, row = rows.select(schedule).row(place, named=True), offline.row(place, named=True)
+        found = online.features(request, row[DECISION])
+        assert found == {name: row[name] for name in found}
+        assert found["route_late_7d"] is not None or row["route_late_7d"] is None
+
+
 def test_requests_to_redis_get_their_offline_rows(
     project: Project,
     flights: pl.DataFrame,

@@ -2,7 +2,9 @@
 
 import math
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -287,6 +289,32 @@ def test_publishing_again_changes_nothing_and_another_batch_only_its_part(
     assert answer() == [4.0, 13.0]
     publish(declared, store, "trips", batch, rows.clear())
     assert answer() == [2.0, 2.0]
+
+
+def test_any_number_of_threads_may_ask_while_batches_are_published(
+    spec: MakeSpec, trips: MakeTrips, store: Store, tables: dict[str, pl.DataFrame]
+) -> None:
+    declared, events = spec(**FEATURES), happenings(trips, np.random.default_rng(1), 60)
+    online = published(declared, store, events, tables)
+    request = {"plane": "A", "crew": "x", "departs": START}
+    alone, (batch, rows) = online.features(request, START), batches(events)[0]
+    over = Event()
+
+    def ask() -> int:
+        asked = 0
+        while not over.is_set():
+            assert online.features(request, START) == alone
+            asked += 1
+        return asked
+
+    with ThreadPoolExecutor(3) as pool:
+        asking = [pool.submit(ask) for _ in range(3)]
+        try:
+            for _ in range(10):
+                publish(declared, store, "trips", batch, rows)
+        finally:
+            over.set()
+        assert all(each.result() for each in asking)
 
 
 def test_an_entity_that_nobody_knows_and_one_that_is_null(

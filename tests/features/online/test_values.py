@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from core.errors import SpecError
+from features.columns import finished
 from features.online.rows import finisher
 from features.online.values import RequestError, as_held, held, reader
 
@@ -82,7 +83,7 @@ def test_texts_of_instants_and_dates_are_read() -> None:
     "dtype", [pl.List(pl.Int64), pl.Struct({"a": pl.Int64}), pl.Binary(), pl.Decimal(9, 2)]
 )
 def test_what_the_store_cannot_hold_is_refused(dtype: pl.DataType) -> None:
-    with pytest.raises(SpecError, match="feature x is .*: the online store holds texts"):
+    with pytest.raises(SpecError, match=r"feature x is .*: the online store holds texts"):
         held(dtype, "feature x")
 
 
@@ -100,8 +101,6 @@ def test_what_the_store_cannot_hold_is_refused(dtype: pl.DataType) -> None:
 )
 @pytest.mark.parametrize("kind", ["number", "category"])
 def test_values_are_finished_as_offline(kind: Any, dtype: pl.DataType, values: list[Any]) -> None:
-    from features.columns import finished
-
     if kind == "number" and dtype in (pl.String, pl.Datetime, pl.Date):
         with pytest.raises(SpecError, match="is no number"):
             finisher("x", kind, dtype)
