@@ -80,7 +80,7 @@ def _of_dataset(spec: Spec, name: str, rules: Dataset, functions: Collection[str
     for key, time in (("event_time", rules.event_time), ("known_at", rules.known_at)):
         if time is not None:
             yield from _column(spec, (*keys, key), name, time, "datetime")
-    if rules.source.by_batch and rules.event_time is None:
+    if rules.source.by_batch and rules.event_time is None and name != spec.events:
         yield (*keys, "source"), "comes in batches: it needs an `event_time` to be cut into them by"
     ids = [batch.id for batch in spec.batches.calendar().batches()]
     if rules.reference is not None and rules.reference not in ids:

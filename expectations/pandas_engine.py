@@ -76,7 +76,7 @@ def _pandas(frame: pl.DataFrame) -> pd.DataFrame:
     )
     table = plain.to_pandas()
     for column in plain.select(cs.integer()):
-        if column.null_count() and (column.cast(pl.Float64).abs() >= EXACT).any():
+        if column.null_count() and (column.rename("").cast(pl.Float64).abs() >= EXACT).any():
             table[column.name] = pd.Series(column.to_list(), dtype=object)
     table.index = pd.Index(frame["row"].to_numpy())
     return table

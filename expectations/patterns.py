@@ -46,7 +46,7 @@ def translated(pattern: str) -> str:
     while place < len(pattern):
         token = _TOKEN.match(pattern, place)
         if token is None:
-            raise NoForm(f"{pattern!r}, from {pattern[place : place + 8]!r} on,")
+            raise NoForm(f"{pattern!r}, from {pattern[place : place + 8]!r} on")
         written.append(_token(token[0]))
         place = token.end()
     said = "".join(written)

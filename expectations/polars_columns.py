@@ -95,25 +95,30 @@ def _quantiles(column: Column, given: Mapping[str, Any]) -> Measured:
         raise NoForm(f"the interpolation {method!r}")
     # pandas asks NumPy by percentiles.
     shares = [share * 100 / 100 for share in given["quantiles"]]
-    ends = [values.quantile(share, end) for share in shares for end in ("lower", "higher")]
+    places = [(values.count().cast(pl.Int64) - 1) * share for share in shares]
+    ends = [place.floor().cast(pl.Int64) + up for place in places for up in (0, 1)]
+    ordered = values.drop_nulls().sort()
+    found = [ordered.get(end, null_on_oob=True) for end in ends]
 
     def between(count: int, *found: float | None) -> list[float]:
         pairs = zip(shares, found[::2], found[1::2], strict=True)
         return [_interpolated(count, share, low, high, method) for share, low, high in pairs]
 
-    return Measured([values.count(), *ends], between)
+    return Measured([values.count(), *found], between)
 
 
 def _interpolated(count: int, share: float, low: float | None, high: float | None, method: str) -> float:
-    if low is None or high is None:
+    """Between two values that follow each other; there is no higher one at the end."""
+    if low is None:
         return math.nan
     whole, part = divmod((count - 1) * share, 1)
+    above = low if high is None else high
     if method == "nearest":
-        part = float(part > 0.5 or (part == 0.5 and whole % 2))
-    elif method != "linear":
-        part = {"lower": 0.0, "higher": 1.0, "midpoint": 0.5}[method] if part else 0.0
-    # In NumPy's order, which is right to the last bit.
-    return low + (high - low) * part if part < 0.5 else high - (high - low) * (1 - part)
+        return above if part > 0.5 or (part == 0.5 and whole % 2) else low
+    if method in ("lower", "higher"):
+        return above if part and method == "higher" else low
+    # NumPy's own way beside infinity: twice infinity is infinity, any other neighbour makes it no number.
+    return float(np.quantile(np.array([low, above]), part if method == "linear" else 0.5 * bool(part)))
 
 
 def _counts(column: Column, given: Mapping[str, Any]) -> Measured:

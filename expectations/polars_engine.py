@@ -1,19 +1,16 @@
 """Runs the entries of a suite as one Polars plan: it measures, Great Expectations' expectations judge."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
-from great_expectations.expectations.expectation import Expectation as Judge
-from great_expectations.validator.metric_configuration import MetricConfiguration
 
-from expectations import custom
-from expectations.library import EXAMPLES, judged, judges, outcome
+from expectations.library import EXAMPLES, judged, outcome
 from expectations.pandas_engine import COUNTS_NULLS
-from expectations.polars_columns import Measured, measured
-from expectations.polars_rows import Rows, rows
-from expectations.polars_values import Column, NoForm
+from expectations.polars_plan import Plan, plans
+from expectations.polars_rows import Rows
+from expectations.polars_values import NoForm
 from expectations.suites import Expectation
 from expectations.verdict import Outcome
 
@@ -22,16 +19,8 @@ ENGINE = "polars"
 # As many values as the library itself looks at for the commonest ones.
 _SAMPLE = 200
 
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """What one entry needs: a mask over the rows, or measures, by Great Expectations' names for them."""
-
-    entry: Expectation
-    columns: list[Column]
-    judge: Judge | None = None
-    rows: Rows | None = None
-    measures: Mapping[str, Measured] | None = None
+# What Polars needs to plan a pass grows with the square of this.
+_AT_ONCE = 100
 
 
 def run(name: str, frame: pl.DataFrame | pl.LazyFrame, entries: Sequence[Expectation]) -> list[Outcome]:
@@ -40,66 +29,37 @@ def run(name: str, frame: pl.DataFrame | pl.LazyFrame, entries: Sequence[Expecta
     The arguments of the entries hold values, no parameters. Raises NoForm for an entry that Polars
     cannot judge as Great Expectations does on pandas: `why_not` tells beforehand.
     """
-    schema = frame.lazy().collect_schema()
+    lazy = frame.lazy()
+    schema = lazy.collect_schema()
+    made: list[Plan] = []
+    for plan in plans(schema, entries):
+        if isinstance(plan, NoForm):
+            raise NoForm(f"suite {name}: {plan}")
+        made.append(plan)
+    together = [made[start : start + _AT_ONCE] for start in range(0, len(made), _AT_ONCE)]
+    return [outcome for plans in together for outcome in _run(lazy, schema, plans)]
+
+
+def _run(frame: pl.LazyFrame, schema: pl.Schema, plans: Sequence[Plan]) -> list[Outcome]:
     try:
-        plans = [_plan(schema, entry, judge) for entry, judge in _judged(entries)]
-    except NoForm as reason:
-        raise NoForm(f"suite {name}: {reason}") from None
-    found = _Found(_collected(frame.lazy(), schema, plans), schema)
+        found = _Found(frame, _collected(frame, schema, plans), schema)
+    except pl.exceptions.PolarsError as error:
+        if len(plans) == 1:
+            return [Outcome(False, 0, pl.Series("row", [], pl.UInt32), None, {}, str(error))]
+        # One expression that fails takes the others with it: each alone shows which it is.
+        return [outcome for plan in plans for outcome in _run(frame, schema, [plan])]
     return [_outcome(plan, place, found) for place, plan in enumerate(plans)]
 
 
 def why_not(schema: pl.Schema, entries: Sequence[Expectation]) -> list[str | None]:
     """For each entry why it has no form in Polars, on columns of these dtypes; None where it has one."""
-    return [_reason(schema, entry, judge) for entry, judge in _judged(entries)]
+    return [
+        f"no form in Polars that judges as pandas does: {plan}" if isinstance(plan, NoForm) else None
+        for plan in plans(schema, entries)
+    ]
 
 
-def _reason(schema: pl.Schema, entry: Expectation, judge: Judge | None) -> str | None:
-    try:
-        _plan(schema, entry, judge)
-    except NoForm as reason:
-        return f"Polars has no form of {reason} that judges as pandas does"
-    return None
-
-
-def _judged(entries: Sequence[Expectation]) -> list[tuple[Expectation, Judge | None]]:
-    known = iter(judges([entry for entry in entries if entry.function is None]))
-    return [(entry, next(known) if entry.function is None else None) for entry in entries]
-
-
-def _plan(schema: pl.Schema, entry: Expectation, judge: Judge | None) -> _Plan:
-    columns = [Column(column, schema[column]) for column in entry.columns]
-    if judge is None:
-        assert entry.function is not None
-        good = custom.expression(entry.type, entry.function, entry.kwargs)
-        return _Plan(entry, columns, rows=Rows(~good, good.count()))
-    try:
-        # In this format the library asks for the least: what the examples need is known here.
-        needs = judge.get_validation_dependencies(
-            runtime_configuration={"result_format": {"result_format": "BOOLEAN_ONLY"}}
-        ).metric_configurations
-    except ValueError as error:
-        raise NoForm(str(error)) from error
-    if entry.kind == "rows":
-        condition = str(judge.map_metric)
-        need = needs[f"{condition}.unexpected_count"]
-        given = {**_given(entry, need), "ignore_row_if": need.metric_domain_kwargs.get("ignore_row_if")}
-        return _Plan(entry, columns, judge, rows=rows(condition, columns, given))
-    measures = {
-        name: measured(need.metric_name, columns[0], _given(entry, need))
-        for name, need in needs.items()
-        if entry.kind == "column"
-    }
-    return _Plan(entry, columns, judge, measures=measures)
-
-
-def _given(entry: Expectation, need: MetricConfiguration) -> dict[str, Any]:
-    """The arguments of a measure; a set is the whole one."""
-    sets = {key: entry.kwargs[key] for key in ("value_set",) if key in need.metric_value_kwargs}
-    return {**need.metric_value_kwargs, **sets}
-
-
-def _collected(frame: pl.LazyFrame, schema: pl.Schema, plans: Sequence[_Plan]) -> pl.DataFrame:
+def _collected(frame: pl.LazyFrame, schema: pl.Schema, plans: Sequence[Plan]) -> pl.DataFrame:
     """All that the plans need, as one row: what is measured, and the rows where a mask is true."""
     mark = _mark(schema)
     masks = {f"{mark}{place}": plan.rows.bad for place, plan in enumerate(plans) if plan.rows}
@@ -110,17 +70,22 @@ def _collected(frame: pl.LazyFrame, schema: pl.Schema, plans: Sequence[_Plan]) -
         for name, measure in (plan.measures or {}).items():
             wanted |= {f"{place} {name} {part}": each for part, each in enumerate(measure.parts)}
         if plan.rows:
-            failing = pl.col(f"{mark}{place}").arg_true()
-            if plan.rows.key is not None:
-                failing = failing.filter(plan.rows.key.gather(failing).is_duplicated())
             wanted[f"{place} judged"] = plan.rows.judged
-            wanted[f"{place} rows"] = pl.col("row").gather(failing).implode()
-            sample = failing.head(_SAMPLE)
-            wanted |= {
-                f"{place} sample {number}": column.shown.gather(sample).implode()
-                for number, column in enumerate(plan.columns)
-            }
+            wanted |= _failing(plan, plan.rows, place, pl.col(f"{mark}{place}").arg_true())
     return frame.with_columns(**masks).select(**wanted).collect()
+
+
+def _failing(plan: Plan, rows: Rows, place: int, failing: pl.Expr) -> dict[str, pl.Expr]:
+    """The rows that fail, and the values of the first of them."""
+    if rows.key is not None:
+        # Worked out once: the values are looked up later.
+        twice = failing.filter(rows.key.gather(failing).is_duplicated())
+        return {f"{place} rows": pl.col("row").gather(twice).implode()}
+    sample = [column.shown.gather(failing.head(_SAMPLE)).implode() for column in plan.columns]
+    return {
+        f"{place} rows": pl.col("row").gather(failing).implode(),
+        **{f"{place} sample {number}": values for number, values in enumerate(sample)},
+    }
 
 
 def _mark(schema: pl.Schema) -> str:
@@ -135,6 +100,7 @@ def _mark(schema: pl.Schema) -> str:
 class _Found:
     """What was collected, as plain values; an instant as pandas holds it."""
 
+    frame: pl.LazyFrame
     values: pl.DataFrame
     schema: pl.Schema
 
@@ -142,10 +108,11 @@ class _Found:
         column = self.values[name]
         return column.to_pandas().iloc[0] if isinstance(column.dtype, pl.Datetime) else column[0]
 
-    def sample(self, place: int, plan: _Plan) -> list[Any]:
+    def sample(self, place: int, plan: Plan) -> list[Any]:
         """Values of the first failing rows, in the form in which the library lists them."""
-        columns = range(len(plan.columns))
-        values = [self[f"{place} sample {number}"].to_pandas().tolist() for number in columns]
+        values = [
+            self._values(place, plan, number).to_pandas().tolist() for number in range(len(plan.columns))
+        ]
         if len(values) == 1:
             return list(values[0])
         together = list(zip(*values, strict=True))
@@ -155,8 +122,16 @@ class _Found:
             else together
         )
 
+    def _values(self, place: int, plan: Plan, number: int) -> pl.Series:
+        if plan.rows is None or plan.rows.key is None:
+            sampled: pl.Series = self[f"{place} sample {number}"]
+            return sampled
+        first: pl.Series = self[f"{place} rows"].head(_SAMPLE)
+        rows = self.frame.filter(pl.col("row").is_in(first.implode())) if len(first) else self.frame.clear()
+        return rows.select(plan.columns[number].shown.alias("value")).collect()["value"]
 
-def _outcome(plan: _Plan, place: int, found: _Found) -> Outcome:
+
+def _outcome(plan: Plan, place: int, found: _Found) -> Outcome:
     failing = found[f"{place} rows"] if plan.rows else pl.Series("row", [], pl.UInt32)
     if plan.judge is None:
         return _of_function(plan, place, found, failing)
@@ -177,7 +152,7 @@ def _outcome(plan: _Plan, place: int, found: _Found) -> Outcome:
     return outcome(entry, judged(plan.judge, metrics), failing, looked_at)
 
 
-def _of_rows(condition: str, plan: _Plan, place: int, found: _Found, failing: pl.Series) -> dict[str, Any]:
+def _of_rows(condition: str, plan: Plan, place: int, found: _Found, failing: pl.Series) -> dict[str, Any]:
     looked_at = found[f"{place} judged"]
     return {
         "column_values.nonnull.unexpected_count": found["rows"] - looked_at,
@@ -188,7 +163,7 @@ def _of_rows(condition: str, plan: _Plan, place: int, found: _Found, failing: pl
     }
 
 
-def _of_function(plan: _Plan, place: int, found: _Found, failing: pl.Series) -> Outcome:
+def _of_function(plan: Plan, place: int, found: _Found, failing: pl.Series) -> Outcome:
     """The outcome of a project's own expectation, in the shape of the library's results."""
     rows, judged = found["rows"], found[f"{place} judged"]
     passed = not judged or (judged - len(failing)) / judged >= plan.entry.kwargs.get("mostly", 1)

@@ -25,7 +25,8 @@ class NoForm(Exception):
 
 def named(column: str) -> pl.Expr:
     """The column of just that name: `pl.col` takes `*` and `^…$` for patterns."""
-    return cs.by_name(column).as_expr()
+    pattern = column == "*" or (column.startswith("^") and column.endswith("$"))
+    return cs.by_name(column).as_expr() if pattern else pl.col(column)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ def bound(column: Column, value: Any) -> pl.Expr:
 def number(column: Column, value: int | float) -> pl.Expr:
     """The number as a literal, of the column's own type if it can be."""
     if math.isfinite(value) and abs(value) >= _EXACT:
-        raise NoForm(f"{value!r}, beyond what a float64 tells apart,")
+        raise NoForm(f"{value!r}, beyond what a float64 tells apart")
     whole = column.family == "integer" and math.isfinite(value) and float(value).is_integer()
     return pl.lit(int(value), pl.Int64) if whole else pl.lit(float(value), pl.Float64)
 
@@ -141,7 +142,7 @@ def members(column: Column, values: Collection[Any]) -> pl.Series:
     else:
         numbers = [value for value in values if isinstance(value, int | float) and math.isfinite(value)]
         if any(abs(value) >= _EXACT for value in numbers):
-            raise NoForm(f"a set with {max(numbers, key=abs)!r}, beyond what a float64 tells apart,")
+            raise NoForm(f"a set with {max(numbers, key=abs)!r}, beyond what a float64 tells apart")
         if column.of("integer", "float", "boolean").family == "float":
             dtype = pl.Float64()
             there = [float(value) for value in values if isinstance(value, int | float) and value == value]

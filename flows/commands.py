@@ -25,6 +25,7 @@ STATE = (
     "lake",
     "matplotlib",
     "models",
+    "online.db*",
     "prefect",
     "registry.db*",
     "reports",

@@ -19,6 +19,7 @@ from tasks.ingestion import (
     ingest_batch,
     ingest_whole,
     look,
+    publish_online,
     report_dataset,
     show_ingested,
 )
@@ -46,9 +47,11 @@ def ingest(project: str, as_of: datetime, start: str | None = None, end: str | N
     ready = _ready(workspace, batches, found)
     built = featurise_batch.map(unmapped(project), ready, unmapped(as_of))
     pages = report_dataset.map(unmapped(project), list(workspace.spec.datasets))
+    published = publish_online.submit(project, as_of)
     for batch, future in zip(ready, built, strict=True):
         mark(batch, "features", f"{future.result().rows:,} rows")
     pages.wait()
+    published.result()
     show_ingested(project, found)
     if stopped:
         raise DeliveryError("\n".join(f"{what} stopped: {why}" for what, why in stopped.items()))

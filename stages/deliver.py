@@ -48,11 +48,11 @@ def deliver(workspace: Workspace, dataset: str, item: Item, as_of: datetime) -> 
         fetched = _fetch(workspace, dataset, item)
         delivered = _enter(workspace, dataset, item, fetched, as_of)
     except DeliveryError as error:
-        why = {"why": str(error), "by": "deliver"}
+        why = {"why": str(error), "by": item.name}
         workspace.ledger.record(f"refuse/{dataset}", subject, "", why, as_of)
         raise
     refused = workspace.ledger.result(f"refuse/{dataset}", subject)
-    if refused and refused["by"] == "deliver":
+    if refused and refused["by"] == item.name:
         workspace.ledger.forget(f"refuse/{dataset}", subject)
     return delivered
 

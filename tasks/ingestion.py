@@ -12,6 +12,7 @@ from stages.datasets import dataset_report
 from stages.deliver import deliver, pending
 from stages.featurise import Featurised, featurise
 from stages.ingest import Ingested, ingest
+from stages.publish import publish
 from stages.release import release
 from stages.workspace import Workspace
 from stages.workspace import open_workspace as opened
@@ -77,6 +78,12 @@ def featurise_batch(project: str, batch: str, as_of: datetime) -> Featurised:
     """Build the features and the outcomes of one batch."""
     workspace = open_workspace(project)
     return featurise(workspace, workspace.batch(batch), as_of)
+
+
+@task(name="publish", **PATIENT)
+def publish_online(project: str, as_of: datetime) -> None:
+    """Put what requests will need into the online store."""
+    publish(open_workspace(project), as_of)
 
 
 @task(name="dataset report", task_run_name="report {dataset}", **PATIENT)

@@ -31,7 +31,7 @@ class PackageSource(Model):
 
 
 class FilesSource(Model):
-    """Files: Parquet, CSV or JSON Lines, the latter two also as gzip or zip; local or `s3://`.
+    """Files: Parquet, CSV or JSON Lines, each also as gzip or zip; local or `s3://`.
 
     `path` names one file, or many by `*`, `?` and `**`; `{batch}` stands for a batch's id, so that
     each batch is a delivery of its own. Without `{batch}` a row belongs to the batch of its event

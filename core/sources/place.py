@@ -1,6 +1,6 @@
 """Placing what was delivered: to which batch each row belongs, by its event time."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,9 +55,7 @@ def placed(rules: Rules, cut_for: str | None, fetched: Fetched, staging: Path) -
     with whole(path) as draft:
         _place(rules, fetched, draft)
         parts = _parts(rules, draft)
-    if sum(part.rows for part in parts.values()) != fetched.rows:
-        name = rules.project.spec.datasets[rules.dataset].prepare
-        raise SpecError(f"dataset {rules.dataset!r}: {name} in functions.py should keep each row, once")
+    _each_once(rules, parts.values(), fetched.rows)
     return [
         Part(
             fetched.digest,
@@ -70,6 +68,19 @@ def placed(rules: Rules, cut_for: str | None, fetched: Fetched, staging: Path) -
         for batch, found in parts.items()
         if batch
     ]
+
+
+def _each_once(rules: Rules, found: Collection["_Found"], count: int) -> None:
+    """Raise SpecError unless `prepare` has kept each of the rows, once."""
+    kept = sum(part.rows for part in found)
+    what = "drops rows" if kept < count else "repeats rows" if kept > count else ""
+    if kept == count and found and max(part.last for part in found) != count - 1:
+        what = "changes `row`"
+    if what:
+        prepare = rules.project.spec.datasets[rules.dataset].prepare
+        raise SpecError(
+            f"dataset {rules.dataset!r}: {prepare} in functions.py {what}: it should keep each one, once"
+        )
 
 
 def placed_by(rules: Rules, cut_for: str | None) -> str:

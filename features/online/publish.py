@@ -51,7 +51,7 @@ def publish(
     for group in layout.groups:
         if group.dataset == dataset:
             values |= _packed(spec, layout, group, batch, lazy)
-    part = layout.part(dataset, batch.id if batch else WHOLE)
+    part = part_of(spec, dataset, batch)
     store.put(part, values)
     return Published(part, len(values), sum(map(len, values.values())))
 
@@ -59,6 +59,11 @@ def publish(
 def datasets(spec: Spec) -> list[str]:
     """The datasets that are to be published: the events, and those that features look up in."""
     return list(dict.fromkeys([spec.events, *(group.dataset for group in layout_of(spec).groups)]))
+
+
+def part_of(spec: Spec, dataset: str, batch: Batch | None) -> str:
+    """The name of the part under which a batch of a dataset is published."""
+    return layout_of(spec).part(dataset, batch.id if batch else WHOLE)
 
 
 def expired(parts: Iterable[str], spec: Spec, now: datetime) -> list[str]:

