@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 RUN := $(VENV)/bin/python -m flows
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ingest backfill release-quarantine suite train score monitor retrain rollback status ui test test-fast lint format bench-loop bench-data lock clean-state
+.PHONY: help setup demo ingest backfill release-quarantine suite data-docs train score monitor retrain rollback status ui test test-fast lint format bench-loop bench-data lock clean-state
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ release-quarantine: $(READY) ## let the set-aside rows of BATCH meet the present
 
 suite: $(READY) ## propose a suite for DATASET from the batches START to END (all that were ingested)
 	@$(RUN) suite --project $(PROJECT) $(if $(DATASET),--dataset $(DATASET)) $(if $(START),--start $(START)) $(if $(END),--end $(END))
+
+data-docs: $(READY) ## write Great Expectations' own pages of the verdicts (they load styles from the network)
+	@$(RUN) data-docs --project $(PROJECT)
 
 train: $(READY) ## fit, export and register challengers on what was known at the end of BATCH
 	@$(RUN) train --project $(PROJECT) $(if $(BATCH),--batch $(BATCH))

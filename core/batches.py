@@ -26,7 +26,10 @@ def duration(text: str) -> timedelta:
     match = re.fullmatch(r"([0-9]{1,9})([smhdw])", text)
     if match is None:
         raise ValueError(f"{text!r} is no duration: write a whole number and one of s m h d w, such as '2h'")
-    return timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
+    try:
+        return timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
+    except OverflowError:
+        raise ValueError(f"{text!r} is longer than any time: write a shorter duration") from None
 
 
 @dataclass(frozen=True, order=True, slots=True)

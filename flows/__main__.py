@@ -14,6 +14,7 @@ COMMANDS = (
     "backfill",
     "release_quarantine",
     "suite",
+    "data_docs",
     "train",
     "score",
     "monitor",

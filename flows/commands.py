@@ -18,6 +18,7 @@ from flows import show
 from flows.backend import backend
 from flows.progress import shown
 from stages.pages import summary
+from stages.stale import found_stale
 from stages.workspace import Workspace, open_workspace
 
 UI_PORT = 4200
@@ -105,6 +106,15 @@ def suite(settings: Settings, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def data_docs(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Write Great Expectations' own site from the verdicts that were kept."""
+    from stages.suites import write_data_docs
+
+    workspace = open_workspace(arguments.project, settings)
+    print(f"wrote {write_data_docs(workspace)}  (it loads its styles and scripts from the network)")
+    return 0
+
+
 def train(settings: Settings, arguments: argparse.Namespace) -> int:
     """Register challengers fitted on what was known when the outcomes of a batch were in."""
     workspace, batch, _, matured = _at_batch(settings, arguments)
@@ -174,11 +184,12 @@ def rollback(settings: Settings, arguments: argparse.Namespace) -> int:
 def status(settings: Settings, arguments: argparse.Namespace) -> int:
     """Say how a project stands."""
     workspace, as_of = _opened(settings, arguments)
-    facts = summary(workspace, as_of)
+    facts, stale = summary(workspace, as_of), found_stale(workspace, as_of)
     if arguments.json:
-        print(json.dumps(facts, indent=2))
+        print(json.dumps({**facts, "stale": stale}, indent=2))
     else:
         show.status(_console(), facts)
+        show.stale(_console(), stale)
     return 0
 
 

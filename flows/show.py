@@ -1,6 +1,6 @@
 """What the commands print for people: tables."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich import box
@@ -36,6 +36,13 @@ def status(console: Console, facts: Summary) -> None:
             _number(measures.get("log_loss")),
         )
     console.print(table)
+
+
+def stale(console: Console, found: Mapping[str, Sequence[str]]) -> None:
+    """What the next run makes again; nothing, where nothing has changed."""
+    for what, batches in found.items():
+        if batches:
+            console.print(f"stale: {what} of {', '.join(batches)}")
 
 
 def versions(console: Console, found: Sequence[Version]) -> None:

@@ -1,17 +1,30 @@
 """Stale: what was made from rows that have changed since, and so will be made again by the next run."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from core.batches import Batch
 from stages import featurise, monitor, score
 from stages.workspace import Workspace
 
 
+def found_stale(workspace: Workspace, as_of: datetime) -> dict[str, list[str]]:
+    """What the next run makes again, by what it is; later ones follow from earlier ones."""
+    batches = workspace.batches(as_of)
+    return {
+        "features": [batch.id for batch in stale_features(workspace, batches)],
+        "scores": [batch.id for batch in stale_scores(workspace, batches)],
+        "judgements": [batch.id for batch in stale_judgements(workspace, batches)],
+    }
+
+
 def stale_features(workspace: Workspace, batches: Sequence[Batch]) -> Iterator[Batch]:
     """The batches whose features were built from other rows, or by other declarations, than those of now."""
     for batch in batches:
         built = workspace.ledger.result("features", batch.id)
-        if built and built["fingerprint"] != featurise.made_from_of(workspace, batch):
+        if built is None or workspace.content(workspace.spec.events, batch.id) is None:
+            continue
+        if built["fingerprint"] != featurise.made_from_of(workspace, batch):
             yield batch
 
 

@@ -1,5 +1,6 @@
 """Suites proposed from what was ingested, for a person to read and edit."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import polars as pl
 from core.batches import Batch
 from core.errors import PerennialError
 from core.whole import whole
+from stages.ingest import verdict_path
 from stages.workspace import WHOLE, Workspace
 
 
@@ -43,6 +45,19 @@ def propose_suite(workspace: Workspace, dataset: str, batches: Sequence[Batch]) 
     with whole(path) as draft:
         draft.write_text(text, encoding="utf-8")
     return path, path == suite
+
+
+def write_data_docs(workspace: Workspace) -> Path:
+    """Great Expectations' own site of all verdicts that were kept; the path of its index."""
+    from expectations.data_docs import build
+
+    documents = {}
+    for dataset in workspace.spec.datasets:
+        for path in sorted(verdict_path(workspace, dataset, WHOLE).parent.glob("*.json")):
+            documents[f"{dataset}/{path.stem}"] = json.loads(path.read_text(encoding="utf-8"))
+    if not documents:
+        raise PerennialError(f"nothing of {workspace.project.name} was validated yet: ingest it first")
+    return build(documents, workspace.reports / "data-docs")
 
 
 def _lists(workspace: Workspace, dataset: str) -> dict[str, pl.Series]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,11 +15,14 @@ from core.settings import CHECKOUT, Settings
 pytestmark = pytest.mark.slow
 
 
-def run(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(
+    settings: Settings, *arguments: str, suites: Path = CHECKOUT / "expectations"
+) -> subprocess.CompletedProcess[str]:
     environment = {
         **os.environ,
         "PERENNIAL_HOME": str(settings.home),
         "PERENNIAL_PROJECTS": str(settings.projects),
+        "PERENNIAL_SUITES": str(suites),
     }
     command = [sys.executable, "-m", "flows", *arguments]
     return subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False)
@@ -64,3 +68,32 @@ def test_clean_state_leaves_what_is_not_ours(settings: Settings, tmp_path: Path)
     done = run(Settings(home=home, projects=settings.projects), "clean-state")
     assert done.returncode == 0, done.stderr
     assert [path.name for path in home.iterdir()] == ["thesis.txt"]
+
+
+def test_what_was_ingested_can_be_looked_at_and_judged_by_a_suite_of_its_own(
+    make_project: Callable[..., Settings], tmp_path: Path
+) -> None:
+    """Ingest, propose a suite beside the one there is, and write Great Expectations' own pages."""
+    settings = make_project(range(1, 4), share=20)
+    suites = tmp_path / "suites"
+    shutil.copytree(CHECKOUT / "expectations" / "flights", suites / "flights")
+    done = [
+        run(settings, *command, suites=suites)
+        for command in (
+            ("ingest",),
+            ("suite",),
+            ("suite", "--dataset", "planes"),
+            ("data-docs",),
+            ("status",),
+        )
+    ]
+    assert all(each.returncode == 0 for each in done), [each.stderr for each in done]
+    assert "2013-03" in done[0].stdout
+    for name in ("flights", "planes"):
+        proposed = suites / "flights" / f"{name}.proposed.yaml"
+        assert str(proposed) in "".join(each.stdout for each in done)
+        assert "expect_table_row_count_to_be_between" in proposed.read_text()
+    pages = settings.home / "reports" / "flights"
+    assert (pages / "data-docs" / "index.html").is_file()
+    assert (pages / "datasets" / "flights" / "index.html").is_file()
+    assert "stale" not in done[-1].stdout
