@@ -18,7 +18,7 @@ import polars as pl
 import yaml
 
 from benchmarks.measures import Measure, report
-from benchmarks.validation import flights
+from benchmarks.validation import replicated
 from core.batches import Batch
 from core.settings import CHECKOUT, Settings
 from stages.deliver import deliver, pending
@@ -131,7 +131,9 @@ def write(path: str, days: int) -> None:
 
 def _rows(count: int, start: datetime, first: int, apart: timedelta) -> pl.DataFrame:
     """Real flights as the rows of one day, each with an id of its own."""
-    real = flights(count).select("carrier", "origin", "dest", "tailnum", "distance", "dep_delay", "arr_delay")
+    real = replicated(count).select(
+        "carrier", "origin", "dest", "tailnum", "distance", "dep_delay", "arr_delay"
+    )
     at = pl.Series(np.arange(count) * int(apart.total_seconds() * 1e6)) + int(start.timestamp() * 1e6)
     times = at.cast(pl.Datetime("us", "UTC"))
     return real.select(

@@ -29,7 +29,7 @@ def duration(text: str) -> timedelta:
     try:
         return timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
     except OverflowError:
-        raise ValueError(f"{text!r} is longer than any time: write a shorter duration") from None
+        raise ValueError(f"{text!r} is longer than any calendar: write a shorter duration") from None
 
 
 @dataclass(frozen=True, order=True, slots=True)

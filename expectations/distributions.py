@@ -12,7 +12,8 @@ _VALUES = 200  # of a category that are told apart; the rest counts as other
 def distribution(column: pl.Series) -> dict[str, list[Any]] | None:
     """The partition object of a column: `values` or `bins`, with their `weights`; None without values.
 
-    Of a category, the commonest 200 values. Numbers fall into ten bins of about equal weight, from the least to the greatest finite value.
+    Of a category, the commonest 200 values. Numbers fall into ten bins of about equal weight, from
+    the least to the greatest finite value.
 
     >>> distribution(pl.Series(["JFK", "LGA", None, "JFK"]))
     {'values': ['JFK', 'LGA'], 'weights': [0.6666666666666666, 0.3333333333333333]}

@@ -9,10 +9,9 @@ import polars as pl
 from core.errors import IntegrityError, SpecError
 from core.types import as_text
 from core.words import nearest
-from expectations import engines
-from expectations.engines import PANDAS_UP_TO, Choice
+from expectations.engines.choose import PANDAS_UP_TO, Choice, choose, run
+from expectations.engines.values import named
 from expectations.parameters import filled, not_judged
-from expectations.polars_values import named
 from expectations.suites import Expectation, Suite
 from expectations.verdict import FAILING_ROWS, Failure, Outcome, Verdict
 from expectations.wording import sentence
@@ -54,8 +53,8 @@ def validate(
     entries = _applicable(suite, [column for column in schema if column != "row"], rows)
     asked = [(entry, filled(entry, parameters, suite.where(entry))) for entry in entries]
     full = [replace(entry, kwargs=kwargs) for entry, kwargs in asked if kwargs is not None]
-    choices = engines.choose(rows, schema, full, pandas_up_to)
-    outcomes = iter(zip(full, engines.run(suite.name, frame, full, choices), choices, strict=True))
+    choices = choose(rows, schema, full, pandas_up_to)
+    outcomes = iter(zip(full, run(suite.name, frame, full, choices), choices, strict=True))
     results: list[dict[str, Any]] = []
     failures: list[Found] = []
     for entry, kwargs in asked:

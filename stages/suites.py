@@ -20,7 +20,7 @@ def propose_suite(workspace: Workspace, dataset: str, batches: Sequence[Batch]) 
     Raises PerennialError when nothing was ingested, or too little to tell a rule from a chance.
     """
     # Great Expectations takes seconds to import: only who proposes waits for it.
-    from expectations.propose import propose
+    from expectations.proposal.propose import propose
 
     if dataset not in workspace.spec.datasets:
         raise PerennialError(f"no dataset {dataset!r}; there is {', '.join(workspace.spec.datasets)}")

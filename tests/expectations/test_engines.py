@@ -10,7 +10,8 @@ import polars as pl
 import pytest
 
 from core.errors import SpecError
-from expectations import engines, pandas_engine, polars_engine
+from expectations.engines import pandas_engine, polars_engine
+from expectations.engines.choose import Choice, choose, run
 from expectations.suites import Expectation, Suite
 from expectations.validate import validate
 
@@ -55,13 +56,13 @@ def own(function: Callable[..., pl.Expr], **kwargs: Any) -> Expectation:
 def test_the_size_of_the_batch_chooses(suite: Callable[..., Suite]) -> None:
     entries = suite(expect("column_values_to_not_be_null", column="carrier")).expectations
     for rows, engine in ((1_000, PANDAS), (1_001, POLARS)):
-        assert engines.choose(rows, FLIGHTS.schema, entries, 1_000) == [engines.Choice(engine)]
+        assert choose(rows, FLIGHTS.schema, entries, 1_000) == [Choice(engine)]
 
 
 def test_ordinary_batches_are_for_great_expectations(suite: Callable[..., Suite]) -> None:
     entries = suite(expect("column_values_to_not_be_null", column="carrier")).expectations
-    assert engines.choose(100_000, FLIGHTS.schema, entries) == [engines.Choice(PANDAS)]
-    assert engines.choose(5_000_000, FLIGHTS.schema, entries) == [engines.Choice(POLARS)]
+    assert choose(100_000, FLIGHTS.schema, entries) == [Choice(PANDAS)]
+    assert choose(5_000_000, FLIGHTS.schema, entries) == [Choice(POLARS)]
 
 
 def test_what_has_no_form_in_polars_runs_on_pandas_and_says_so(suite: Callable[..., Suite]) -> None:
@@ -115,12 +116,12 @@ def test_nothing_holds_for_want_of_a_value(
 @pytest.mark.parametrize("rows", [0, 1_000])
 def test_a_projects_own_expectation_runs_in_polars(rows: int) -> None:
     entry = own(lambda least: pl.col("flight") >= least, least=2, mostly=0.2)
-    (choice,) = engines.choose(5, FLIGHTS.schema, [entry], rows)
-    (outcome,) = engines.run("flights", FLIGHTS, [entry], [choice])
+    (choice,) = choose(5, FLIGHTS.schema, [entry], rows)
+    (outcome,) = run("flights", FLIGHTS, [entry], [choice])
     assert choice.engine == POLARS
     assert (outcome.passed, outcome.looked_at, outcome.rows.to_list()) == (True, 4, [3, 11])
     assert outcome.document["result"]["partial_unexpected_list"] == ["1", "1"]
-    (strict,) = engines.run("flights", FLIGHTS, [own(lambda: pl.col("flight") >= 2)], [choice])
+    (strict,) = run("flights", FLIGHTS, [own(lambda: pl.col("flight") >= 2)], [choice])
     assert not strict.passed
 
 

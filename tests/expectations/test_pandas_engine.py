@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from expectations import pandas_engine
+from expectations.engines import pandas_engine
 from expectations.suites import Suite
 from expectations.vocabulary import words
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from expectations.patterns import translated
-from expectations.polars_values import NoForm
+from expectations.engines.patterns import translated
+from expectations.engines.values import NoForm
 
 PIECES = [
     *(r"\d", r"\D", r"\w", r"\W", r"\s", r"\S", r"\b", r"\.", r"\<", "a", "b", "1", " ", "é", "&", "~"),

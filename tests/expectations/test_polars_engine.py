@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from expectations import pandas_engine, polars_engine
-from expectations.polars_values import NoForm
+from expectations.engines import pandas_engine, polars_engine
+from expectations.engines.values import NoForm
 from expectations.suites import Expectation
 from expectations.verdict import Outcome
 from expectations.vocabulary import words, wrong_values

@@ -14,7 +14,7 @@ from core.batches import Calendar
 from core.errors import PerennialError
 from core.spec import Dataset, PackageSource
 from expectations.distributions import distribution
-from expectations.propose import propose
+from expectations.proposal.propose import propose
 from expectations.suites import Suite, load_suite
 from expectations.validate import validate
 from expectations.verdict import Verdict

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core import documents
-from expectations import bounds
-from expectations.draft import Entry, Section, scalar, written
-from expectations.shapes import RANGES, Shapes, common, loose, pattern, shape
+from expectations.proposal import bounds
+from expectations.proposal.draft import Entry, Section, scalar, written
+from expectations.proposal.shapes import RANGES, Shapes, common, loose, pattern, shape
 
 INTEGERS = st.integers(-(2**63), 2**63 - 1)
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)

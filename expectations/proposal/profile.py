@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import polars as pl
 
-from expectations.shapes import shape
+from expectations.proposal.shapes import shape
 
 Sort = Literal["number", "instant", "text", "boolean", "other"]
 

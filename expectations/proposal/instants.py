@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from expectations.bounds import lasting, slack
-from expectations.draft import Entry
-from expectations.seen import Seen, between
+from expectations.proposal.bounds import lasting, slack
+from expectations.proposal.draft import Entry
+from expectations.proposal.seen import Seen, between
 
 _NEAR = 10  # batch lengths within which a time is taken to belong to its batch
 _ROOM = 20  # the part of a batch's length that times are allowed besides

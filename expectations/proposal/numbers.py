@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from decimal import ROUND_CEILING, ROUND_FLOOR
 from typing import Any
 
-from expectations import bounds
-from expectations.divergence import of_numbers
-from expectations.draft import Entry, shown
-from expectations.referring import referred
-from expectations.seen import Seen, between
+from expectations.proposal import bounds
+from expectations.proposal.divergence import of_numbers
+from expectations.proposal.draft import Entry, shown
+from expectations.proposal.referring import referred
+from expectations.proposal.seen import Seen, between
 
 _MEASURE = 20  # distinct values from which a number is taken for a measure
 _CODES = 12  # distinct whole numbers up to which, with gaps between them, they are taken for codes

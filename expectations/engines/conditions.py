@@ -7,8 +7,8 @@ from typing import Any
 
 import polars as pl
 
-from expectations.patterns import translated
-from expectations.polars_values import EVERY, NUMERIC, ORDERED, Column, NoForm, bound, members
+from expectations.engines.patterns import translated
+from expectations.engines.values import EVERY, NUMERIC, ORDERED, Column, NoForm, bound, members
 
 Given = Mapping[str, Any]
 

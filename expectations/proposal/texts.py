@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from decimal import ROUND_CEILING
 
-from expectations import bounds
-from expectations.divergence import of_values
-from expectations.draft import Entry
-from expectations.profile import VALUES
-from expectations.referring import referred
-from expectations.seen import Seen, between
-from expectations.shapes import pattern
+from expectations.proposal import bounds
+from expectations.proposal.divergence import of_values
+from expectations.proposal.draft import Entry
+from expectations.proposal.profile import VALUES
+from expectations.proposal.referring import referred
+from expectations.proposal.seen import Seen, between
+from expectations.proposal.shapes import pattern
 
 
 def expected(seen: Seen, column: str, notes: list[str]) -> Iterator[Entry]:

@@ -10,10 +10,10 @@ from great_expectations.validator.metric_configuration import MetricConfiguratio
 
 from core.errors import SpecError
 from expectations import custom
-from expectations.library import judges
-from expectations.polars_columns import Measured, measured
-from expectations.polars_rows import Rows, rows
-from expectations.polars_values import Column, NoForm
+from expectations.engines.columns import Measured, measured
+from expectations.engines.library import judges
+from expectations.engines.rows import Rows, rows
+from expectations.engines.values import Column, NoForm
 from expectations.suites import Expectation
 
 

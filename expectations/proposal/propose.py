@@ -9,12 +9,12 @@ import polars as pl
 from core.batches import Calendar
 from core.errors import PerennialError
 from core.spec import Dataset
-from expectations import instants, numbers, order, referring, texts, wholes
-from expectations.bounds import share_below
-from expectations.closer import Look, closer
-from expectations.draft import Entry, Section, shown, written
-from expectations.profile import VALUES, Sort, profile, sort
-from expectations.seen import Seen, between
+from expectations.proposal import instants, numbers, order, referring, texts, wholes
+from expectations.proposal.bounds import share_below
+from expectations.proposal.closer import Look, closer
+from expectations.proposal.draft import Entry, Section, shown, written
+from expectations.proposal.profile import VALUES, Sort, profile, sort
+from expectations.proposal.seen import Seen, between
 
 _OWN = frozenset({"batch", "row", "row_hash"})  # the lake's own columns
 _PARTS = 5

@@ -6,10 +6,10 @@ from itertools import permutations
 
 import numpy as np
 
-from expectations.bounds import outward
-from expectations.draft import Entry
-from expectations.profile import Column
-from expectations.seen import Seen
+from expectations.proposal.bounds import outward
+from expectations.proposal.draft import Entry
+from expectations.proposal.profile import Column
+from expectations.proposal.seen import Seen
 
 _UNSEEN = 0.01  # weight that is held back for what the reference has not
 _FLOOR = 0.05

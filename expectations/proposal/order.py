@@ -4,10 +4,10 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import combinations
 
-from expectations.closer import Pair
-from expectations.draft import Entry
-from expectations.profile import Column, sort
-from expectations.seen import Seen
+from expectations.proposal.closer import Pair
+from expectations.proposal.draft import Entry
+from expectations.proposal.profile import Column, sort
+from expectations.proposal.seen import Seen
 
 _EVIDENCE = 30  # rows with both values, in each batch
 _CERTAIN = 1_000  # rows, in all, from which a pair that is never equal is not expected to be

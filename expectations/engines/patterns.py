@@ -9,7 +9,7 @@ from functools import cache
 
 import polars as pl
 
-from expectations.polars_values import NoForm
+from expectations.engines.values import NoForm
 
 # What stands for itself in both, and the ASCII form of what does not.
 _CLASSES = {

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from expectations import bounds
-from expectations.draft import Entry
-from expectations.seen import Seen
+from expectations.proposal import bounds
+from expectations.proposal.draft import Entry
+from expectations.proposal.seen import Seen
 
 _NEARLY = 0.95
 _SPEAKING = 3  # distinct values from which lying in another dataset's column is no accident

@@ -6,11 +6,11 @@ from typing import Any
 
 import polars as pl
 
-from expectations.library import EXAMPLES, judged, outcome
-from expectations.pandas_engine import COUNTS_NULLS
-from expectations.polars_plan import Plan, plans
-from expectations.polars_rows import Rows
-from expectations.polars_values import NoForm
+from expectations.engines.library import EXAMPLES, judged, outcome
+from expectations.engines.pandas_engine import COUNTS_NULLS
+from expectations.engines.plan import Plan, plans
+from expectations.engines.rows import Rows
+from expectations.engines.values import NoForm
 from expectations.suites import Expectation
 from expectations.verdict import Outcome
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
-from expectations.polars_values import EVERY, NUMERIC, ORDERED, Column, NoForm, bound, members, number
+from expectations.engines.values import EVERY, NUMERIC, ORDERED, Column, NoForm, bound, members, number
 
 _SHOWN = 20
 

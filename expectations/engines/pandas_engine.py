@@ -12,7 +12,7 @@ from great_expectations.core.expectation_validation_result import ExpectationVal
 from great_expectations.data_context.types.base import ProgressBarsConfig
 
 from core.errors import IntegrityError
-from expectations.library import RESULT_FORMAT, argument, loaded, outcome
+from expectations.engines.library import RESULT_FORMAT, argument, loaded, outcome
 from expectations.suites import Expectation
 from expectations.verdict import Outcome
 

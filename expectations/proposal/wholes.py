@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from decimal import ROUND_CEILING, ROUND_FLOOR
 from statistics import median
 
-from expectations.bounds import outward, slack
-from expectations.draft import Entry
-from expectations.seen import Seen, between
+from expectations.proposal.bounds import outward, slack
+from expectations.proposal.draft import Entry
+from expectations.proposal.seen import Seen, between
 
 _ROWS = "expect_table_row_count_to_be_between"
 _BEFORE = 6  # batches whose median is the volume to compare with

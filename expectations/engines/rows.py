@@ -10,8 +10,8 @@ from typing import Any
 
 import polars as pl
 
-from expectations.polars_conditions import good
-from expectations.polars_values import EVERY, NUMERIC, ORDERED, Column, NoForm, comparable, members, number
+from expectations.engines.conditions import good
+from expectations.engines.values import EVERY, NUMERIC, ORDERED, Column, NoForm, comparable, members, number
 
 Given = Mapping[str, Any]
 

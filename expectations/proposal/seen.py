@@ -8,9 +8,9 @@ import polars as pl
 
 from core.batches import Batch
 from core.spec import Dataset
-from expectations.closer import Closer
-from expectations.draft import shown
-from expectations.profile import Column
+from expectations.proposal.closer import Closer
+from expectations.proposal.draft import shown
+from expectations.proposal.profile import Column
 
 
 @dataclass(frozen=True, slots=True)

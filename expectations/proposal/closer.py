@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from expectations.shapes import RANGES, Shapes, common, loose, shape
+from expectations.proposal.shapes import RANGES, Shapes, common, loose, shape
 
 _SHAPES = 300  # kinds of shape beyond which texts have none
 

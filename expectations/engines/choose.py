@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from expectations import pandas_engine, polars_engine
-from expectations.polars_values import named
+from expectations.engines import pandas_engine, polars_engine
+from expectations.engines.values import named
 from expectations.suites import Expectation
 from expectations.verdict import Outcome
 

@@ -1,0 +1,1 @@
+"""The engines that judge expectations: Great Expectations on pandas, and one Polars plan."""
