@@ -68,10 +68,7 @@ def parse(text: str) -> Expression:
         if not _NUMBER.fullmatch(operand) or not float(operand):
             raise ValueError(f"{operand!r} is no number above 0, such as 0.5")
         return Expression(name, sort, factor=float(operand))
-    try:
-        moved = duration(operand)
-    except OverflowError:
-        raise ValueError(f"{operand!r} is longer than any calendar") from None
+    moved = duration(operand)
     return Expression(name, sort, shift=moved if sign == "+" else -moved)
 
 

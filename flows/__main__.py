@@ -44,9 +44,10 @@ def _run(arguments: argparse.Namespace) -> int:
     settings.home.mkdir(parents=True, exist_ok=True)
     settings.apply()
     # Prefect reads its settings when it is imported: everything that imports it comes after them.
-    from flows import commands
+    from flows import commands, data_commands
 
-    command: Callable[[Settings, argparse.Namespace], int] = getattr(commands, arguments.command)
+    module = data_commands if hasattr(data_commands, arguments.command) else commands
+    command: Callable[[Settings, argparse.Namespace], int] = getattr(module, arguments.command)
     return command(settings, arguments)
 
 

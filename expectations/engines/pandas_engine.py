@@ -1,5 +1,6 @@
 """Great Expectations on pandas: runs the entries of a suite over one batch held in memory."""
 
+import gc
 import logging
 from collections.abc import Sequence
 from typing import Any
@@ -23,6 +24,8 @@ EXACT = 2**53
 
 _LONG = 50
 
+_LARGE = 8  # megabytes of a batch
+
 # An aggregate that leaves no null out.
 COUNTS_NULLS = "expect_column_proportion_of_non_null_values_to_be_between"
 
@@ -33,6 +36,15 @@ def run(name: str, frame: pl.DataFrame, entries: Sequence[Expectation]) -> list[
     The arguments of the entries hold values, no parameters. A context lives as long as the call,
     so that threads share none. Raises IntegrityError if an entry or a failing row is lost.
     """
+    try:
+        return _run(name, frame, entries)
+    finally:
+        # The library's objects refer to each other in circles, and hold on to copies of the batch.
+        if frame.estimated_size("mb") > _LARGE:
+            gc.collect()
+
+
+def _run(name: str, frame: pl.DataFrame, entries: Sequence[Expectation]) -> list[Outcome]:
     # Each context tells at level INFO of a temporary folder that it removes again.
     logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
     context = gx.get_context(mode="ephemeral")

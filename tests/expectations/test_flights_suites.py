@@ -39,14 +39,15 @@ def february(nycflights: Read) -> pl.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def judge(nycflights: Read) -> Callable[[pl.DataFrame], Verdict]:
+def judge(nycflights: Read, february: pl.DataFrame) -> Callable[[pl.DataFrame], Verdict]:
     """Judges flights of February by the suite."""
     suite = load_suite(SUITES / "flights.yaml")
     parameters = {
         "airlines.carrier": nycflights("airlines")["carrier"],
         "airports.faa": nycflights("airports")["faa"].to_list(),
         "batch.start": datetime(2013, 2, 1, 5, tzinfo=UTC),
-        "batch.end": datetime(2013, 3, 1, 5, tzinfo=UTC),
+        "batch.end": february["scheduled_departure"].dt.offset_by("1h").max(),
+        "trailing.rows": february.height,
     }
     assert {*suite.parameters} == {*parameters}
     return lambda frame: validate(frame, suite, parameters)

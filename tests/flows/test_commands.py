@@ -18,8 +18,12 @@ pytestmark = pytest.mark.slow
 def run(
     settings: Settings, *arguments: str, suites: Path = CHECKOUT / "expectations"
 ) -> subprocess.CompletedProcess[str]:
+    # Not the cluster of this session, whose workers live in another home.
+    usual = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PERENNIAL_", "PREFECT_"))
+    }
     environment = {
-        **os.environ,
+        **usual,
         "PERENNIAL_HOME": str(settings.home),
         "PERENNIAL_PROJECTS": str(settings.projects),
         "PERENNIAL_SUITES": str(suites),

@@ -1,0 +1,65 @@
+"""The commands about data, behind the make targets: each runs its flow, and prints the outcome."""
+
+import argparse
+
+from core.errors import PerennialError
+from core.settings import Settings
+from flows import show
+from flows.running import console, opened, running
+from stages.suites import propose_suite, write_data_docs
+from stages.workspace import open_workspace
+
+
+def ingest(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Ingest batches and build their features."""
+    workspace, as_of = opened(settings, arguments)
+    start, end = arguments.batch or arguments.start, arguments.batch or arguments.end
+    batches = [batch.id for batch in workspace.batches(as_of, start, end)]
+    with running(settings, workspace, batches):
+        from flows.ingest import ingest as flow
+
+        found = flow(workspace.project.name, as_of, start, end)
+    show.ingested(console(), found)
+    return 0
+
+
+def backfill(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Ingest an interval anew where it changed, and make again what was made from it."""
+    workspace, as_of = opened(settings, arguments)
+    batches = [batch.id for batch in workspace.batches(as_of, arguments.start, arguments.end)]
+    with running(settings, workspace, batches):
+        from flows.backfill import backfill as flow
+
+        found = flow(workspace.project.name, as_of, arguments.start, arguments.end)
+    show.ingested(console(), found)
+    return 0
+
+
+def release_quarantine(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Let the set-aside rows of a batch meet the present suite."""
+    workspace, as_of = opened(settings, arguments)
+    if not arguments.batch:
+        raise PerennialError("name the batch whose rows are to be released, such as BATCH=2013-04")
+    with running(settings, workspace, [arguments.batch]):
+        from flows.release import release as flow
+
+        found = flow(workspace.project.name, arguments.batch, as_of, arguments.dataset)
+    show.ingested(console(), [found])
+    return 0
+
+
+def suite(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Print a suite that is proposed from the batches that were ingested, or write it where there is none."""
+    workspace, as_of = opened(settings, arguments)
+    dataset = arguments.dataset or workspace.spec.events
+    batches = workspace.batches(as_of, arguments.start, arguments.end)
+    path, is_new = propose_suite(workspace, dataset, batches)
+    print(f"{'wrote' if is_new else 'the suite stays as it is; a proposal lies beside it:'} {path}")
+    return 0
+
+
+def data_docs(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Write Great Expectations' own site from the verdicts that were kept."""
+    workspace = open_workspace(arguments.project, settings)
+    print(f"wrote {write_data_docs(workspace)}  (it loads its styles and scripts from the network)")
+    return 0
