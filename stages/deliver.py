@@ -52,7 +52,7 @@ def deliver(workspace: Workspace, dataset: str, item: Item, as_of: datetime) -> 
         workspace.ledger.record(f"refuse/{dataset}", subject, "", why, as_of)
         raise
     refused = workspace.ledger.result(f"refuse/{dataset}", subject)
-    if refused and refused["by"] == item.name:
+    if refused and refused.get("by") == item.name:
         workspace.ledger.forget(f"refuse/{dataset}", subject)
     return delivered
 

@@ -88,7 +88,8 @@ def labelled(
 def _built(workspace: Workspace, batch: Batch, per_feature: Mapping[str, str]) -> pl.DataFrame:
     """The feature rows of a batch; columns that were made from the same are taken as they are."""
     before = workspace.ledger.result("features", batch.id)
-    kept = [name for name, made in per_feature.items() if before and before["made_of"].get(name) == made]
+    same = before.get("made_of", {}) if before else {}
+    kept = [name for name, made in per_feature.items() if same.get(name) == made]
     if not kept:
         return _build(workspace, batch, list(per_feature))
     frame = _build(workspace, batch, [name for name in per_feature if name not in kept])

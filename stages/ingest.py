@@ -67,7 +67,7 @@ def ingest(workspace: Workspace, dataset: str, batch: Batch | None, as_of: datet
         workspace.ledger.record(f"refuse/{dataset}", subject, "", why, as_of)
         raise
     refused = workspace.ledger.result(f"refuse/{dataset}", subject)
-    if refused and refused["by"] == "ingest":
+    if refused and refused.get("by") == "ingest":
         workspace.ledger.forget(f"refuse/{dataset}", subject)
     return result
 

@@ -6,13 +6,13 @@ from datetime import datetime
 from pathlib import Path
 
 import polars as pl
-from core.secrets import Secrets
 
 from core.batches import Batch
 from core.errors import SpecError
 from core.lake import Lake
 from core.ledger import Ledger
 from core.projects import Project, load
+from core.secrets import Secrets
 from core.settings import Settings
 from core.sources.manifest import Manifest
 from core.sources.place import WHOLE
@@ -64,7 +64,7 @@ class Workspace:
     def content(self, dataset: str, subject: str) -> str | None:
         """What stands for the rows that were accepted of a batch; None before it was ingested."""
         done = self.ledger.result(f"ingest/{dataset}", subject)
-        return str(done["content"]) if done else None
+        return done.get("content") if done else None
 
     def contents(self) -> dict[str, str | None]:
         """The content of each dataset that is ingested whole."""

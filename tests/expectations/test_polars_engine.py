@@ -19,6 +19,12 @@ from expectations.suites import Expectation
 from expectations.verdict import Outcome
 from expectations.vocabulary import words, wrong_values
 
+# What the libraries warn of is the dirt that is asked for here.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::RuntimeWarning"),
+    pytest.mark.filterwarnings("ignore:This pattern is interpreted as a regular expression"),
+]
+
 BASE = [
     datetime(2013, 3, 10, hour, minute, tzinfo=UTC)
     for hour, minute in [(1, 0), (6, 59), (6, 59), (7, 0), (4, 0), (23, 59), (0, 0), (5, 5), (8, 8), (8, 8)]
