@@ -1,18 +1,16 @@
 """Custom expectations: functions of a project, `expect_*`, that say with Polars which rows are good."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Never
 
 import polars as pl
 
 from core.errors import SpecError
-from core.projects import blame
+from core.projects import Function, blame
 from expectations.parameters import example
 from expectations.vocabulary import Word
-
-Function = Callable[..., Any]
 
 PREFIX = "expect_"
 

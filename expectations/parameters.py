@@ -5,15 +5,13 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from core.batches import duration
 from core.errors import SpecError
 from core.words import nearest
+from expectations.entries import Expectation
 from expectations.vocabulary import whole_bounds, wrong_values
-
-if TYPE_CHECKING:
-    from expectations.suites import Expectation
 
 Sort = Literal["instant", "number", "list", "distribution"]
 
@@ -110,7 +108,7 @@ def example(expression: str) -> Any:
     return examples[parse(expression).sort]
 
 
-def not_judged(entry: "Expectation", values: Mapping[str, Any]) -> str | None:
+def not_judged(entry: Expectation, values: Mapping[str, Any]) -> str | None:
     """Why the entry cannot be judged yet: a parameter of it is None; None if it can be judged."""
     names = [parse(expression).name for expression in entry.parameters.values()]
     waiting = [name for name in dict.fromkeys(names) if name in values and values[name] is None]
@@ -119,7 +117,7 @@ def not_judged(entry: "Expectation", values: Mapping[str, Any]) -> str | None:
     return f"not judged: {' and '.join(waiting)} {'have' if waiting[1:] else 'has'} no value yet"
 
 
-def filled(entry: "Expectation", values: Mapping[str, Any], where: str = "") -> dict[str, Any] | None:
+def filled(entry: Expectation, values: Mapping[str, Any], where: str = "") -> dict[str, Any] | None:
     """The arguments of an entry with its parameters' values in them; None if it is `not_judged`.
 
     `where` (file and line) begins the SpecError that is raised where a value is missing or unfit.

@@ -9,39 +9,16 @@ from types import MappingProxyType
 from typing import Any, get_args
 
 from core.errors import SpecError
+from core.projects import Function
 from core.words import nearest
 from expectations import custom, parameters, vocabulary
-from expectations.custom import Function
+from expectations.entries import Expectation, is_parameter
 from expectations.marked import Marked, read
 from expectations.verdict import Severity
-from expectations.vocabulary import Kind, Word
+from expectations.vocabulary import Word
 
 _SUITE_KEYS = ("name", "version", "expectations", "meta")
 _ENTRY_KEYS = ("type", "severity", "kwargs", "meta")
-
-
-@dataclass(frozen=True, slots=True)
-class Expectation:
-    """One entry of a suite.
-
-    `kind` is what it speaks about: single "rows" (the failing ones are known), a "column" as a
-    whole, or the "table". `columns` are those whose values it judges; `line` is where it stands.
-    `function` is the project's own that judges it, None for the types of Great Expectations.
-    """
-
-    type: str
-    kwargs: Mapping[str, Any]
-    severity: Severity
-    kind: Kind
-    columns: tuple[str, ...]
-    line: int
-    allow_all_null: bool = False
-    function: Function | None = None
-
-    @property
-    def parameters(self) -> dict[str, str]:
-        """The arguments that are given when the suite is run: argument -> expression."""
-        return {key: value["$PARAMETER"] for key, value in self.kwargs.items() if _is_parameter(value)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +119,7 @@ def _kwargs(given: Marked, word: Word, function: Function | None) -> dict[str, A
 def _misplaced(value: Any, inside: bool = False) -> str | None:
     """What is wrong with the parameters in an argument; None if nothing is."""
     if isinstance(value, dict) and "$PARAMETER" in value:
-        if not _is_parameter(value):
+        if not is_parameter(value):
             return "should hold nothing but $PARAMETER and its name"
         if inside:
             return "a parameter stands for a whole argument, not for a part of one"
@@ -152,10 +129,6 @@ def _misplaced(value: Any, inside: bool = False) -> str | None:
             return str(error)
     parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return next(filter(None, (_misplaced(part, inside=True) for part in parts)), None)
-
-
-def _is_parameter(value: Any) -> bool:
-    return isinstance(value, dict) and value.keys() == {"$PARAMETER"} and isinstance(value["$PARAMETER"], str)
 
 
 def _columns(

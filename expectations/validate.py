@@ -11,8 +11,9 @@ from core.types import as_text
 from core.words import nearest
 from expectations.engines.choose import PANDAS_UP_TO, Choice, choose, run
 from expectations.engines.values import named
+from expectations.entries import Expectation
 from expectations.parameters import filled, not_judged
-from expectations.suites import Expectation, Suite
+from expectations.suites import Suite
 from expectations.verdict import FAILING_ROWS, Failure, Outcome, Verdict
 from expectations.wording import sentence
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from expectations.suites import Expectation
+from expectations.entries import Expectation
 from expectations.verdict import Outcome
 
 _SHOWN = 8

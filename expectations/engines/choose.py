@@ -7,7 +7,7 @@ import polars as pl
 
 from expectations.engines import pandas_engine, polars_engine
 from expectations.engines.values import named
-from expectations.suites import Expectation
+from expectations.entries import Expectation
 from expectations.verdict import Outcome
 
 # Up to here the library itself costs a second at the most, and the batch a few hundred MB.

@@ -11,7 +11,7 @@ from great_expectations.core.expectation_validation_result import ExpectationVal
 from great_expectations.expectations.expectation import Expectation as Judge
 
 from core.errors import IntegrityError
-from expectations.suites import Expectation
+from expectations.entries import Expectation
 from expectations.verdict import Outcome
 
 EXAMPLES = 20

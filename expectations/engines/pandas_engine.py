@@ -14,7 +14,7 @@ from great_expectations.data_context.types.base import ProgressBarsConfig
 
 from core.errors import IntegrityError
 from expectations.engines.library import RESULT_FORMAT, argument, loaded, outcome
-from expectations.suites import Expectation
+from expectations.entries import Expectation
 from expectations.verdict import Outcome
 
 ENGINE = "great_expectations on pandas"

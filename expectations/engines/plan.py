@@ -14,7 +14,7 @@ from expectations.engines.columns import Measured, measured
 from expectations.engines.library import judges
 from expectations.engines.rows import Rows, rows
 from expectations.engines.values import Column, NoForm
-from expectations.suites import Expectation
+from expectations.entries import Expectation
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from expectations.engines.pandas_engine import COUNTS_NULLS
 from expectations.engines.plan import Plan, plans
 from expectations.engines.rows import Rows
 from expectations.engines.values import NoForm
-from expectations.suites import Expectation
+from expectations.entries import Expectation
 from expectations.verdict import Outcome
 
 ENGINE = "polars"

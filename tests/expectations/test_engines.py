@@ -12,7 +12,8 @@ import pytest
 from core.errors import SpecError
 from expectations.engines import pandas_engine, polars_engine
 from expectations.engines.choose import Choice, choose, run
-from expectations.suites import Expectation, Suite
+from expectations.entries import Expectation
+from expectations.suites import Suite
 from expectations.validate import validate
 
 PANDAS, POLARS = pandas_engine.ENGINE, polars_engine.ENGINE

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from expectations.engines import pandas_engine, polars_engine
 from expectations.engines.values import NoForm
-from expectations.suites import Expectation
+from expectations.entries import Expectation
 from expectations.verdict import Outcome
 from expectations.vocabulary import words, wrong_values
 
