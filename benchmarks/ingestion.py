@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -131,9 +132,7 @@ def write(path: str, days: int) -> None:
 
 def _rows(count: int, start: datetime, first: int, apart: timedelta) -> pl.DataFrame:
     """Real flights as the rows of one day, each with an id of its own."""
-    real = replicated(count).select(
-        "carrier", "origin", "dest", "tailnum", "distance", "dep_delay", "arr_delay"
-    )
+    real = _real(count)
     at = pl.Series(np.arange(count) * int(apart.total_seconds() * 1e6)) + int(start.timestamp() * 1e6)
     times = at.cast(pl.Datetime("us", "UTC"))
     return real.select(
@@ -143,6 +142,11 @@ def _rows(count: int, start: datetime, first: int, apart: timedelta) -> pl.DataF
         (pl.col("arr_delay") > 15).alias("late"),
         pl.all(),
     )
+
+
+@cache
+def _real(count: int) -> pl.DataFrame:
+    return replicated(count).select(name for name in KINDS if name not in ("id", "at", "known", "late"))
 
 
 def _project(folder: Path, days: int, path: str) -> Workspace:

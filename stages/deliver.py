@@ -1,6 +1,7 @@
 """Deliver: what lies at a dataset's source is staged, placed in batches, and entered in the manifest."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import polars as pl
@@ -34,8 +35,12 @@ def pending(workspace: Workspace, dataset: str, batches: Sequence[Batch]) -> lis
         found = files.items(folder, source, batches, known, workspace.secrets)
     if isinstance(source, DeltaSource) or (isinstance(source, SqlSource) and source.key):
         workspace.manifest.withdraw(dataset, present.keys() - {item.name for item in found})
-    rules = _rules(workspace, dataset)
-    return [item for item in found if not _is_known(workspace, rules, item, present.get(item.name))]
+    if not found:
+        return []
+    rules, staging = _rules(workspace, dataset), workspace.settings.staging
+    staged = set(os.listdir(staging)) if staging.is_dir() else set()
+    by = {batch: placed_by(rules, batch) for batch in {item.batch for item in found}}
+    return [item for item in found if not _is_known(item, present.get(item.name), by[item.batch], staged)]
 
 
 def deliver(workspace: Workspace, dataset: str, item: Item, as_of: datetime) -> Delivered:
@@ -57,13 +62,13 @@ def deliver(workspace: Workspace, dataset: str, item: Item, as_of: datetime) -> 
     return delivered
 
 
-def _is_known(workspace: Workspace, rules: Rules, item: Item, known: Delivered | None) -> bool:
+def _is_known(item: Item, known: Delivered | None, by: str, staged: Collection[str]) -> bool:
     return (
         known is not None
         and item.mark is not None
         and known.mark == item.mark
-        and known.placed_by == placed_by(rules, item.batch)
-        and (workspace.settings.staging / known.staged).is_file()
+        and known.placed_by == by
+        and known.staged in staged
     )
 
 
