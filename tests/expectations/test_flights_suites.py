@@ -47,7 +47,6 @@ def judge(nycflights: Read, february: pl.DataFrame) -> Callable[[pl.DataFrame], 
         "airports.faa": nycflights("airports")["faa"].to_list(),
         "batch.start": datetime(2013, 2, 1, 5, tzinfo=UTC),
         "batch.end": february["scheduled_departure"].dt.offset_by("1h").max(),
-        "trailing.rows": february.height,
     }
     assert {*suite.parameters} == {*parameters}
     return lambda frame: validate(frame, suite, parameters)
