@@ -104,11 +104,14 @@ def _enter(workspace: Workspace, dataset: str, item: Item, fetched: Fetched, as_
 def _rules(workspace: Workspace, dataset: str) -> Rules:
     """By what the rows of a dataset are placed, and the hash of all that this depends on."""
     rules = workspace.spec.datasets[dataset]
+    read = rules.source.model_dump(mode="json", include={"nulls", "format"})
     if rules.event_time is None:
-        return Rules(workspace.project, dataset, (), {}, fingerprint(WHOLE, rules.columns, pl.__version__))
+        by = fingerprint(WHOLE, rules.columns, read, pl.__version__)
+        return Rules(workspace.project, dataset, (), {}, by)
     prepare = [workspace.project.code, workspace.contents()] if rules.prepare else []
     by = fingerprint(
         rules.columns,
+        read,
         rules.event_time,
         prepare,
         workspace.spec.batches.model_dump(mode="json"),

@@ -1,6 +1,7 @@
 """The manifest: what was delivered, and which batches its rows belong to."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from datetime import UTC
 from typing import Any
 
@@ -50,27 +51,14 @@ class Manifest:
             DELIVERIES.c.name == delivered.name,
         )
         same = (DELIVERIES.c.digest == delivered.digest, DELIVERIES.c.placed_by == delivered.placed_by)
-        values = {
-            "project": self._project,
-            "dataset": dataset,
-            "name": delivered.name,
-            "mark": delivered.mark,
-            "batch": delivered.batch,
-            "digest": delivered.digest,
-            "size": delivered.size,
-            "rows": delivered.rows,
-            "staged": delivered.staged,
-            "placed_by": delivered.placed_by,
-            "as_of": delivered.as_of.astimezone(UTC),
-            "present": True,
-        }
+        values = {name: value for name, value in asdict(delivered).items() if name in DELIVERIES.c}
+        values |= {"project": self._project, "dataset": dataset, "as_of": delivered.as_of.astimezone(UTC)}
         with alone(self._engine) as connection:
-            if connection.execute(
-                update(DELIVERIES).where(*of_name, *same).values(mark=delivered.mark)
-            ).rowcount:
+            again = update(DELIVERIES).where(*of_name, *same)
+            if connection.execute(again.values(mark=delivered.mark, staged=delivered.staged)).rowcount:
                 return
             connection.execute(update(DELIVERIES).where(*of_name).values(present=False))
-            connection.execute(insert(DELIVERIES).values(values))
+            connection.execute(insert(DELIVERIES).values({**values, "present": True}))
             of_content = (
                 *self._of(PARTS, dataset),
                 PARTS.c.digest == delivered.digest,

@@ -177,3 +177,11 @@ def test_a_growing_reference_makes_rows_right(depot: Any, make_trips: MakeTrips)
         file.write("Dún Laoghaire,1834\n")
     assert depot.take_in()["2013-03-01"].quarantined == 0
     balanced(depot.open())
+
+
+def test_other_words_for_nothing_read_the_same_file_anew(depot: Any, make_trips: MakeTrips) -> None:
+    depot.deliver("a.csv", pl.concat([make_trips(0, 5), make_trips(9, 1, paid="none")]))
+    assert depot.take_in()["2013-03-01"].quarantined == 1
+    depot.spec(lambda document: document["datasets"]["trips"]["source"].update(nulls=["", "none"]))
+    assert depot.take_in()["2013-03-01"].quarantined == 0
+    balanced(depot.open())
