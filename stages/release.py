@@ -5,7 +5,7 @@ from datetime import datetime
 import polars as pl
 
 from core.batches import Batch
-from core.contents import ROW_HASH, Content
+from core.contents import ROW_HASH, Content, content
 from core.errors import PerennialError
 from core.sources.read import Delivery, from_records, judged
 from expectations.quarantine import Divided, divide, duplicates
@@ -20,22 +20,25 @@ def release(workspace: Workspace, dataset: str, batch: Batch | None, as_of: date
 
     A row joins its batch once, however often this is called or killed; accepted rows are not touched.
     Where a critical expectation fails, or more rows than the spec allows, nothing is let in, and
-    `stopped` says why. Raises PerennialError when the batch was not ingested, or when its columns are
-    no longer those that it was ingested with.
+    `stopped` says why. Raises PerennialError when the batch was not ingested, when its columns are no
+    longer those that it was ingested with, or when other rows were delivered for it since.
     """
     subject = batch.id if batch else WHOLE
     accepted, aside = _held(workspace, dataset, subject)
+    received = sum((part.content for part in parts_of(workspace, dataset, batch)), Content())
+    if content(accepted.lazy()) + content(aside.lazy()) != received:
+        raise PerennialError(f"batch {subject} of {dataset!r} was delivered anew: ingest it, then release")
     suite = suite_of(workspace, dataset)
     values = values_of(workspace, suite, dataset, batch, as_of)
     tables = workspace.tables() if batch else {}
     records = from_records(aside, list(workspace.spec.datasets[dataset].columns))
     delivery = judged(workspace.project, dataset, batch, records, tables)
-    both = _beside(dataset, subject, accepted, delivery)
+    accepted = _as_today(dataset, subject, accepted, delivery)
+    both = _beside(accepted, delivery)
     verdict = judge(suite, both, values)
     divided = _divided(workspace, subject, aside, delivery, both, verdict, as_of)
-    received = sum((part.content for part in parts_of(workspace, dataset, batch)), Content())
     joined = Divided(
-        pl.concat([accepted, divided.accepted.select(accepted.columns)]).sort("row"),
+        pl.concat([accepted, divided.accepted]).sort("row"),
         divided.quarantined,
         divided.stopped,
     )
@@ -70,14 +73,19 @@ def _held(workspace: Workspace, dataset: str, subject: str) -> tuple[pl.DataFram
     return accepted, aside.join(accepted, on="row", how="anti")
 
 
-def _beside(dataset: str, subject: str, accepted: pl.DataFrame, delivery: Delivery) -> Delivery:
-    """The set-aside rows with the accepted ones: a key is unique among both or not at all."""
+def _as_today(dataset: str, subject: str, accepted: pl.DataFrame, delivery: Delivery) -> pl.DataFrame:
+    """The accepted rows in the columns and dtypes of today, which the lake may hold in wider ones."""
     if set(accepted.columns) != set(delivery.rows.columns):
         raise PerennialError(
             f"batch {subject} of {dataset!r} was ingested with other columns than the spec and its functions"
             " give today: ingest it again, which judges every row anew"
         )
-    rows = pl.concat([accepted, delivery.rows.select(accepted.columns)]).sort("row")
+    return accepted.select(delivery.rows.columns).cast(delivery.rows.schema)
+
+
+def _beside(accepted: pl.DataFrame, delivery: Delivery) -> Delivery:
+    """The set-aside rows with the accepted ones: a key is unique among both or not at all."""
+    rows = pl.concat([accepted, delivery.rows]).sort("row")
     return Delivery(delivery.delivered, rows, delivery.failing, rows.select("row", ROW_HASH))
 
 

@@ -161,6 +161,42 @@ def test_a_killed_release_loses_and_doubles_nothing(dirty: Any, writes: int, the
     assert sorted(both["row"]) == list(range(13))
 
 
+def test_prepared_columns_that_the_lake_holds_wider_are_no_hindrance(
+    depot: Any, make_trips: MakeTrips
+) -> None:
+    code = (
+        "import polars as pl\n"
+        "def prepare(frame, tables):\n"
+        "    return frame.with_columns(letters=pl.col('city').str.len_chars(),\n"
+        "        kind=pl.col('city').cast(pl.Categorical), small=pl.col('id').cast(pl.UInt8, strict=False))\n"
+    )
+    (depot.folder / "functions.py").write_text(code)
+    depot.spec(lambda document: document["datasets"]["trips"].update(prepare="prepare"))
+    depot.deliver("a.csv", pl.concat([make_trips(0, 5), make_trips(9, 1, paid="150")]))
+    depot.take_in()
+    depot.suite("trips", {"max_value: 100": "max_value: 200"})
+    found = again(depot)
+    assert (found.accepted, found.quarantined) == (6, 0)
+    released = held(depot.open(), "raw")
+    depot.open().ledger.forget("ingest/trips", BATCH)
+    assert depot.take_in()[BATCH].content == found.content
+    assert held(depot.open(), "raw").equals(released.select(held(depot.open(), "raw").columns))
+
+
+def test_what_was_delivered_anew_is_ingested_first(dirty: Any, make_trips: MakeTrips) -> None:
+    from stages.deliver import deliver, pending
+
+    dirty.deliver("late.csv", make_trips(70, 2))
+    workspace = dirty.open()
+    for item in pending(workspace, "trips", workspace.batches(AS_OF)):
+        deliver(workspace, "trips", item, AS_OF)
+    before = workspace.ledger.result("ingest/trips", BATCH)
+    with pytest.raises(PerennialError, match="was delivered anew: ingest it, then release"):
+        again(dirty)
+    assert workspace.ledger.result("ingest/trips", BATCH) == before
+    assert dirty.take_in()[BATCH].received == 15
+
+
 def test_a_batch_that_was_never_ingested_cannot_be_released(depot: Any) -> None:
     with pytest.raises(PerennialError, match="not ingested"):
         again(depot)
