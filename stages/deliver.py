@@ -1,7 +1,7 @@
 """Deliver: what lies at a dataset's source is staged, placed in batches, and entered in the manifest."""
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 import polars as pl
@@ -10,7 +10,7 @@ from core.batches import Batch
 from core.errors import DeliveryError
 from core.ledger import fingerprint
 from core.sources import delta, files, sql
-from core.sources.declared import DeltaSource, SqlSource
+from core.sources.declared import DeltaSource, Source, SqlSource
 from core.sources.items import Fetched, Item
 from core.sources.manifest import Delivered
 from core.sources.place import Rules, placed, placed_by
@@ -21,24 +21,20 @@ def pending(workspace: Workspace, dataset: str, batches: Sequence[Batch]) -> lis
     """What lies at the source for these batches and is not in the manifest as it is now.
 
     What its source no longer has (the files that a Delta table has rewritten, or a stretch of keys
-    that was read otherwise since) is withdrawn from the manifest here.
+    that was read otherwise since) is withdrawn from the manifest here. A file that has left its
+    folder stays delivered, and is pending where its rows are to be placed by other rules.
     Raises DeliveryError when the source cannot be looked at, or holds nothing at all.
     """
-    source, folder = workspace.spec.datasets[dataset].source, workspace.project.folder
     present = workspace.manifest.present(dataset)
-    known = {name: each.mark for name, each in present.items() if each.mark is not None}
-    if isinstance(source, SqlSource):
-        found = sql.items(folder, source, batches, known, workspace.secrets)
-    elif isinstance(source, DeltaSource):
-        found = delta.items(folder, source, batches, known, workspace.secrets)
-    else:
-        found = files.items(folder, source, batches, known, workspace.secrets)
-    if isinstance(source, DeltaSource) or (isinstance(source, SqlSource) and source.key):
-        workspace.manifest.withdraw(dataset, present.keys() - {item.name for item in found})
-    if not found:
-        return []
+    found = _found(workspace, dataset, batches, present)
+    listed = {item.name for item in found}
+    left = {name: each for name, each in present.items() if name not in listed}
+    if _takes_back(workspace.spec.datasets[dataset].source):
+        workspace.manifest.withdraw(dataset, left)
+        left = {}
     rules, staging = _rules(workspace, dataset), workspace.settings.staging
     staged = set(os.listdir(staging)) if staging.is_dir() else set()
+    found += _readable(left.values(), _read_by(workspace, dataset), staged)
     by = {batch: placed_by(rules, batch) for batch in {item.batch for item in found}}
     return [item for item in found if not _is_known(item, present.get(item.name), by[item.batch], staged)]
 
@@ -62,6 +58,32 @@ def deliver(workspace: Workspace, dataset: str, item: Item, as_of: datetime) -> 
     return delivered
 
 
+def _found(
+    workspace: Workspace, dataset: str, batches: Sequence[Batch], present: Mapping[str, Delivered]
+) -> list[Item]:
+    source, folder = workspace.spec.datasets[dataset].source, workspace.project.folder
+    known = {name: each.mark for name, each in present.items() if each.mark is not None}
+    if isinstance(source, SqlSource):
+        return sql.items(folder, source, batches, known, workspace.secrets)
+    if isinstance(source, DeltaSource):
+        return delta.items(folder, source, batches, known, workspace.secrets)
+    return files.items(folder, source, batches, known, workspace.secrets)
+
+
+def _takes_back(source: Source) -> bool:
+    """Whether what a source no longer lists is no longer delivered."""
+    return isinstance(source, DeltaSource) or (isinstance(source, SqlSource) and source.key is not None)
+
+
+def _readable(left: Iterable[Delivered], read_by: str, staged: Collection[str]) -> list[Item]:
+    """Of what a source no longer lists, that whose rows lie in the staging folder as they are read today."""
+    return [
+        Item(each.name, each.mark, each.size, each.batch)
+        for each in left
+        if each.mark is not None and each.read_by == read_by and each.staged in staged
+    ]
+
+
 def _is_known(item: Item, known: Delivered | None, by: str, staged: Collection[str]) -> bool:
     return (
         known is not None
@@ -73,9 +95,14 @@ def _is_known(item: Item, known: Delivered | None, by: str, staged: Collection[s
 
 
 def _fetch(workspace: Workspace, dataset: str, item: Item) -> Fetched:
+    """The staged rows of an item; those that are there already are not read from the source again."""
     rules, folder = workspace.spec.datasets[dataset], workspace.project.folder
     batches = workspace.spec.batches.calendar().batches()
     staging, secrets = workspace.settings.staging, workspace.secrets
+    known = workspace.manifest.named(dataset, item.name) if item.mark is not None else None
+    same = known and known.mark == item.mark and known.read_by == _read_by(workspace, dataset)
+    if known and same and (path := staging / known.staged).is_file():
+        return Fetched(known.digest, path, known.rows, known.mark)
     if isinstance(rules.source, SqlSource):
         return sql.fetch(folder, rules.source, item, rules.columns, batches, staging, secrets)
     if isinstance(rules.source, DeltaSource):
@@ -94,6 +121,7 @@ def _enter(workspace: Workspace, dataset: str, item: Item, fetched: Fetched, as_
         size=item.size,
         rows=fetched.rows,
         staged=fetched.path.name,
+        read_by=_read_by(workspace, dataset),
         placed_by=placed_by(rules, item.batch),
         as_of=as_of,
     )
@@ -101,10 +129,18 @@ def _enter(workspace: Workspace, dataset: str, item: Item, fetched: Fetched, as_
     return delivered
 
 
+def _read_by(workspace: Workspace, dataset: str) -> str:
+    """What stands for all that decides how a delivery is staged."""
+    rules = workspace.spec.datasets[dataset]
+    return fingerprint(
+        sorted(rules.columns), rules.source.model_dump(mode="json", include={"nulls", "format"})
+    )
+
+
 def _rules(workspace: Workspace, dataset: str) -> Rules:
     """By what the rows of a dataset are placed, and the hash of all that this depends on."""
     rules = workspace.spec.datasets[dataset]
-    read = rules.source.model_dump(mode="json", include={"nulls", "format"})
+    read = _read_by(workspace, dataset)
     if rules.event_time is None:
         by = fingerprint(WHOLE, rules.columns, read, pl.__version__)
         return Rules(workspace.project, dataset, (), {}, by)

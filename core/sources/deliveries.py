@@ -21,6 +21,7 @@ DELIVERIES = Table(
     Column("size", BigInteger),
     Column("rows", BigInteger, nullable=False),
     Column("staged", Text, nullable=False),
+    Column("read_by", String(64), nullable=False),
     Column("placed_by", String(64), nullable=False),
     Column("as_of", DateTime(timezone=True), nullable=False),
     Column("present", Boolean, nullable=False),
@@ -65,6 +66,7 @@ class Delivered:
     """One delivery as it was seen: under which name, how large (bytes), with what content.
 
     `batch` is the one that its source cut it for, if it did.
+    `read_by` fingerprints the rules by which it was staged as `staged`.
     `placed_by` fingerprints the rules by which its rows were placed in batches. `present` is False
     once another delivery of the same name has replaced it, or it was withdrawn. `repeats` names the
     earlier delivery of the very same content, whose rows are not received twice.
@@ -77,6 +79,7 @@ class Delivered:
     size: int | None
     rows: int
     staged: str
+    read_by: str
     placed_by: str
     as_of: datetime
     present: bool = True

@@ -25,6 +25,11 @@ class Manifest:
         """What counts now, by name, in the order in which it was first seen."""
         return {each.name: each for each in self._seen(dataset, DELIVERIES.c.present)}
 
+    def named(self, dataset: str, name: str) -> Delivered | None:
+        """What counts now under this name."""
+        found = self._seen(dataset, DELIVERIES.c.present, DELIVERIES.c.name == name)
+        return found[0] if found else None
+
     def history(self, dataset: str) -> list[Delivered]:
         """Every delivery that there was, the replaced ones too, in the order in which they were seen."""
         return self._seen(dataset)
@@ -146,6 +151,7 @@ def _delivered(row: Any, first: str | None) -> Delivered:
         size=row.size,
         rows=row.rows,
         staged=row.staged,
+        read_by=row.read_by,
         placed_by=row.placed_by,
         as_of=as_of,
         present=row.present,

@@ -205,7 +205,7 @@ def test_a_dataset_of_which_nothing_is_known_has_a_page(workspace: Workspace) ->
 
 
 def test_deliveries_are_told_from_the_manifest(workspace: Workspace) -> None:
-    told = Delivered("a.csv", None, "2013-01", "ab", 1, 7, "a", "rules", NOW)
+    told = Delivered("a.csv", None, "2013-01", "ab", 1, 7, "a", "columns", "rules", NOW)
     workspace.manifest.add("flights", told, [])
     workspace.manifest.add("flights", replace(told, name="b.csv"), [])
     first, second = dataset_facts(workspace, "flights").get("deliveries", [])

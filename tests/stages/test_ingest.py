@@ -185,3 +185,15 @@ def test_other_words_for_nothing_read_the_same_file_anew(depot: Any, make_trips:
     depot.spec(lambda document: document["datasets"]["trips"]["source"].update(nulls=["", "none"]))
     assert depot.take_in()["2013-03-01"].quarantined == 0
     balanced(depot.open())
+
+
+def test_a_longer_calendar_places_what_has_left_the_inbox(depot: Any, make_trips: MakeTrips) -> None:
+    path = depot.deliver("a.csv", pl.concat([make_trips(0, 5, day=3), make_trips(9, 2, day=4)]))
+    depot.deliver("b.csv", make_trips(20, 1, day=1))
+    assert depot.take_in()["2013-03-03"].quarantined == 2  # of a day that the calendar does not have
+    path.unlink()
+    depot.spec(lambda document: document["batches"].update(end="2013-03-05"))
+    found = depot.take_in()
+    assert (found["2013-03-03"].accepted, found["2013-03-03"].quarantined) == (5, 0)
+    assert found["2013-03-04"].accepted == 2
+    balanced(depot.open())

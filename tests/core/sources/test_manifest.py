@@ -27,6 +27,7 @@ def delivered(name: str, digest: str, rows: int = 3, placed_by: str = "rules") -
         size=100,
         rows=rows,
         staged=f"{digest}.parquet",
+        read_by="columns",
         placed_by=placed_by,
         as_of=AS_OF,
     )
