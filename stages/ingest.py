@@ -83,8 +83,9 @@ def _ingest(workspace: Workspace, dataset: str, batch: Batch | None, as_of: date
         return Ingested(**done)
     tables = workspace.tables() if batch else {}
     delivery = read(workspace.project, dataset, batch, parts, tables, workspace.settings.staging)
-    verdict = judge(suite, delivery, values)
-    divided = split(workspace, delivery, verdict, subject, as_of)
+    unfit = unfit_rows(delivery)
+    verdict = judge(suite, delivery, unfit, values)
+    divided = _divided(workspace, delivery, unfit, verdict, subject, as_of)
     return keep(workspace, dataset, subject, divided, verdict, received, made_from, as_of)
 
 
@@ -97,20 +98,27 @@ def suite_of(workspace: Workspace, dataset: str) -> "Suite":
     return load_suite(path, workspace.project.functions)
 
 
-def judge(suite: "Suite", delivery: Delivery, values: Values) -> Verdict:
+def unfit_rows(delivery: Delivery) -> pl.DataFrame:
+    """What can be said against rows before any suite: unreadable values, and repetitions."""
+    return pl.concat([delivery.failing, duplicates(delivery.origin)])
+
+
+def judge(suite: "Suite", delivery: Delivery, unfit: pl.DataFrame, values: Values) -> Verdict:
     """Validate the rows that can be read and were not delivered before."""
     from expectations.validate import validate
 
-    unfit = pl.concat([delivery.failing, duplicates(delivery.origin)])
     rows = delivery.rows.join(unfit, on="row", how="anti").drop(ROW_HASH)
     return validate(rows, suite, values.of(rows))
 
 
-def split(
-    workspace: Workspace, delivery: Delivery, verdict: Verdict, subject: str, as_of: datetime
+def _divided(
+    workspace: Workspace,
+    delivery: Delivery,
+    unfit: pl.DataFrame,
+    verdict: Verdict,
+    subject: str,
+    as_of: datetime,
 ) -> Divided:
-    """Divide what was delivered by the verdict, and by what can be said without it."""
-    unfit = pl.concat([delivery.failing, duplicates(delivery.origin)])
     some_are_fit = unfit["row"].n_unique() < delivery.rows.height
     return divide(
         delivery.rows,

@@ -8,9 +8,9 @@ from core.batches import Batch
 from core.contents import ROW_HASH, Content, content
 from core.errors import PerennialError
 from core.sources.read import Delivery, from_records, judged
-from expectations.quarantine import Divided, divide, duplicates
+from expectations.quarantine import Divided, divide
 from expectations.verdict import Verdict
-from stages.ingest import Ingested, judge, keep, made_from_of, parts_of, suite_of
+from stages.ingest import Ingested, judge, keep, made_from_of, parts_of, suite_of, unfit_rows
 from stages.parameters import values_of
 from stages.workspace import WHOLE, Workspace
 
@@ -35,8 +35,11 @@ def release(workspace: Workspace, dataset: str, batch: Batch | None, as_of: date
     delivery = judged(workspace.project, dataset, batch, records, tables)
     accepted = _as_today(dataset, subject, accepted, delivery)
     both = _beside(accepted, delivery)
-    verdict = judge(suite, both, values)
-    divided = _divided(workspace, subject, aside, delivery, both, verdict, as_of)
+    unfit = unfit_rows(both)
+    verdict = judge(suite, both, unfit, values)
+    blamed = pl.concat([unfit, verdict.rows]).join(aside, on="row", how="semi")
+    share = workspace.spec.quarantine.max_share * both.rows.height / max(aside.height, 1)
+    divided = _divided(subject, aside, delivery, blamed, share, verdict, as_of)
     joined = Divided(
         pl.concat([accepted, divided.accepted]).sort("row"),
         divided.quarantined,
@@ -44,8 +47,8 @@ def release(workspace: Workspace, dataset: str, batch: Batch | None, as_of: date
     )
     made_from = made_from_of(workspace, dataset, subject, suite, received, values)
     before = workspace.ledger.result(f"ingest/{dataset}", subject) or {}
-    # Accepted rows that the present suite would set aside are a matter for the next ingest.
-    if not verdict.rows.join(accepted, on="row", how="semi").is_empty():
+    # That the present suite would set accepted rows aside, or stop the batch, is for the next ingest.
+    if divided.stopped or not verdict.rows.join(accepted, on="row", how="semi").is_empty():
         made_from = before.get("fingerprint", "")
     released = before.get("released", 0) + divided.accepted.height
     return keep(workspace, dataset, subject, joined, verdict, received, made_from, as_of, released)
@@ -90,22 +93,19 @@ def _beside(accepted: pl.DataFrame, delivery: Delivery) -> Delivery:
 
 
 def _divided(
-    workspace: Workspace,
     subject: str,
     aside: pl.DataFrame,
     delivery: Delivery,
-    both: Delivery,
+    blamed: pl.DataFrame,
+    share: float,
     verdict: Verdict,
     as_of: datetime,
 ) -> Divided:
     """The set-aside rows in two: those that nothing speaks against any more, and the others."""
-    blamed = pl.concat([delivery.failing, duplicates(both.origin), verdict.rows])
-    failing = blamed.join(aside, on="row", how="semi")
-    share = workspace.spec.quarantine.max_share * both.rows.height / max(aside.height, 1)
     divided = divide(
         delivery.rows,
         delivery.delivered,
-        failing,
+        blamed,
         origin=delivery.origin,
         batch=subject,
         as_of=as_of,

@@ -94,6 +94,17 @@ def test_accepted_rows_are_left_alone_and_judged_by_the_next_ingest(dirty: Any) 
     assert dirty.take_in()[BATCH].accepted == 7
 
 
+def test_a_batch_that_would_stop_today_lets_nothing_in_and_stops_with_the_next_ingest(dirty: Any) -> None:
+    enough = "{type: expect_table_row_count_to_be_between, severity: critical, kwargs: {min_value: 100}}"
+    dirty.suite(
+        "trips", {"expectations:\n": f"expectations:\n  - {enough}\n", "max_value: 100": "max_value: 200"}
+    )
+    found = again(dirty)
+    assert (found.accepted, found.released) == (8, 0)
+    assert found.stopped is not None and "row count" in found.stopped
+    assert dirty.take_in()[BATCH].accepted == 0
+
+
 def test_a_key_is_unique_among_accepted_and_released(dirty: Any, make_trips: MakeTrips) -> None:
     dirty.deliver("b.csv", make_trips(3, 1, paid="-1"))  # another trip of the id 3, set aside for its price
     before = dirty.take_in()[BATCH]
