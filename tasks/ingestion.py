@@ -115,7 +115,7 @@ def show_ingested(project: str, found: list[Ingested]) -> None:
 
 def slug(name: str) -> str:
     """A name as the key of an artifact may have it."""
-    return "".join(letter if letter.isalnum() else "-" for letter in name.lower())
+    return "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in name.lower())
 
 
 def _show(workspace: Workspace, result: Ingested) -> None:
