@@ -9,7 +9,7 @@ from core.errors import SpecError
 from core.expressions import parse
 from core.spec import Derived, Expression, Spec
 
-_SOME = 4096  # rows
+_SOME = 2048  # rows
 
 Functions = Mapping[str, Callable[..., Any]]
 
@@ -70,10 +70,10 @@ def derive(frame: pl.DataFrame, derived: Mapping[str, pl.Expr]) -> pl.DataFrame:
     roots = {root for expression in derived.values() for root in expression.meta.root_names()}
     read = frame.select([name for name in frame.columns if name in roots] or frame.columns[:1])
     # Some rows are enough to tell: without their neighbours and all the others, they must give the same.
-    some, last = _with(read.gather_every(2).head(_SOME), derived), _with(read.tail(1), derived)
+    some, last = _with(read.head(_SOME).gather_every(2), derived), _with(read.tail(1), derived)
     for name in derived:
         own = built[name]
-        if not (own.gather_every(2).head(_SOME).equals(some[name]) and own.tail(1).equals(last[name])):
+        if not (own.head(_SOME).gather_every(2).equals(some[name]) and own.tail(1).equals(last[name])):
             raise SpecError(f"feature {name}: its expression reads other rows than the event's own")
     return built
 

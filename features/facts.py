@@ -71,9 +71,8 @@ class Facts:
         Raises SpecError when the column does not hold instants in UTC.
         """
         known = instant(column, self.table.schema, "features of the past").alias(_KNOWN)
-        others = dict.fromkeys([DECISION, *ties])
-        when = self.table.select(known, *others).with_row_index(_FACT)
-        when = when.filter(pl.col(_KNOWN) > pl.col(DECISION)).sort(_KNOWN, *ties)
+        later = self.table.select(pl.arg_where(known > pl.col(DECISION)).alias(_FACT))
+        when = self.table.select(known, *dict.fromkeys(ties))[later[_FACT]].hstack(later).sort(_KNOWN, *ties)
         return when[_FACT].cast(pl.Int64).to_numpy(), when[_KNOWN].to_physical().to_numpy()
 
     def check(self, name: str, feature: Past, label: str) -> None:

@@ -37,21 +37,20 @@ def lookup(
     >>> lookup(rows, tables, {"planes": planes}, {"seats": seats})["seats"].to_list()
     [182, None, 55]
     """
-    built = pl.DataFrame({ROW: pl.int_range(rows.height, dtype=pl.UInt32, eager=True)})
+    found: dict[str, pl.Series] = {}
     for group in alike(features, lambda it: (it.dataset, tuple(it.by.items()), it.within)):
         name, feature = next(iter(group.items()))
         if feature.dataset not in tables or feature.dataset not in datasets:
             there = ", ".join(sorted(tables))
             raise SpecError(f"feature {name}: no dataset {feature.dataset!r}; there is {there}")
-        found = _found(rows, tables[feature.dataset], datasets[feature.dataset], group)
-        built = built.join(found, on=ROW, how="left", maintain_order="left")
-    return built.select(list(features))
+        found |= _found(rows, tables[feature.dataset], datasets[feature.dataset], group).to_dict()
+    return pl.DataFrame([found[name] for name in features])
 
 
 def _found(
     rows: pl.DataFrame, table: pl.LazyFrame, rules: Dataset, features: Mapping[str, Lookup]
 ) -> pl.DataFrame:
-    """`:row` and the features, which share their dataset, key and tolerance, of the rows with a key."""
+    """The features, which share their dataset, key and tolerance, row by row of `rows`."""
     name, feature = next(iter(features.items()))
     schema = table.collect_schema()
     _check(f"feature {name}", feature, rules, rows.schema, schema)
@@ -59,15 +58,15 @@ def _found(
         require([wanted.column], schema, f"feature {other}", wanted.dataset)
     on = [f":{column}" for column in feature.by]
     asked_for = [pl.col(here).alias(f":{here}") for here in feature.by]
-    asked = rows.with_row_index(ROW).select(ROW, DECISION, *asked_for)
+    asked = rows.select(DECISION, *asked_for)
     keys = [pl.col(there).alias(f":{here}") for here, there in feature.by.items()]
     values = [pl.col(wanted.column).alias(other) for other, wanted in features.items()]
     if rules.known_at is None:
         held = table.select(*keys, *values).drop_nulls(on).collect()
         _unique(held, on, feature)
-        return asked.join(held, on=on).select(ROW, *features)
+        return asked.join(held, on=on, how="left", maintain_order="left").select(*features)
     known = instant(rules.known_at, schema, f"feature {name}").alias(_KNOWN)
-    asked = asked.drop_nulls([*on, DECISION]).sort(DECISION)
+    asked = asked.with_row_index(ROW).sort(DECISION)
     reached = known <= pl.lit(asked[DECISION].max(), INSTANT)
     if feature.within is not None:
         reached &= known >= pl.lit(asked[DECISION].min(), INSTANT) - feature.within
@@ -77,7 +76,7 @@ def _found(
     newest = asked.join_asof(
         held, left_on=DECISION, right_on=_KNOWN, by=on, tolerance=feature.within, check_sortedness=False
     )
-    return newest.select(ROW, *features)
+    return newest.select(*features)[newest[ROW].arg_sort()]
 
 
 def _check(asker: str, feature: Lookup, rules: Dataset, events: pl.Schema, dataset: pl.Schema) -> None:

@@ -1,6 +1,7 @@
 """Features of an entity's past: statistics, rates and values of its events known by decision time."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache, cached_property
@@ -10,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from core.spec import Lag, Outcome, Past, TargetRate, Trailing
+from features.columns import alike
 from features.facts import Facts, Values
 from features.history import Clock, Entities, Layout, by_entity, entities
 from features.ranks import distincts, quantiles
@@ -51,8 +53,12 @@ def past(
     [0.0, None]
     """
     windows = _Windows(Facts(events), asked, outcome, order)
-    found = pl.DataFrame([windows.column(name, feature) for name, feature in features.items()])
-    return found.filter(asked) if features else found
+    # As many at once as Polars has threads: NumPy lets go of the interpreter while it sorts and searches.
+    with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
+        groups = pool.map(windows.columns, alike(features, lambda feature: feature.by))
+        found = {name: column for group in groups for name, column in group.items()}
+    built = pl.DataFrame([found[name] for name in features])
+    return built.filter(asked) if features else built
 
 
 @dataclass(frozen=True)
@@ -101,8 +107,11 @@ class _Windows:
         self._entities = cache(self._new_entities)
         self._layout = cache(self._new_layout)
 
-    def column(self, name: str, feature: Past) -> pl.Series:
-        """The feature of every row."""
+    def columns(self, features: Mapping[str, Past]) -> dict[str, pl.Series]:
+        """The features of every row, by name."""
+        return {name: self._column(name, feature) for name, feature in features.items()}
+
+    def _column(self, name: str, feature: Past) -> pl.Series:
         self._facts.check(name, feature, self._outcome.label)
         if isinstance(feature, Lag):
             return self._lag(feature).alias(name)
