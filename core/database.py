@@ -6,7 +6,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, MetaData, NullPool, create_engine, event, inspect, make_url, text
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    MetaData,
+    NullPool,
+    create_engine,
+    event,
+    inspect,
+    make_url,
+    text,
+)
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from core.errors import PerennialError
@@ -21,9 +33,29 @@ def connect(url: str, metadata: MetaData) -> Engine:
 
     Any number of processes may call this at once. The engine keeps no connection open between
     uses, so it costs a process nothing and may be forked; SQLite waits for other writers.
-    Raises PerennialError for a database of another kind than SQLite or PostgreSQL.
+    Raises PerennialError for a URL or a database that cannot be used, ConnectionError for one that
+    cannot be reached now; neither tells the URL, which may hold a password.
     """
-    place = make_url(url)
+    try:
+        engine = _engine(make_url(url))
+        if not set(metadata.tables) <= set(inspect(engine).get_table_names()):
+            with alone(engine) as connection:
+                metadata.create_all(connection)
+        return engine
+    except (ArgumentError, ValueError, ImportError):
+        failure: Exception = PerennialError(
+            "the registry's URL is none that SQLAlchemy has a driver for: write sqlite:///path or "
+            "postgresql+psycopg://user:password@host/database, with the password percent-encoded"
+        )
+    except OSError as error:
+        failure = PerennialError(f"the registry's folder cannot be made: {error}")
+    except DBAPIError as error:
+        failure = _told(error)
+    # Raised where no error is being handled: that of the driver, which may hold the URL, is not its context.
+    raise failure
+
+
+def _engine(place: URL) -> Engine:
     if (kind := place.get_backend_name()) not in _ALONE:
         raise PerennialError(f"the registry's URL must begin with {' or '.join(_ALONE)}, not with {kind!r}")
     engine = create_engine(place, poolclass=NullPool)
@@ -31,10 +63,15 @@ def connect(url: str, metadata: MetaData) -> Engine:
         if place.database:
             Path(place.database).parent.mkdir(parents=True, exist_ok=True)
         event.listen(engine, "connect", _prepare_sqlite)
-    if not set(metadata.tables) <= set(inspect(engine).get_table_names()):
-        with alone(engine) as connection:
-            metadata.create_all(connection)
     return engine
+
+
+def _told(error: DBAPIError) -> Exception:
+    """What the driver says; only a server, or a file that is locked, may answer when it is asked again."""
+    why = (str(error.orig).splitlines() or [type(error).__name__])[0]
+    if isinstance(error.orig, sqlite3.Error) and not _is_locked(error.orig):
+        return PerennialError(f"the registry's database cannot be used: {why}")
+    return ConnectionError(f"the registry's database cannot be reached now: {why}")
 
 
 @contextmanager

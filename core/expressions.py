@@ -21,37 +21,50 @@ def parse(text: str) -> pl.Expr:
     ValueError: reads other rows than the event's own: col("distance").mean()
     """
     try:
-        expression = pl.sql_expr(text)
+        expression, again = pl.sql_expr(text), pl.sql_expr(text)
     except pl.exceptions.PolarsError as error:
         raise ValueError(f"is no SQL expression: {str(error).splitlines()[0]}") from None
     if clock := _CLOCK.search(_QUOTED.sub("", text)):
         raise ValueError(
             f"reads the clock ({clock[0].rstrip(' (')}): its value would depend on when it is computed"
         )
-    _check(expression)
+    is_by_row(expression)
+    if str(again) != str(expression):
+        raise ValueError("reads the clock: its value would depend on when it is computed")
     if not expression.meta.root_names():
         raise ValueError("reads no column")
     return expression
 
 
-def _check(node: pl.Expr) -> None:
+def is_by_row(node: pl.Expr) -> bool:
+    """Whether each value is surely made of its own row alone; of what Python makes, nobody can say.
+
+    Raises ValueError where it is made of other rows, too, whatever they hold.
+
+    >>> is_by_row(pl.col("x") + 1), is_by_row(pl.col("x").map_batches(lambda x: x + 1))
+    (True, False)
+    """
     parts = node.meta.pop()
-    if parts:
-        for part in parts:
-            _check(part)
-        known = _is_by_row(node)
-    else:
-        known = node.meta.is_column() or node.meta.is_literal()
-    if not known:
+    known = _of_operator(node) if parts else _of_leaf(node)
+    if known is False:
         raise ValueError(f"reads other rows than the event's own: {node}")
+    sure = [is_by_row(part) for part in parts]
+    return known is True and all(sure)
 
 
-def _is_by_row(node: pl.Expr) -> bool:
-    if not node.meta.root_names():
-        return True
+def _of_leaf(node: pl.Expr) -> bool | None:
+    if node.meta.is_literal():
+        return node.meta.is_row_separable() or None  # a column of values, which may be one for each row
+    return node.meta.is_column()
+
+
+def _of_operator(node: pl.Expr) -> bool | None:
+    """None where only the columns' dtypes, or a run, could tell; the parts are asked by themselves."""
     try:
+        if not node.meta.root_names():
+            return node.meta.is_row_separable() or None
         return node.meta.is_row_separable() and node.meta.is_length_preserving()
     except pl.exceptions.ColumnNotFoundError:
-        return True  # an operator that waits for the columns' dtypes; its parts are checked by themselves
+        return None
     except pl.exceptions.PolarsError:
         return False

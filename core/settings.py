@@ -30,8 +30,8 @@ class Settings(BaseSettings):
     projects: Path = CHECKOUT / "projects"
     suites: Path = CHECKOUT / "expectations"
     lake: str = ""
-    registry: str = ""
-    online: str = Field(default="", repr=False)  # a URL of Redis may hold a password
+    registry: str = Field(default="", repr=False)  # a URL of a database may hold a password
+    online: str = Field(default="", repr=False)  # and so may one of Redis
     dask: str | None = None
     workers: int = Field(default=2, ge=1)
 
@@ -74,7 +74,7 @@ class Settings(BaseSettings):
 
     @property
     def staging(self) -> Path:
-        """Unpacked deliveries, kept by their content hash; safe to delete."""
+        """Unpacked deliveries, by their content hash; what still lies at its source can be read again."""
         return self.home / "staging"
 
     def environment(self) -> Mapping[str, str]:

@@ -26,9 +26,9 @@ def word(name: str, function: Function) -> Word:
     parameters = inspect.signature(function).parameters.values()
     for parameter in parameters:
         if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
-            _fail(function, f"{name} should take its arguments by name: not {parameter}")
+            fail(function, f"{name} should take its arguments by name: not {parameter}")
         if parameter.name == "mostly":
-            _fail(function, f"{name} should not take `mostly`: it is understood without the function")
+            fail(function, f"{name} should not take `mostly`: it is understood without the function")
     arguments = tuple(parameter.name for parameter in parameters)
     needed = tuple(parameter.name for parameter in parameters if parameter.default is parameter.empty)
     return Word(name, "rows", (*arguments, "mostly"), needed)
@@ -52,9 +52,9 @@ def expression(name: str, function: Function, kwargs: Mapping[str, Any]) -> pl.E
     except Exception as error:
         raise SpecError(f"{name} fails: {blame(error, _file(function))}") from error
     if not isinstance(made, pl.Expr):
-        _fail(function, f"{name} should return a boolean Polars expression, not {type(made).__name__}")
+        fail(function, f"{name} should return a boolean Polars expression, not {type(made).__name__}")
     if made.meta.has_multiple_outputs():
-        _fail(function, f"{name} should return one boolean expression: {made} stands for several")
+        fail(function, f"{name} should return one boolean expression: {made} stands for several")
     return made
 
 
@@ -68,8 +68,14 @@ def columns(name: str, function: Function, kwargs: Mapping[str, Any]) -> tuple[s
         made = expression(name, function, {key: _stand_in(value) for key, value in kwargs.items()})
         named = tuple(dict.fromkeys(made.meta.root_names()))
     if not named:
-        _fail(function, f"{name} looks at no column: no row could be told from another")
+        fail(function, f"{name} looks at no column: no row could be told from another")
     return named
+
+
+def fail(function: Function, message: str) -> Never:
+    """Raise SpecError with the function's file and line."""
+    line = inspect.unwrap(function).__code__.co_firstlineno
+    raise SpecError(f"{_file(function)}:{line}: {message}")
 
 
 def _named(kwargs: Mapping[str, Any]) -> tuple[str, ...] | None:
@@ -87,8 +93,3 @@ def _stand_in(value: Any) -> Any:
 
 def _file(function: Function) -> Path:
     return Path(inspect.unwrap(function).__code__.co_filename)
-
-
-def _fail(function: Function, message: str) -> Never:
-    line = inspect.unwrap(function).__code__.co_firstlineno
-    raise SpecError(f"{_file(function)}:{line}: {message}")

@@ -6,14 +6,14 @@ import numpy as np
 import polars as pl
 
 _BINS = 10
-_VALUES = 200  # of a category that are told apart; the rest counts as other
+_VALUES = 10_000  # of a category that are told apart: beyond, the rest would count as new
 
 
 def distribution(column: pl.Series) -> dict[str, list[Any]] | None:
     """The partition object of a column: `values` or `bins`, with their `weights`; None without values.
 
-    Of a category, the commonest 200 values. Numbers fall into ten bins of about equal weight, from
-    the least to the greatest finite value.
+    Of a category, the commonest 10,000 values. Numbers fall into ten bins of about equal weight, from
+    the least to the greatest finite value; a value that weighs as much by itself has its own.
 
     >>> distribution(pl.Series(["JFK", "LGA", None, "JFK"]))
     {'values': ['JFK', 'LGA'], 'weights': [0.6666666666666666, 0.3333333333333333]}
@@ -36,8 +36,16 @@ def _bins(numbers: pl.Series) -> dict[str, list[Any]] | None:
     finite = numbers.filter(numbers.is_finite().fill_null(False)).to_numpy()
     if not finite.size:
         return None
-    edges = np.unique(np.quantile(finite, np.linspace(0, 1, _BINS + 1)))
-    if edges.size == 1:
-        edges = np.array([edges[0] - 0.5, edges[0] + 0.5])
+    values, counts = np.unique(finite, return_counts=True)
+    if values.size == 1:
+        only = float(values[0])
+        reach = max(0.5, abs(only) * 1e-9)
+        return {"bins": [only - reach, only + reach], "weights": [1.0]}
+    heavy = counts * _BINS >= finite.size
+    beside = (values[:-1] / 2 + values[1:] / 2)[heavy[:-1] | heavy[1:]]
+    edges = np.union1d(np.quantile(finite, np.linspace(0, 1, _BINS + 1)), beside)
     counts, _ = np.histogram(finite, edges)
+    # An empty bin joins the one before it; the first has the least value.
+    filled = counts > 0
+    edges, counts = np.append(edges[:-1][filled], edges[-1]), counts[filled]
     return {"bins": edges.tolist(), "weights": (counts / counts.sum()).tolist()}

@@ -51,9 +51,15 @@ class Marked:
 
 def read(path: Path) -> Marked:
     """The YAML document at `path`; SpecError if there is none or it cannot be parsed."""
-    node = documents.read(path).node
-    return _marked(path, node, node.start_mark.line + 1)
+    document = documents.read(path)
+    if repeated := document.repeated():
+        raise SpecError(repeated[0])
+    return _marked(path, document.node, document.node.start_mark.line + 1)
 
 
 def _marked(path: Path, node: yaml.Node, line: int) -> Marked:
-    return Marked(path, line, node, documents.Loader("").construct_object(node, deep=True))
+    try:
+        return Marked(path, line, node, documents.Loader("").construct_object(node, deep=True))
+    except yaml.MarkedYAMLError as error:
+        place = error.problem_mark.line + 1 if error.problem_mark else line
+        raise SpecError(f"{path}:{place}: is no valid YAML: {error.problem}") from None

@@ -107,13 +107,25 @@ def _kwargs(given: Marked, word: Word, function: Function | None) -> dict[str, A
     parts = given.mapping(word.arguments, needed=word.needed)
     kwargs = {key: part.value for key, part in parts.items()}
     for key, value in kwargs.items():
-        if reason := _misplaced(value):
+        if reason := _misplaced(value) or (_unfit(key, value) if function is None else None):
             parts[key].fail(f"{key}: {reason}")
     for key, reason in (
         custom.wrong_values(kwargs) if function else vocabulary.wrong_values(word.type, kwargs)
     ):
         parts.get(key, given).fail(f"{word.type}: {key + ': ' if key else ''}{reason}")
     return kwargs
+
+
+def _unfit(key: str, value: Any) -> str | None:
+    """Why an argument of Great Expectations' own types cannot be this mapping; None if it can be."""
+    if not is_parameter(value):
+        return f"{value!r} should be a list" if key == "value_set" and isinstance(value, dict) else None
+    right = {"value_set": "list", "partition_object": "distribution"}.get(key)
+    parsed = parameters.parse(value["$PARAMETER"])
+    if parsed.sort == right or (right is None and parsed.sort in ("instant", "number")):
+        return None
+    article = "an" if parsed.sort == "instant" else "a"
+    return f"{parsed.name!r} is {article} {parsed.sort} here{nearest(parsed.name, parameters.NAMES)}"
 
 
 def _misplaced(value: Any, inside: bool = False) -> str | None:
@@ -127,6 +139,9 @@ def _misplaced(value: Any, inside: bool = False) -> str | None:
             parameters.parse(value["$PARAMETER"])
         except ValueError as error:
             return str(error)
+    for key in value if isinstance(value, dict) else ():
+        if str(key).startswith("$") and key != "$PARAMETER":
+            return f"unknown key {key!r}{nearest(key, ['$PARAMETER'])}"
     parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return next(filter(None, (_misplaced(part, inside=True) for part in parts)), None)
 

@@ -10,7 +10,7 @@ from core.errors import IntegrityError, SpecError
 from core.types import as_text
 from core.words import nearest
 from expectations.engines.choose import PANDAS_UP_TO, Choice, choose, run
-from expectations.engines.values import named
+from expectations.engines.values import Column, fitted, named
 from expectations.entries import Expectation
 from expectations.parameters import filled, not_judged
 from expectations.suites import Suite
@@ -53,7 +53,7 @@ def validate(
         return _verdict(suite, rows, [], [(empty, pl.DataFrame(schema=FAILING_ROWS))], [Choice("")])
     entries = _applicable(suite, [column for column in schema if column != "row"], rows)
     asked = [(entry, filled(entry, parameters, suite.where(entry))) for entry in entries]
-    full = [replace(entry, kwargs=kwargs) for entry, kwargs in asked if kwargs is not None]
+    full = [_fitted(suite, schema, entry, kwargs) for entry, kwargs in asked if kwargs is not None]
     choices = choose(rows, schema, full, pandas_up_to)
     outcomes = iter(zip(full, run(suite.name, frame, full, choices), choices, strict=True))
     results: list[dict[str, Any]] = []
@@ -63,12 +63,22 @@ def validate(
         if kwargs is None:
             results.append({**said, "holds": True, "why": not_judged(entry, parameters)})
             continue
-        judged, outcome, choice = next(outcomes)
+        _, outcome, choice = next(outcomes)
         holds = _holds(suite, entry, outcome)
         results.append({**said, "holds": holds, **_chosen(choice), **outcome.document})
         if not holds:
-            failures.append(_failure(frame, schema, judged, entry, outcome))
+            failures.append(_failure(frame, schema, replace(entry, kwargs=kwargs), entry, outcome))
     return _verdict(suite, rows, results, failures, choices)
+
+
+def _fitted(suite: Suite, schema: pl.Schema, entry: Expectation, kwargs: Mapping[str, Any]) -> Expectation:
+    """The entry with these arguments, as its columns hold values; SpecError if they cannot."""
+    if entry.function is not None:
+        return replace(entry, kwargs=kwargs)
+    try:
+        return replace(entry, kwargs=fitted([Column(each, schema[each]) for each in entry.columns], kwargs))
+    except ValueError as error:
+        raise SpecError(f"{suite.where(entry)}: {entry.type}: value_set: {error}") from None
 
 
 def _counted(frame: Frame, suite: Suite) -> int:

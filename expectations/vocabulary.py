@@ -1,10 +1,8 @@
 """The expectations that a suite may use: Great Expectations' own, with the arguments each one takes."""
 
 import math
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cache
 from typing import Any, Literal
 
@@ -19,6 +17,7 @@ from great_expectations.expectations.expectation import (
 )
 
 from core.words import nearest
+from expectations.sense import COUNTS, senseless
 
 Kind = Literal["rows", "column", "table"]
 
@@ -52,9 +51,6 @@ _NOT_ARGUMENTS = frozenset(
 
 # The library gives these a default with which the expectation holds for any data.
 _NEVER_DEFAULT = frozenset({"regex", "column_set", "column_list", "partition_object", "threshold"})
-
-# The library cuts the bounds of these down to whole numbers, without a word.
-_COUNTS = re.compile(r"expect_\w+_(count|lengths)_to_be_between")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +95,16 @@ def wrong_values(name: str, kwargs: Mapping[str, Any]) -> list[tuple[str, str]]:
     """
     nulls = [(key, "null says nothing: leave it out") for key, value in kwargs.items() if value is None]
     try:
-        _classes()[name](**kwargs)
+        made = _classes()[name](**kwargs)
     except ValidationError as error:
         reasons: dict[str, str] = {}
         for problem in error.errors():
             argument = str(problem["loc"][0])
             reasons.setdefault("" if argument == "__root__" else argument, problem["msg"])
         return nulls + list(reasons.items())
-    return nulls or _senseless(words()[name], kwargs)
+    word = words()[name]
+    bounded = "min_value" in word.arguments and "threshold" not in word.needed
+    return nulls or _reread(made, kwargs) or senseless(name, kwargs, bounded=bounded)
 
 
 def whole_bounds(name: str, kwargs: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
@@ -118,7 +116,7 @@ def whole_bounds(name: str, kwargs: Mapping[str, Any], keys: Collection[str]) ->
     rounded = dict(kwargs)
     for key, up in (("min_value", True), ("max_value", False)):
         value = kwargs.get(key)
-        if key in keys and isinstance(value, float) and math.isfinite(value) and _COUNTS.fullmatch(name):
+        if key in keys and isinstance(value, float) and math.isfinite(value) and COUNTS.fullmatch(name):
             # Above 50.5 is above 50, at least 50.5 is at least 51.
             strict = bool(kwargs.get(f"strict_{key[:3]}"))
             rounded[key] = math.ceil(value) if up != strict else math.floor(value)
@@ -149,25 +147,15 @@ def _word(name: str, expectation: type[Expectation]) -> Word:
     return Word(name, kind, tuple(fields), needed)
 
 
-def _senseless(word: Word, kwargs: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What the library would take, but which holds for any data, for none, or cannot be worked out."""
-    low, high = kwargs.get("min_value"), kwargs.get("max_value")
-    bounded = "min_value" in word.arguments and "threshold" not in word.needed
-    if kwargs.get("mostly") == 0:
-        return [("mostly", "0 would hold for any data")]
-    if bounded and low is None and high is None:
-        return [("", "min_value and max_value are both missing: it would hold for any data")]
-    if isinstance(low, int | float) and isinstance(high, int | float) and low > high:
-        return [("min_value", f"{low} is above max_value {high}: it would hold for no data")]
-    for key, value in (("min_value", low), ("max_value", high)):
-        if isinstance(value, float) and not value.is_integer() and _COUNTS.fullmatch(word.type):
-            return [(key, f"{value} should be a whole number: it bounds a count")]
-    try:
-        for key, value in kwargs.items():
-            if key in ("min_value", "max_value") and isinstance(value, str):
-                datetime.fromisoformat(value)
-            for pattern in {"regex": [value], "regex_list": value}.get(key, ()):
-                re.compile(str(pattern))
-    except (re.error, ValueError) as error:
-        return [(key, f"{value!r} cannot be read: {error}")]
-    return []
+def _reread(made: Expectation, kwargs: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Texts that the library takes for numbers, or for true and false; and true and false for numbers."""
+    found = []
+    for key, value in kwargs.items():
+        held = getattr(made, key, value)
+        if key in ("min_value", "max_value") or not isinstance(value, str | bool):
+            continue
+        if isinstance(held, bool) and isinstance(value, str):
+            found.append((key, f"{value!r} should be true or false"))
+        elif isinstance(held, int | float) and not isinstance(held, bool):
+            found.append((key, f"{value!r} should be a number, without quotes"))
+    return found

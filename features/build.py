@@ -42,8 +42,8 @@ def build(
     Raises SpecError when a declaration does not fit the data, IntegrityError when a lookup finds
     two rows where there can be one.
     """
-    wanted, derived = _wanted(spec, only), expressions(spec, functions)
-    derived = {name: expression for name, expression in derived.items() if name in wanted}
+    wanted = _wanted(spec, only)
+    derived = expressions(spec, functions, wanted)
     reads = {root for expression in derived.values() for root in expression.meta.root_names()}
     declared = {name: it for name, it in plain(spec).items() if name in wanted or name in reads}
     known = _known(spec, events, declared, derived)

@@ -20,7 +20,7 @@ def plain(spec: Spec) -> dict[str, Input]:
             found[name] = feature
     for name, feature in spec.features.items():
         for other, declared in feature.inputs.items() if isinstance(feature, Derived) else ():
-            if other in spec.features or found.get(other, declared) != declared:
+            if other in (DECISION, *spec.features) or found.get(other, declared) != declared:
                 raise SpecError(f"features.{name}.inputs.{other}: the name is taken; choose another")
             found[other] = declared
     return found
@@ -38,6 +38,7 @@ def columns_read(spec: Spec, features: Mapping[str, Input], schema: pl.Schema) -
         columns = _columns(spec, feature)
         require(columns, schema, f"feature {name}", spec.events)
         check_known(spec, name, _own(feature))
+        _check_others(spec, name, feature)
         read += columns
     return list(dict.fromkeys(read))
 
@@ -47,6 +48,19 @@ def check_known(spec: Spec, name: str, columns: Iterable[str]) -> None:
     for column in columns:
         if column in (spec.outcome.label, spec.outcome.known_at):
             raise SpecError(f"feature {name}: reads {column!r}, which is not known at decision time")
+
+
+def _check_others(spec: Spec, name: str, feature: Input) -> None:
+    """Raise SpecError when a feature has the outcome of events as known at another time than it was."""
+    known_at, read, known = spec.outcome.known_at, list[str | None](), None
+    if isinstance(feature, Trailing | Lag):
+        read, known = [feature.value], feature.known_at or known_at
+    elif isinstance(feature, Lookup) and feature.dataset == spec.events:
+        read, known = [feature.column, *feature.by.values()], spec.datasets[spec.events].known_at
+    for column in read:
+        if column in (spec.outcome.label, known_at) and known != known_at:
+            when = f"at {known!r}" if known else "always"
+            raise SpecError(f"feature {name}: {column!r} is known at {known_at!r}, and not {when}")
 
 
 def in_key(spec: Spec, schema: pl.Schema) -> list[str]:

@@ -1,30 +1,32 @@
 """Derived features: expressions over a row, in the spec or, where declarations end, the project's own."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from core.errors import SpecError
-from core.expressions import parse
+from core.expressions import is_by_row, parse
+from core.projects import blame
 from core.spec import Derived, Expression, Spec
-
-_SOME = 2048  # rows
 
 Functions = Mapping[str, Callable[..., Any]]
 
 
-def expressions(spec: Spec, functions: Functions) -> dict[str, pl.Expr]:
-    """By derived feature, what the spec says or the project's function of it returns.
+def expressions(spec: Spec, functions: Functions, only: Collection[str] | None = None) -> dict[str, pl.Expr]:
+    """By derived feature (of `only`, or of all), what the spec says or the project's function of it returns.
 
     Such a function takes nothing. The expression is over the event's columns, the features that are
     not derived and its inputs, in the dtypes in which they are read; a feature hides the event's
     column of its name.
     Raises SpecError when there is no such function, or it returns something else, or an expression
-    that does not name the columns that it reads: among all that there are is the outcome.
+    that does not name the columns that it reads (among all that there are is the outcome), that
+    reads other rows than its own, or that is another one each time.
     """
     found: dict[str, pl.Expr] = {}
-    for name, feature in spec.features.items():
+    for name in spec.features if only is None else only:
+        feature = spec.features[name]
         if isinstance(feature, Expression):
             found[name] = parse(feature.expression).alias(name)
         elif isinstance(feature, Derived):
@@ -35,12 +37,27 @@ def expressions(spec: Spec, functions: Functions) -> dict[str, pl.Expr]:
 def _made_by(name: str, function: str, functions: Functions) -> pl.Expr:
     if function not in functions:
         raise SpecError(f"feature {name}: functions.py has no function {function!r}")
-    expression = functions[function]()
-    if not isinstance(expression, pl.Expr):
-        raise SpecError(f"feature {name}: {function}() must return a Polars expression")
+    who = f"feature {name}: {function}()"
+    expression, again = _called(who, functions[function]), _called(who, functions[function])
     for leaf in _leaves(expression):
         if leaf.meta.is_column_selection() and not leaf.meta.is_column():
-            raise SpecError(f"feature {name}: {function}() reads {leaf}: name each column that it reads")
+            raise SpecError(f"{who} reads {leaf}: name each column that it reads")
+    try:
+        is_by_row(expression)
+    except ValueError as error:
+        raise SpecError(f"feature {name}: its expression {error}") from None
+    if str(again) != str(expression):
+        raise SpecError(f"{who} returns another expression each time that it is called")
+    return expression
+
+
+def _called(who: str, function: Callable[..., Any]) -> pl.Expr:
+    try:
+        expression = function()
+    except Exception as error:
+        raise SpecError(f"{who} fails: {blame(error, Path(function.__code__.co_filename))}") from error
+    if not isinstance(expression, pl.Expr):
+        raise SpecError(f"{who} must return a Polars expression")
     return expression
 
 
@@ -61,20 +78,22 @@ def derive(frame: pl.DataFrame, derived: Mapping[str, pl.Expr]) -> pl.DataFrame:
     >>> frame = pl.DataFrame({"distance": [400, 2400], "hours": [1, 6]})
     >>> derive(frame, {"speed": (pl.col("distance") / pl.col("hours")).alias("speed")})["speed"].to_list()
     [400.0, 400.0]
-    >>> derive(frame, {"far": (pl.col("distance") > pl.col("distance").mean()).alias("far")})
+    >>> derive(frame, {"far": pl.col("distance").map_batches(lambda all: all > all.mean()).alias("far")})
     Traceback (most recent call last):
     core.errors.SpecError: feature far: its expression reads other rows than the event's own
     """
     # with_columns keeps the height: an expression of another length fails, a constant fills.
     built = _with(frame, derived)
-    roots = {root for expression in derived.values() for root in expression.meta.root_names()}
+    # What its form does not tell is tried: without its neighbours, each row must give the same.
+    tried = {name: expression for name, expression in derived.items() if not is_by_row(expression)}
+    roots = {root for expression in tried.values() for root in expression.meta.root_names()}
     read = frame.select([name for name in frame.columns if name in roots] or frame.columns[:1])
-    # Some rows are enough to tell: without their neighbours and all the others, they must give the same.
-    some, last = _with(read.head(_SOME).gather_every(2), derived), _with(read.tail(1), derived)
-    for name in derived:
-        own = built[name]
-        if not (own.head(_SOME).gather_every(2).equals(some[name]) and own.tail(1).equals(last[name])):
-            raise SpecError(f"feature {name}: its expression reads other rows than the event's own")
+    parts = ((0, 2), (1, 2), (frame.height - 1, 1)) if tried and frame.height > 1 else ()
+    for first, step in parts:
+        alone = _with(read.slice(first).gather_every(step), tried)
+        for name in tried:
+            if not built[name].slice(first).gather_every(step).equals(alone[name]):
+                raise SpecError(f"feature {name}: its expression reads other rows than the event's own")
     return built
 
 

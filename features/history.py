@@ -13,10 +13,8 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from features.columns import ROW
 from features.sums import Whole
 
-_CODE = ":code"
 _DIGIT = 16
 _MOST = 1 << 31
 _LONGEST = 1 << 62  # a window of more microseconds than this reaches back for ever
@@ -56,9 +54,7 @@ def numbered(column: pl.Series) -> Entities:
         whole = column.cast(pl.Int64)
         found = whole - whole.min()
     else:
-        values = column.alias(_CODE).to_frame()
-        each = values.unique().drop_nulls().with_row_index(ROW)
-        found = values.join(each, on=_CODE, how="left", maintain_order="left")[ROW]
+        found = column.rank("dense") - 1
     highest = found.max()
     size = highest + 1 if isinstance(highest, int) else 0
     return Entities(found.cast(pl.Int64).fill_null(size).to_numpy(), size)

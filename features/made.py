@@ -72,7 +72,7 @@ def _read(spec: Spec, name: str, functions: Functions) -> dict[str, Input]:
     features, feature = plain(spec), spec.features[name]
     if not isinstance(feature, Derived | Expression):
         return {name: feature}
-    roots = expressions(spec, functions)[name].meta.root_names()
+    roots = expressions(spec, functions, [name])[name].meta.root_names()
     return {other: features[other] for other in roots if other in features}
 
 

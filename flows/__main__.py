@@ -5,6 +5,8 @@ import sys
 from collections.abc import Callable
 from datetime import datetime
 
+from sqlalchemy.exc import DatabaseError
+
 from core.errors import PerennialError
 from core.settings import Settings
 
@@ -37,6 +39,12 @@ def main() -> int:
     except KeyboardInterrupt:
         print("stopped; the same command goes on from here", file=sys.stderr)
         return 130
+    except OSError as error:  # such as a full disk, a home that may not be written, or a file that is gone
+        print(f"error: {type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    except DatabaseError as error:
+        print(f"error: the database of PERENNIAL_REGISTRY: {error.orig}", file=sys.stderr)
+        return 1
 
 
 def _run(arguments: argparse.Namespace) -> int:

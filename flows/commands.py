@@ -51,7 +51,7 @@ def demo(settings: Settings, arguments: argparse.Namespace) -> int:
 
 def train(settings: Settings, arguments: argparse.Namespace) -> int:
     """Register challengers fitted on what was known when the outcomes of a batch were in."""
-    workspace, batch, _, matured = at_batch(settings, arguments)
+    workspace, batch, matured = at_batch(settings, arguments, with_outcomes=True)
     with running(settings, workspace, [batch.id]):
         from flows.train import train as flow
 
@@ -62,7 +62,7 @@ def train(settings: Settings, arguments: argparse.Namespace) -> int:
 
 def score(settings: Settings, arguments: argparse.Namespace) -> int:
     """Score a batch with the champion."""
-    workspace, batch, over, _ = at_batch(settings, arguments)
+    workspace, batch, over = at_batch(settings, arguments, with_outcomes=False)
     with running(settings, workspace, [batch.id]):
         from flows.score import score as flow
 
@@ -77,7 +77,7 @@ def score(settings: Settings, arguments: argparse.Namespace) -> int:
 
 def monitor(settings: Settings, arguments: argparse.Namespace) -> int:
     """Judge the predictions of a batch, and say what to do."""
-    workspace, batch, _, matured = at_batch(settings, arguments)
+    workspace, batch, matured = at_batch(settings, arguments, with_outcomes=True)
     with running(settings, workspace, [batch.id]):
         from flows.monitor import monitor as flow
 
@@ -91,7 +91,7 @@ def monitor(settings: Settings, arguments: argparse.Namespace) -> int:
 
 def retrain(settings: Settings, arguments: argparse.Namespace) -> int:
     """Train challengers and let the best meet the champion."""
-    workspace, batch, _, matured = at_batch(settings, arguments)
+    workspace, batch, matured = at_batch(settings, arguments, with_outcomes=True)
     with running(settings, workspace, [batch.id]):
         from flows.retrain import retrain as flow
 

@@ -7,7 +7,7 @@ from core.settings import Settings
 from flows import show
 from flows.running import console, opened, running
 from stages.suites import propose_suite, write_data_docs
-from stages.workspace import open_workspace
+from stages.workspace import WHOLE, open_workspace
 
 
 def ingest(settings: Settings, arguments: argparse.Namespace) -> int:
@@ -38,12 +38,17 @@ def backfill(settings: Settings, arguments: argparse.Namespace) -> int:
 def release_quarantine(settings: Settings, arguments: argparse.Namespace) -> int:
     """Let the set-aside rows of a batch meet the present suite."""
     workspace, as_of = opened(settings, arguments)
-    if not arguments.batch:
+    dataset = workspace.dataset(arguments.dataset)
+    if dataset in workspace.whole:
+        batch = WHOLE
+    elif not arguments.batch:
         raise PerennialError("name the batch whose rows are to be released, such as BATCH=2013-04")
-    with running(settings, workspace, [arguments.batch]):
+    else:
+        batch = workspace.batches(as_of, arguments.batch, arguments.batch)[0].id
+    with running(settings, workspace, [batch]):
         from flows.release import release as flow
 
-        found = flow(workspace.project.name, arguments.batch, as_of, arguments.dataset)
+        found = flow(workspace.project.name, batch, as_of, dataset)
     show.ingested(console(), [found])
     return 0
 
@@ -51,7 +56,7 @@ def release_quarantine(settings: Settings, arguments: argparse.Namespace) -> int
 def suite(settings: Settings, arguments: argparse.Namespace) -> int:
     """Print a suite that is proposed from the batches that were ingested, or write it where there is none."""
     workspace, as_of = opened(settings, arguments)
-    dataset = arguments.dataset or workspace.spec.events
+    dataset = workspace.dataset(arguments.dataset)
     batches = workspace.batches(as_of, arguments.start, arguments.end)
     path, is_new = propose_suite(workspace, dataset, batches)
     print(f"{'wrote' if is_new else 'the suite stays as it is; a proposal lies beside it:'} {path}")

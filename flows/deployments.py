@@ -7,14 +7,25 @@ from prefect.flows import Flow
 
 from core.projects import names
 from core.settings import Settings
+from flows.backfill import backfill
 from flows.ingest import ingest
 from flows.lifecycle import lifecycle
 from flows.monitor import monitor
+from flows.release import release
 from flows.retrain import retrain
 from flows.score import score
 from flows.train import train
 
-FLOWS: tuple[Flow[..., Any], ...] = (ingest, train, retrain, score, monitor, lifecycle)
+FLOWS: tuple[Flow[..., Any], ...] = (
+    ingest,
+    backfill,
+    release,
+    train,
+    retrain,
+    score,
+    monitor,
+    lifecycle,
+)
 
 
 def deployments(settings: Settings) -> list[RunnerDeployment]:

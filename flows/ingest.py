@@ -9,7 +9,7 @@ from prefect.futures import PrefectFuture
 
 from core.errors import DeliveryError
 from flows.progress import mark, now
-from stages.ingest import Ingested
+from stages.ingest import Ingested, forget_removed
 from stages.parameters import compared_with
 from stages.workspace import Workspace, open_workspace
 from tasks.fanout import fan_out
@@ -38,6 +38,7 @@ def ingest(project: str, as_of: datetime, start: str | None = None, end: str | N
     workspace = open_workspace(project)
     batches = [batch.id for batch in workspace.batches(as_of, start, end)]
     now("reading and validating what was delivered")
+    forget_removed(workspace)
     found, stopped = _whole(workspace, as_of), Stopped()
     _deliver(workspace, batches, as_of, stopped)
     for dataset in workspace.cut:

@@ -16,7 +16,7 @@ def release(project: str, batch: str, as_of: datetime, dataset: str | None = Non
     The features that are made from the batch are built anew by the next run.
     """
     workspace = open_workspace(project)
-    dataset = dataset or workspace.spec.events
+    dataset = workspace.dataset(dataset)
     of = None if dataset in workspace.whole else batch
     result = release_batch(project, dataset, of, as_of)
     report_dataset(project, dataset)

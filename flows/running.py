@@ -1,16 +1,18 @@
 """What a command needs around its flow: an open project, a lock, a backend, a terminal."""
 
 import argparse
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 
 from filelock import FileLock, Timeout
 from rich.console import Console
+from sqlalchemy.exc import DatabaseError
 
 from core.batches import Batch
-from core.errors import PerennialError
+from core.errors import PerennialError, SpecError
 from core.settings import Settings
 from flows.backend import backend
 from flows.progress import shown
@@ -33,12 +35,28 @@ def opened(settings: Settings, arguments: argparse.Namespace) -> tuple[Workspace
 
 
 def at_batch(
-    settings: Settings, arguments: argparse.Namespace
-) -> tuple[Workspace, Batch, datetime, datetime]:
-    """The workspace, a batch (the newest by default), when it is over and when its outcomes are in."""
+    settings: Settings, arguments: argparse.Namespace, *, with_outcomes: bool
+) -> tuple[Workspace, Batch, datetime]:
+    """The workspace, a batch, and when it is over or, `with_outcomes`, when those of it are in.
+
+    By default it is the newest batch of which that is past. Raises SpecError when it is not past yet.
+    """
     workspace, as_of = opened(settings, arguments)
-    batch = workspace.batch(arguments.batch) if arguments.batch else workspace.batches(as_of)[-1]
-    return workspace, batch, batch.end, batch.end + workspace.spec.outcome.maturity
+    maturity = workspace.spec.outcome.maturity if with_outcomes else timedelta()
+    if arguments.batch:
+        batch = workspace.batches(as_of, arguments.batch, arguments.batch)[0]
+        if batch.end + maturity > as_of:
+            raise SpecError(
+                f"the outcomes of batch {batch} are in at {(batch.end + maturity).isoformat()},"
+                f" after as_of {as_of.isoformat()}: wait for them"
+            )
+    else:
+        past = [each for each in workspace.batches(as_of) if each.end + maturity <= as_of]
+        if not past:
+            what = "has its outcomes in" if with_outcomes else "is over"
+            raise SpecError(f"no batch of {workspace.project.name} {what} at {as_of.isoformat()}")
+        batch = past[-1]
+    return workspace, batch, batch.end + maturity
 
 
 @contextmanager
@@ -51,8 +69,16 @@ def running(settings: Settings, workspace: Workspace, batches: list[str]) -> Ite
 
         with shared_cluster():
             import_module("flows.lifecycle")
+            # What a command says in its last line, Prefect need not say with a stack trace.
+            for name in ("prefect.flow_runs", "prefect.task_runs"):
+                logging.getLogger(name).addFilter(_is_news)
             server.wait()
             yield
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    told = PerennialError, OSError, DatabaseError
+    return not (record.exc_info and isinstance(record.exc_info[1], told))
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import polars as pl
 
 from core.errors import SpecError
 from core.words import nearest
-from reports.dataset import Batch, DatasetFacts, Delivery, Distributions, Held, Refusal, page
+from reports.dataset import Batch, Column, DatasetFacts, Delivery, Distributions, Held, Refusal, page
 from stages.distributions import distributions
 from stages.failing import failing, set_aside
 from stages.workspace import WHOLE, Workspace
@@ -29,9 +29,7 @@ def dataset_report(workspace: Workspace, dataset: str, reference: str | None = N
 
 def dataset_facts(workspace: Workspace, dataset: str, reference: str | None = None) -> DatasetFacts:
     """The facts of a dataset, batches in order of time; raises as `dataset_report` does."""
-    if dataset not in workspace.spec.datasets:
-        raise SpecError(f"no dataset {dataset!r}{nearest(dataset, workspace.spec.datasets)}")
-    rules = workspace.spec.datasets[dataset]
+    rules = workspace.spec.datasets[workspace.dataset(dataset)]
     results, refused = (workspace.ledger.results(f"{step}/{dataset}") for step in ("ingest", "refuse"))
     calendar = [batch.id for batch in workspace.spec.batches.calendar().batches()]
     expected = [WHOLE] if rules.event_time is None else calendar
@@ -118,14 +116,22 @@ def _distributions(
     newest, against = accepted[-1], reference or accepted[0]
     rows = {batch: workspace.lake.scan(f"raw/{dataset}", [batch]) for batch in (newest, against)}
     zone, rules = workspace.spec.batches.timezone, workspace.spec.monitoring
+    key = workspace.spec.datasets[dataset].key
     compared = rows[against] if against != newest else None
     return Distributions(
         batch=newest,
         reference=against if compared is not None else None,
         timezone=zone,
         threshold=rules.drift,
-        columns=list(distributions(rows[newest], compared, zone, rules.min_rows)),
+        columns=[
+            _unless_key(each, key) for each in distributions(rows[newest], compared, zone, rules.min_rows)
+        ],
     )
+
+
+def _unless_key(column: Column, key: tuple[str, ...]) -> Column:
+    """A number that each row has to itself is another in every batch: that it moved says nothing."""
+    return {**column, "psi": None} if (column["column"],) == key else column
 
 
 def _deliveries(workspace: Workspace, dataset: str) -> list[Delivery]:

@@ -31,6 +31,8 @@ def stale_features(workspace: Workspace, batches: Sequence[Batch]) -> Iterator[B
 def stale_scores(workspace: Workspace, batches: Sequence[Batch]) -> Iterator[Batch]:
     """The batches that were scored with other features than they have now; each is asked in its turn."""
     for batch in batches:
+        if workspace.ledger.result("features", batch.id) is None:
+            continue  # until they are built again
         scored, champion = workspace.ledger.result("score", batch.id), workspace.champion(batch.end)
         if scored and champion and scored["fingerprint"] != score.made_from_of(workspace, batch, champion):
             yield batch

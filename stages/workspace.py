@@ -17,6 +17,7 @@ from core.settings import Settings
 from core.sources.manifest import Manifest
 from core.sources.place import WHOLE
 from core.spec import Spec
+from core.words import nearest
 from models.registry import Registry
 from models.versions import Version
 
@@ -71,8 +72,20 @@ class Workspace:
         return {name: self.content(name, WHOLE) for name in self.whole}
 
     def batches(self, as_of: datetime, start: str | None = None, end: str | None = None) -> list[Batch]:
-        """The batches from the id `start` to the id `end` that are over at `as_of`, in order of time."""
-        return [batch for batch in self.spec.batches.calendar().batches(start, end) if batch.end <= as_of]
+        """The batches from the id `start` to the id `end` that are over at `as_of`, in order of time.
+
+        Raises SpecError when these name none, or none that is over.
+        """
+        named = self.spec.batches.calendar().batches(start, end)
+        if start or end:
+            is_over(named[0], as_of)
+        return [batch for batch in named if batch.end <= as_of]
+
+    def dataset(self, name: str | None) -> str:
+        """The name of a dataset, by default that of the events; SpecError when there is none such."""
+        if name is not None and name not in self.spec.datasets:
+            raise SpecError(f"no dataset {name!r}{nearest(name, self.spec.datasets)}")
+        return name or self.spec.events
 
     def batch(self, batch_id: str) -> Batch:
         """The batch of this id; SpecError when there is none such."""

@@ -3,6 +3,9 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import cast
 
 import distributed
@@ -10,6 +13,7 @@ from prefect.task_runners import TaskRunner
 from prefect_dask import DaskTaskRunner
 from prefect_dask.task_runners import PrefectDaskFuture
 
+from core.errors import PerennialError
 from core.settings import Settings
 
 Runner = TaskRunner[PrefectDaskFuture[object]]
@@ -20,6 +24,7 @@ def cluster() -> Iterator[str]:
     """The address of the scheduler to work on: the one that is set, or a local cluster's for as long."""
     settings = Settings()
     if settings.dask:
+        _check_places(settings.dask, _places())
         yield settings.dask
         return
     # Worker processes of one thread: a fit and a partition each want a core, not a share of one.
@@ -31,6 +36,45 @@ def cluster() -> Iterator[str]:
         dashboard_address="127.0.0.1:0",
     ) as local:
         yield local.scheduler_address
+
+
+@cache
+def _check_places(address: str, ours: tuple[tuple[str, str], ...]) -> None:
+    """Raise PerennialError unless each worker keeps its state where this process does, and sees it there.
+
+    What a worker wrote to a home of its own would be lost without a word.
+    """
+    home = dict(ours)["home"]
+    Path(home).mkdir(parents=True, exist_ok=True)
+    with NamedTemporaryFile(dir=home, prefix=".seen-") as file, _client(address) as client:
+        for worker, (theirs, seen) in client.run(_seen_from, file.name).items():
+            for (name, here), (_, there) in zip(ours, theirs, strict=True):
+                if there != here:
+                    raise PerennialError(
+                        f"the Dask worker {worker} has another PERENNIAL_{name.upper()} than this process:"
+                        " start it with the same"
+                    )
+            if not seen:
+                raise PerennialError(f"the Dask worker {worker} does not see the files in {home}: share it")
+
+
+def _client(address: str) -> distributed.Client:
+    try:
+        return distributed.Client(address)
+    except (OSError, ValueError) as error:
+        raise PerennialError(f"PERENNIAL_DASK: no scheduler answers at {address}") from error
+
+
+def _places() -> tuple[tuple[str, str], ...]:
+    """Where this process keeps its state, by setting."""
+    settings = Settings()
+    names = ("home", "projects", "suites", "lake", "registry", "online")
+    return tuple((name, str(getattr(settings, name))) for name in names)
+
+
+def _seen_from(file: str) -> tuple[tuple[tuple[str, str], ...], bool]:
+    """On a worker: where it keeps its state, and whether it has this file."""
+    return _places(), Path(file).is_file()
 
 
 @contextmanager

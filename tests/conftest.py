@@ -14,6 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+import hypothesis
 import polars as pl
 import pytest
 import sqlalchemy
@@ -34,6 +35,24 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in [name for name in os.environ if name.startswith(("PERENNIAL_", "PREFECT_", "WANDB_"))]:
         del os.environ[name]
     Settings(home=home).apply()
+    # An example that is slow on a busy machine is no fault; more of them find little that these do not.
+    hypothesis.settings.register_profile("perennial", deadline=None, max_examples=50)
+    hypothesis.settings.load_profile("perennial")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Cut the tests for several workers: a file stays whole, and one worker runs all that runs flows.
+
+    So there is one Prefect backend and one Dask cluster, and the longest work begins first.
+    """
+    for item in items:
+        file = item.nodeid.split("::")[0]
+        item.add_marker(pytest.mark.xdist_group("flows" if _runs_flows(item) else file))
+    items.sort(key=lambda item: not _runs_flows(item))
+
+
+def _runs_flows(item: pytest.Item) -> bool:
+    return "backends" in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,8 @@ T = TypeVar("T")
 _LOST = re.compile(
     "connection refused|server closed the connection|terminating connection|no connection to the server|"
     "connection (is |was |has been )?(closed|lost|reset|timed out)|lost connection|timeout expired|timed out|"
-    "starting up|shutting down|too many (clients|connections)|remaining connection slots|is locked|"
+    "starting up|shutting down|in recovery mode|not yet accepting|lock (wait )?timeout|deadlock|EOF detected|"
+    "too many (clients|connections)|remaining connection slots|is locked|"
     "broken pipe|temporary failure in name resolution|network is unreachable|no route to host|"
     "conflict with recovery|could not serialize",
     re.IGNORECASE,
@@ -78,7 +79,7 @@ def _filled(url: str, secrets: Secrets) -> sa.URL:
     """The URL with its secrets: what it begins with is one itself, the others are values in it."""
     first = PLACEHOLDER.match(url)
     beginning = secrets.fill(first[0]) if first else ""
-    rest = secrets.fill(url[first.end() if first else 0 :], lambda value: quote(value, safe=":[]"))
+    rest = secrets.fill(url[first.end() if first else 0 :], lambda value: quote(value, safe=":[],"))
     if (beginning + rest).partition("?")[0].count("@") > 1:
         # What follows the first one would be taken for the host, and be said in errors.
         raise SpecError("its URL has more than one @: write %40 for one that is part of a password")

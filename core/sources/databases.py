@@ -2,7 +2,9 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Sequence
+from contextlib import closing
 from typing import Any
+from zlib import crc32
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -11,6 +13,8 @@ from core.errors import DeliveryError, SpecError
 from core.sources.queries import ARROW_TYPES, SQL_TYPES, Condition, Expression, Form, table_of
 
 ROWS = 1 << 14  # that are held at a time where a driver gives them one by one
+_PRIME: Expression = sa.literal_column(str((1 << 31) - 1))  # of which a square fits an Int64
+_NONE: Expression = sa.literal_column("0")
 
 
 class Database(ABC):
@@ -48,6 +52,26 @@ class Database(ABC):
     @abstractmethod
     def close(self) -> None:
         """Let go of the connection."""
+
+    def hashed(self, column: str, form: Form) -> Expression | None:
+        """A whole number made from a value; None: it cannot be had there."""
+        rest = sa.cast(sa.column(column), sa.BigInteger()) % _PRIME
+        return rest * rest % _PRIME if form == "integer" else None
+
+    def keys(self, table: str, column: str, form: Form, where: Condition) -> tuple[int, int]:
+        """How many of these rows there are, and the sum of the hashes of their keys."""
+        if (hashed := self.hashed(column, form)) is not None:
+            total = sa.cast(sa.func.coalesce(sa.func.sum(hashed), _NONE), sa.Text())
+            shown: list[Expression] = [sa.func.count().label("rows"), total.label("keys")]
+            found = self.one(sa.select(*shown).select_from(table_of(table)).where(where), "integer", "text")
+            return found[0], int(found[1])
+        every = sa.select(self.shown(column, form).label("key")).select_from(table_of(table)).where(where)
+        rows = keys = 0
+        with closing(self.stream(every, [form])) as batches:
+            for batch in batches:
+                rows += batch.num_rows
+                keys += sum(crc32(str(key).encode()) for key in batch.column(0).to_pylist())
+        return rows, keys
 
     def one(self, query: sa.Select[Any], *forms: Form) -> list[Any]:
         """The values of a query's only row."""

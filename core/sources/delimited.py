@@ -20,6 +20,7 @@ _END = ":end"
 
 # Bytes that are parsed at a time, and the longest record that there may be. Up to 32 blocks are read ahead.
 _BLOCK = 4 << 20
+_BORDER = np.isin(np.arange(256), list(b',"\r\n'))  # the bytes that may stand beside quoted values
 _MANY = 100_000  # records of a wrong length that are set aside; a file with more has another header
 
 
@@ -33,8 +34,8 @@ def tabulate(
     of them, and its length and whole text in `:fields`, which is null for the others. Bytes that
     are not UTF-8 become replacement characters; lines of nothing are no records.
 
-    Raises DeliveryError when the file is empty, lacks a column or has it twice, or ends within a
-    record; it calls the file `named`.
+    Raises DeliveryError when the file is empty, lacks a column or has it twice, ends within a
+    record, or has a quote that swallows the lines after it; it calls the file `named`.
     """
     named = named or path
     schema = pa.schema([("row", pa.uint32()), *((name, pa.string()) for name in [*columns, FIELDS])])
@@ -43,8 +44,11 @@ def tabulate(
             path.open("rb", buffering=0) as raw,
             pyarrow.parquet.ParquetWriter(target, schema, compression="lz4") as writer,
         ):
-            for rows in _records(named, _Utf8(raw), columns, nulls):
+            utf8 = _Utf8(raw)
+            for rows in _records(named, utf8, columns, nulls):
                 writer.write_table(pa.table(rows, schema=schema))
+            if not utf8.regular:
+                _refuse_swallowed(named, path)
     except (pa.ArrowInvalid, csv.Error) as error:
         why = str(error).splitlines()[0]
         open_quote = f"a record is longer than {_BLOCK >> 20} MB: is a quote left open?"
@@ -64,11 +68,16 @@ def require(named: object, columns: Sequence[str], delivered: Sequence[str]) -> 
 
 
 class _Utf8(io.RawIOBase):
-    """A stream of bytes without its byte order mark, and with whatever is not UTF-8 replaced."""
+    """A stream of bytes without its byte order mark, and with whatever is not UTF-8 replaced.
+
+    It counts quotes, and is `regular` as long as each that opens stands before a value, and each
+    that closes behind one.
+    """
 
     def __init__(self, raw: io.RawIOBase) -> None:
         self.quotes = 0
-        self.last = b""
+        self.regular = True
+        self.last = b"\n"
         self._raw = raw
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
         self._left = b""
@@ -81,11 +90,21 @@ class _Utf8(io.RawIOBase):
         while not self._left and not ended:
             read = self._raw.read(len(buffer)) or b""
             ended = not read
-            self.quotes, self.last = self.quotes + read.count(b'"'), read[-1:] or self.last
             self._left = self._decoder.decode(read, final=ended).encode()
+            self._follow(self._left)
         count = min(len(buffer), len(self._left))
         buffer[:count], self._left = self._left[:count], self._left[count:]
         return count
+
+    def _follow(self, text: bytes) -> None:
+        between = np.frombuffer(self.last + text, np.uint8)
+        quotes = np.flatnonzero(between == ord('"'))
+        # A quote at the end of the text before is still to be looked at, one at the end of this not yet.
+        seen = self.quotes - (self.last == b'"')
+        opening, closing = quotes[seen % 2 :: 2], quotes[1 - seen % 2 :: 2]
+        before, behind = between[opening[opening > 0] - 1], between[closing[closing + 1 < len(between)] + 1]
+        self.regular = self.regular and bool(_BORDER[before].all() and _BORDER[behind].all())
+        self.quotes, self.last = seen + len(quotes), bytes(between[-1:])
 
 
 def _header(path: object, stream: io.BufferedReader) -> list[str]:
@@ -129,6 +148,28 @@ def _records(
         found = f"{ragged[-1].actual_columns} of {len(header)} fields"
         raise DeliveryError(f"{path}: is truncated: its last record has {found}")
     yield _set_aside(ragged, header, columns, nulls)
+
+
+def _refuse_swallowed(named: object, path: Path) -> None:
+    """Raise DeliveryError where a quote that was left open is closed by one of a later line.
+
+    The lines between would be part of a value, and so be lost; a stray quote within a line loses none.
+    """
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as text:
+        records, begun, wrong = csv.reader(text, strict=True), 0, ""
+        while "limit" not in wrong:  # of what the reader holds: behind a longer field it has lost its place
+            begun, wrong = records.line_num + 1, ""
+            try:
+                next(records)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                wrong = str(error)
+            if "expected" in wrong and records.line_num > begun:
+                lines = f"lines {begun:,} to {records.line_num:,}"
+                raise DeliveryError(
+                    f"{named}: {lines}: a quote is left open, or one in a text is not doubled"
+                )
 
 
 def _places(header: Sequence[str], columns: Sequence[str]) -> dict[str, str]:

@@ -17,7 +17,7 @@ from core.batches import Batch
 from core.errors import DeliveryError
 from core.ledger import fingerprint
 from core.scalars import Kind
-from core.secrets import Secrets
+from core.secrets import Secrets, without_password
 from core.sources import objects, parquet
 from core.sources.declared import DeltaSource
 from core.sources.files import local
@@ -72,13 +72,12 @@ def fetch(
 ) -> Fetched:
     """Stage the rows of a data file with the values of its partition, in the types of the table.
 
+    One that was rewritten since it was listed is read as it was: what is listed together is one version.
     Raises DeliveryError when the file is missing or damaged, or the table lacks a column.
     """
     place = _place(folder, source)
     table = _open(place)
-    given = next((file.partition for file in _files(place, table) if file.path == item.name), None)
-    if given is None:
-        raise DeliveryError(f"{place}: the file {item.name} is no part of the table any more")
+    given = _partition(place, table, item.name)
     types = {field.name: field.type for field in pa.schema(table.schema().to_arrow())}
     with _delivered(place, item.name, staging) as file:
         # Two partitions may hold the same bytes, and yet other rows.
@@ -141,6 +140,18 @@ def _files(place: str, table: DeltaTable) -> list[_DataFile]:
     return sorted(found, key=lambda file: file.path)
 
 
+def _partition(place: str, table: DeltaTable, name: str) -> Mapping[str, Any]:
+    """The values of a file's partition; goes back to the newest version of the table that has the file."""
+    while True:
+        found = [file.partition for file in _files(place, table) if file.path == name]
+        if found:
+            return found[0]
+        try:
+            table.load_as_version((table.version() or 0) - 1)
+        except (DeltaError, OSError, OverflowError, ValueError):  # there is none before, or its log is gone
+            raise DeliveryError(f"{place}: the file {name} is no part of the table any more") from None
+
+
 @contextmanager
 def _delivered(place: str, path: str, staging: Path) -> Iterator[File]:
     if objects.is_url(place):
@@ -153,4 +164,4 @@ def _delivered(place: str, path: str, staging: Path) -> Iterator[File]:
 def _why(error: Exception) -> str:
     """What the library says, in one line without colours."""
     said = " ".join(re.sub(r"\x1b\[[0-9;]*m|\u21b3", "", str(error)).split())
-    return objects.hide(said[:300])
+    return without_password(objects.hide(said))[:300]

@@ -1,5 +1,6 @@
 """Files as they are delivered: Parquet, CSV or JSON Lines; local, in an S3 bucket, or of a package."""
 
+import errno
 import glob
 import importlib.util
 import os
@@ -38,7 +39,8 @@ def items(
 ) -> list[Item]:
     """The files that lie at the source now; of those that are each of a batch, those of `batches`.
 
-    Raises DeliveryError when a path names a file that is missing, or a pattern names none.
+    Raises DeliveryError when a path names a file that is missing, or a pattern names none, and when
+    one may not be looked at or has a name that no text can hold.
     """
     if isinstance(source, FilesSource) and objects.is_url(source.path):
         return objects.items(source.path, batches, known)
@@ -151,8 +153,10 @@ def _seen(path: Path) -> os.stat_result | None:
     """What the file system says of a file; None where there is none."""
     try:
         facts = path.stat()
-    except OSError:
-        return None
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            return None
+        raise DeliveryError(f"the file {path} cannot be read: {error.strerror}") from error
     return facts if stat.S_ISREG(facts.st_mode) else None
 
 
@@ -165,6 +169,9 @@ def _facts(path: Path) -> os.stat_result:
 
 
 def _item(name: str, path: Path, facts: os.stat_result, batch: str | None) -> Item:
+    told = os.fsencode(name).decode("utf-8", "backslashreplace")
+    if told != name:
+        raise DeliveryError(f"the name of the file {told} is not UTF-8: rename it")
     return Item(name, _mark(facts), facts.st_size, batch)
 
 

@@ -139,7 +139,8 @@ def _matching(there: Any, url: str, pattern: str, batches: Sequence[Batch]) -> l
     if not is_pattern(pattern):
         return [(_one(there, url, pattern), None)]
     base = root(pattern)
-    deep = pattern.count("/") > base.count("/") + 1
+    within = pattern.removeprefix(base + "/")
+    deep = "/" in within or within == "**"
     listed = there.get_file_info(pa.fs.FileSelector(base, recursive=deep, allow_not_found=True))
     files = {info.path: info for info in listed if info.type == pa.fs.FileType.File}
     found = [(files[name], batch) for name, batch in chosen(files, pattern, batches)]

@@ -13,6 +13,13 @@ from core.sources.delimited import FIELDS, require
 _ROWS = 1 << 17  # of a row group: what is read at the least to find the rows of one batch
 _BUFFER = 1 << 20  # bytes of a column that are read at a time, however large its row group is
 
+_LISTS = (
+    pa.types.is_list,
+    pa.types.is_large_list,
+    pa.types.is_fixed_size_list,
+    pa.types.is_list_view,
+    pa.types.is_large_list_view,
+)
 _DAMAGES = (pa.ArrowException, OSError, UnicodeError)
 
 
@@ -61,7 +68,13 @@ def count(path: Path) -> int:
 def _opened(path: Path, named: object) -> tuple[Any, Any]:
     """The file and its Arrow schema."""
     try:
-        held = pa.parquet.ParquetFile(path, buffer_size=_BUFFER)
+        held = pa.parquet.ParquetFile(
+            path,
+            buffer_size=_BUFFER,
+            # In nanoseconds, what Spark writes for years before 1677 or after 2262 would be other years.
+            coerce_int96_timestamp_unit="us",
+            page_checksum_verification=True,
+        )
         return held, held.schema_arrow
     except _DAMAGES as error:
         raise _damaged(named, error) from error
@@ -110,8 +123,10 @@ def _plain(kind: pa.DataType) -> pa.DataType:
         return pa.string()
     if isinstance(kind, pa.BaseExtensionType):
         return _plain(kind.storage_type)
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+    if any(is_list(kind) for is_list in _LISTS):
         return pa.list_(_plain(kind.value_type))
+    if pa.types.is_map(kind):
+        return pa.map_(_plain(kind.key_type), _plain(kind.item_type))
     if pa.types.is_struct(kind):
         return pa.struct([field.with_type(_plain(field.type)) for field in kind])
     return pa.date32() if pa.types.is_date64(kind) else kind

@@ -1,6 +1,6 @@
 """Placing what was delivered: to which batch each row belongs, by its event time."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,14 +9,14 @@ import polars as pl
 
 from core.batches import Batch
 from core.contents import ROW_HASH, Content, row_hash
-from core.errors import DeliveryError, SpecError
+from core.errors import DeliveryError, PerennialError, SpecError
 from core.ledger import fingerprint
 from core.prepare import Tables, prepared
 from core.projects import Project
 from core.sources.items import Fetched
 from core.sources.manifest import Part
 from core.types import read_as
-from core.whole import whole
+from core.whole import FULL, whole
 
 WHOLE = "whole"  # the one batch of a dataset that is not cut into batches
 
@@ -39,11 +39,13 @@ def placed(rules: Rules, cut_for: str | None, fetched: Fetched, staging: Path) -
     """The parts of a delivery, one for each batch that it holds rows of.
 
     A row belongs to the batch that its source has `cut_for` the delivery, else to the batch of its event
-    time; one that has none, or one from before the first batch, belongs to the first. From after the
-    last batch, an event belongs to the last, where it fails; what another dataset holds of that time
-    is no batch's yet. Where each row belongs is kept beside the staged rows.
+    time. One that has none, and an event from outside the calendar, belongs where most of its delivery
+    does, and fails there. What another dataset holds from before the first batch belongs to the first;
+    what it holds from after the last is no batch's yet. Where each row belongs is kept beside the
+    staged rows.
 
-    Raises DeliveryError when the rows cannot be read, SpecError when `prepare` drops or repeats rows.
+    Raises DeliveryError when the rows cannot be read, or when not one of them can be placed; SpecError
+    when `prepare` drops or repeats rows.
     """
     by = placed_by(rules, cut_for)
     if cut_for is not None or not rules.batches:
@@ -54,6 +56,8 @@ def placed(rules: Rules, cut_for: str | None, fetched: Fetched, staging: Path) -
     path = places_path(staging, fetched.digest, by)
     with whole(path) as draft:
         _place(rules, fetched, draft)
+        if None in (found := _parts(rules, draft)):
+            _settle(draft, _home(rules, found))
         parts = _parts(rules, draft)
     _each_once(rules, parts.values(), fetched.rows)
     return [
@@ -68,6 +72,19 @@ def placed(rules: Rules, cut_for: str | None, fetched: Fetched, staging: Path) -
         for batch, found in parts.items()
         if batch
     ]
+
+
+def _home(rules: Rules, found: Mapping[str | None, "_Found"]) -> int:
+    """The place of the batch that most rows of a delivery belong to."""
+    told = {batch: each for batch, each in found.items() if batch is not None}
+    if not told:
+        time, calendar = rules.project.spec.datasets[rules.dataset].event_time, rules.batches
+        raise DeliveryError(
+            f"dataset {rules.dataset!r}: not one of {found[None].rows:,} rows has a {time!r} that can be read"
+            f" and lies between {calendar[0].start:%Y-%m-%d} and {calendar[-1].end:%Y-%m-%d}, where the"
+            " batches do"
+        )
+    return _ids(rules).index(max(told, key=lambda batch: told[batch].rows))
 
 
 def _each_once(rules: Rules, found: Collection["_Found"], count: int) -> None:
@@ -114,17 +131,20 @@ def _hashed(rules: Rules, path: Path) -> pl.LazyFrame:
 
 
 def _place(rules: Rules, fetched: Fetched, target: Path) -> None:
-    """Write `row`, `:batch` (the batch's position in the calendar) and `row_hash`, in a stream."""
+    """Write `row`, `:batch` (its position in the calendar, null if it has none) and `row_hash`, in a stream."""
     dataset = rules.project.spec.datasets[rules.dataset]
     edges = [*(batch.start for batch in rules.batches), rules.batches[-1].end]
     starts = np.array([int(edge.timestamp() * 1e6) for edge in edges])
-    # The last place is that of what lies after the calendar's end.
-    last = len(starts) - (2 if rules.dataset == rules.project.spec.events else 1)
+    last, are_events = len(rules.batches), rules.dataset == rules.project.spec.events
 
     def position(times: pl.Series) -> pl.Series:
         instants = times.dt.epoch("us").fill_null(starts[0]).to_numpy()
+        # The place of what lies before the first batch is -1, of what lies after the last is `last`.
         found = np.searchsorted(starts, instants, side="right") - 1
-        return pl.Series(found.clip(0, last), dtype=pl.UInt32)
+        nowhere = times.is_null().to_numpy()
+        if are_events:
+            nowhere = nowhere | (found < 0) | (found == last)
+        return pl.Series(found.clip(0, last), dtype=pl.UInt32).set(pl.Series(nowhere), None)
 
     rows = prepared(rules.project, rules.dataset, _hashed(rules, fetched.path), rules.tables).select(
         "row",
@@ -137,12 +157,25 @@ def _place(rules: Rules, fetched: Fetched, target: Path) -> None:
         rows.sink_parquet(target, row_group_size=_ROWS, compression="lz4")
     except pl.exceptions.PolarsError as error:
         why = str(error).splitlines()[0]
+        if any(f"(os error {full})" in why for full in FULL):
+            raise PerennialError(f"{target.parent} cannot be written to: {why}") from error
         raise DeliveryError(
             f"dataset {rules.dataset!r}: {dataset.prepare} fails on these rows: {why}"
         ) from error
 
 
-def _parts(rules: Rules, path: Path) -> dict[str, _Found]:
+def _settle(path: Path, home: int) -> None:
+    """Put what has no place of its own to this one."""
+    settled = path.with_name(f"{path.name}.settled")
+    try:
+        rows = pl.scan_parquet(path, glob=False).with_columns(pl.col(_INTERNAL).fill_null(home))
+        rows.sink_parquet(settled, row_group_size=_ROWS, compression="lz4")
+        settled.replace(path)
+    finally:
+        settled.unlink(missing_ok=True)
+
+
+def _parts(rules: Rules, path: Path) -> dict[str | None, _Found]:
     found = (
         pl.scan_parquet(path, glob=False)
         .group_by(_INTERNAL)
@@ -150,8 +183,13 @@ def _parts(rules: Rules, path: Path) -> dict[str, _Found]:
         .sort(_INTERNAL)
         .collect(engine="streaming")
     )
-    ids = [*(batch.id for batch in rules.batches), ""]
-    return {ids[place]: _Found(*facts) for place, *facts in found.iter_rows()}
+    ids = _ids(rules)
+    return {None if place is None else ids[place]: _Found(*facts) for place, *facts in found.iter_rows()}
+
+
+def _ids(rules: Rules) -> list[str]:
+    """The batches' ids by their place; the last place is that of what lies after the calendar's end."""
+    return [*(batch.id for batch in rules.batches), ""]
 
 
 def rows_of(path: Path, place: int, part: Part) -> pl.LazyFrame:

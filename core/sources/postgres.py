@@ -29,8 +29,10 @@ _SPELLED = (
     "DateStyle = 'ISO, YMD'",
     "IntervalStyle = 'postgres'",
     "bytea_output = 'hex'",
+    "extra_float_digits = 3",
+    "lc_monetary = 'C'",
 )
-_PATIENCE = "30"  # seconds in which a server should answer
+_PATIENCE = "30"  # seconds in which a server should answer, and a lock be released
 
 
 class Postgres(Database):
@@ -41,7 +43,7 @@ class Postgres(Database):
         self._connection = adbc.connect(_conninfo(url))
         with closing(self._connection.cursor()) as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            for setting in _SPELLED:
+            for setting in (*_SPELLED, f"lock_timeout = '{_PATIENCE}s'"):
                 cursor.execute(f"SET LOCAL {setting}")
 
     def names(self, table: str) -> list[str]:
@@ -66,6 +68,9 @@ class Postgres(Database):
         held = super().shown(column, form)
         # The order of bytes, which is the same on every server.
         return sa.collate(held, "C") if form in ("text", "number", "other") else held
+
+    def hashed(self, column: str, form: Form) -> Expression | None:
+        return sa.func.hashtext(sa.cast(sa.column(column), sa.Text()))
 
     def stream(self, query: sa.Select[Any], forms: Sequence[Form]) -> Generator[pa.RecordBatch, None, None]:
         with closing(self._connection.cursor()) as cursor:
@@ -96,6 +101,9 @@ def _conninfo(url: sa.URL) -> str:
     """What libpq connects by, whichever driver the URL names."""
     parts = {
         "connect_timeout": _PATIENCE,
+        "keepalives_idle": _PATIENCE,  # or a server that is gone would be waited for without end
+        "keepalives_interval": "10",
+        "keepalives_count": "3",
         "host": url.host,
         "port": url.port,
         "user": url.username,

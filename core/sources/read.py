@@ -89,8 +89,14 @@ def judged(
 def _rows(part: Part, rules: Dataset, position: int, staging: Path) -> pl.DataFrame:
     """The rows of a part as they were delivered, with their `:position` in the delivery."""
     path = staging / part.staged
+    if not path.is_file():
+        raise DeliveryError(
+            f"{part.name}: its rows are no longer in {staging}, nor can they be read from its source: "
+            "deliver it again"
+        )
     scanned = pl.scan_parquet(path, glob=False).filter(pl.col("row").is_between(part.first, part.last))
-    if part.content.rows != part.last - part.first + 1:
+    # A delivery without rows, too, is of its batch.
+    if part.content.rows not in (0, part.last - part.first + 1):
         places = rows_of(places_path(staging, part.digest, part.placed_by), position, part)
         scanned = scanned.join(places, on="row", how="semi")
     rows = scanned.collect(engine="streaming").sort("row").rename({"row": _POSITION})
@@ -106,8 +112,12 @@ def _rows(part: Part, rules: Dataset, position: int, staging: Path) -> pl.DataFr
 
 def _joined(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """The rows of all parts one after the other; a column that came in several dtypes as text."""
-    mixed = [name for name in frames[0].columns if len({frame.schema[name] for frame in frames}) > 1]
-    alike = [frame.with_columns(as_text(name, frame.schema[name]) for name in mixed) for frame in frames]
+    schemas = [frame.schema for frame in frames]
+    mixed = [name for name in schemas[0] if len({schema[name] for schema in schemas}) > 1]
+    alike = [
+        frame.with_columns(as_text(name, schema[name]) for name in mixed)
+        for frame, schema in zip(frames, schemas, strict=True)
+    ]
     return pl.concat([frame.select(frames[0].columns) for frame in alike]).with_row_index("row")
 
 
@@ -167,7 +177,8 @@ def _outside(rows: pl.DataFrame, event_time: str, batch: Batch, earlier: bool) -
 
 def _as_delivered(raw: pl.DataFrame, rules: Dataset) -> pl.DataFrame:
     """What JSON can hold as it is, all else as text."""
-    dtypes = {column: raw.schema[column] for column in rules.columns}
+    schema = raw.schema
+    dtypes = {column: schema[column] for column in rules.columns}
     as_it_is = {
         column for column, dtype in dtypes.items() if dtype.is_numeric() or dtype in (pl.Boolean, pl.String)
     }

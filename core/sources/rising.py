@@ -12,6 +12,8 @@ from core.sources.declared import SqlSource
 from core.sources.items import Item
 from core.sources.queries import KEYS, SQL_TYPES, Condition, Form, Key, above, plain, table_of
 
+_UNREADABLE = "\N{REPLACEMENT CHARACTER}"
+
 
 def pieces_by_key(database: Database, source: SqlSource, key: str, known: Mapping[str, str]) -> list[Item]:
     """The pieces so far, with the rows that they have now, and one of all that lies above them.
@@ -27,16 +29,22 @@ def pieces_by_key(database: Database, source: SqlSource, key: str, known: Mappin
         )
     pieces = _chain(key, known)
     last = next(reversed(pieces.values()))["to"] if pieces else None
-    expected = sum(piece["rows"] for piece in pieces.values())
-    if last is not None and expected != _count(database, source, above(database, key, form, None, last)):
+    expected = {what: sum(piece.get(what, 0) for piece in pieces.values()) for what in ("rows", "keys")}
+    if last is not None and expected != held(database, source, form, None, last):
         for piece in pieces.values():
-            lies = above(database, key, form, piece["after"], piece["to"])
-            piece["rows"] = _count(database, source, lies)
+            piece.update(held(database, source, form, piece["after"], piece["to"]))
     newest = _newest(database, source, key, form)
-    if newest is not None and (rows := _count(database, source, above(database, key, form, last, newest))):
+    if newest is not None and (found := held(database, source, form, last, newest))["rows"]:
         name = f"{source.table} to {key} {newest}"
-        pieces[name] = {"key": key, "after": last, "to": newest, "rows": rows}
+        pieces[name] = {"key": key, "after": last, "to": newest, **found}
     return [Item(name, json.dumps(piece, sort_keys=True)) for name, piece in pieces.items()]
+
+
+def held(database: Database, source: SqlSource, form: Form, after: Key | None, to: Key) -> dict[str, int]:
+    """How many rows lie above one key up to another, and what tells their keys from other ones."""
+    key = str(source.key)
+    rows, keys = database.keys(source.table, key, form, above(database, key, form, after, to))
+    return {"rows": rows, "keys": keys}
 
 
 def _chain(key: str, known: Mapping[str, str]) -> dict[str, dict[str, Any]]:
@@ -61,7 +69,14 @@ def _piece(key: str, mark: str | None) -> dict[str, Any] | None:
 def _newest(database: Database, source: SqlSource, key: str, form: Form) -> Key | None:
     newest: sa.ColumnElement[Any] = sa.func.max(sa.column(key, SQL_TYPES[form]))
     shown = sa.cast(newest, sa.Text()) if form == "number" else newest
-    (found,) = database.one(sa.select(shown.label("newest")).select_from(table_of(source.table)), form)
+    query = sa.select(shown.label("newest")).select_from(table_of(source.table))
+    try:
+        (found,) = database.one(query, form)
+    except (OverflowError, ValueError):  # as pyarrow has it of a time that Python cannot hold
+        found = _UNREADABLE
+    if isinstance(found, str) and _UNREADABLE in found:
+        said = f"the highest {key!r} is beyond the calendar (infinity?) or no text"
+        raise DeliveryError(f"{said}: the table cannot be read on from there")
     return None if found is None else plain(found)
 
 

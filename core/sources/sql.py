@@ -5,12 +5,14 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from core.batches import Batch
+from core.ledger import fingerprint
 from core.scalars import Kind
 from core.secrets import Secrets
 from core.sources.connect import connect, shielded
@@ -19,7 +21,7 @@ from core.sources.declared import SqlSource
 from core.sources.delimited import require
 from core.sources.items import Fetched, Item
 from core.sources.queries import Condition, above, table_of, within
-from core.sources.rising import pieces_by_key
+from core.sources.rising import held, pieces_by_key
 from core.sources.streams import stage, typed
 
 _SETTLED = "settled"
@@ -86,9 +88,25 @@ def _by_time(source: SqlSource, batches: Sequence[Batch], settled: int) -> list[
     if not batches:
         return [Item(source.table, None)]
     return [
-        Item(f"{source.table} {batch.id}", _SETTLED if place < settled else None, batch=batch.id)
+        Item(
+            f"{source.table} {batch.id}",
+            _mark(source, batches, place) if place < settled else None,
+            batch=batch.id,
+        )
         for place, batch in enumerate(batches)
     ]
+
+
+def _mark(source: SqlSource, batches: Sequence[Batch], place: int) -> str:
+    """Of a settled batch: it is asked for again, by another column or for another interval."""
+    start, end = _interval(batches, place)
+    return f"{_SETTLED} {source.time} {start and start.isoformat()} {end and end.isoformat()}"
+
+
+def _interval(batches: Sequence[Batch], place: int) -> tuple[datetime | None, datetime | None]:
+    """What is asked for a batch: the first also has what lies before it, the last what lies after."""
+    last = place == len(batches) - 1
+    return batches[place].start if place else None, None if last else batches[place].end
 
 
 def _settled(database: Database, source: SqlSource, batches: Sequence[Batch]) -> int:
@@ -128,12 +146,17 @@ def _fetch(
         ]
         query = sa.select(*shown).select_from(table).where(where).order_by(*map(sa.column, by), *shown)
         schema, read = typed(forms, times)
+        if source.key is not None:  # before the rows: what changes meanwhile then differs from both
+            piece = json.loads(item.mark or "")
+            form = database.form(source.table, source.key)
+            piece |= held(database, source, form, piece["after"], piece["to"])
         with closing(database.stream(query, list(forms.values()))) as rows:
             fetched = stage(map(read, rows), schema, staging)
     if source.key is None:
         return replace(fetched, mark=item.mark)
-    piece = json.loads(item.mark or "") | {"rows": fetched.rows}
-    return replace(fetched, mark=json.dumps(piece, sort_keys=True))
+    # Two pieces may hold equal rows in the declared columns, and then the table has them twice.
+    digest = fingerprint(fetched.digest, item.name)
+    return replace(fetched, digest=digest, mark=json.dumps(piece | {"rows": fetched.rows}, sort_keys=True))
 
 
 def _rows_of(database: Database, source: SqlSource, item: Item, batches: Sequence[Batch]) -> Condition:
@@ -143,9 +166,7 @@ def _rows_of(database: Database, source: SqlSource, item: Item, batches: Sequenc
         return above(database, by, database.form(source.table, by), piece["after"], piece["to"])
     if item.batch is None:
         return sa.true()
-    place = [batch.id for batch in batches].index(item.batch)
-    start = batches[place].start if place else None
-    end = batches[place].end if place < len(batches) - 1 else None
+    start, end = _interval(batches, [batch.id for batch in batches].index(item.batch))
     return within(database, by, database.form(source.table, by), start, end)
 
 

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import lzma
 import shutil
 import zipfile
 import zlib
@@ -64,7 +65,9 @@ def _unpack(file: File, target: Path) -> None:
     try:
         with _opened(file) as content, target.open("wb") as sink:
             shutil.copyfileobj(content, sink, 1 << 20)
-    except (zipfile.BadZipFile, gzip.BadGzipFile, EOFError, zlib.error) as error:
+    except (zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, OSError) as error:
+        if getattr(error, "errno", None):  # the disk is to blame, not the archive
+            raise
         raise DeliveryError(f"{file}: is truncated or damaged: {error}") from error
     except (RuntimeError, NotImplementedError) as error:  # a password, a compression that Python lacks
         raise DeliveryError(f"{file}: cannot be unpacked: {error}") from error
@@ -77,5 +80,6 @@ def _opened(file: File) -> IO[bytes]:
     names = archive.namelist()
     members = [name for name in names if not name.startswith("__MACOSX") and not name.endswith("/")]
     if len(members) != 1:
-        raise DeliveryError(f"{file}: holds {len(members)} files where one is expected: {', '.join(members)}")
+        some = f": {', '.join(members[:5])}{', ...' if len(members) > 5 else ''}" if members else ""
+        raise DeliveryError(f"{file}: holds {len(members)} files where one is expected{some}")
     return archive.open(members[0])

@@ -39,6 +39,19 @@ def _number(aggregate: Callable[[pl.Expr], pl.Expr]) -> Callable[[Column, Mappin
     return lambda column, _: Measured([aggregate(column.of(*NUMERIC).value)], _itself)
 
 
+def _sum(column: Column, given: Mapping[str, Any]) -> Measured:
+    value = column.of(*NUMERIC).value
+    # Int64 would start again from below.
+    return Measured([(value.cast(pl.Int128) if column.family == "integer" else value).sum()], _itself)
+
+
+def _median(column: Column, given: Mapping[str, Any]) -> Measured:
+    value = column.of(*NUMERIC).value
+    # Polars goes from the one to the other, and from infinity to itself is no number.
+    middle = [value.quantile(0.5, "lower"), value.quantile(0.5, "higher")]
+    return Measured(middle, lambda low, high: low if low == high else low / 2 + high / 2)
+
+
 def _extreme(aggregate: Callable[[pl.Expr], pl.Expr]) -> Callable[[Column, Mapping[str, Any]], Measured]:
     return lambda column, _: Measured([aggregate(column.of(*ORDERED).shown)], _itself)
 
@@ -154,9 +167,9 @@ _MEASURES: dict[str, Callable[[Column, Mapping[str, Any]], Measured]] = {
     "column.max": _extreme(pl.Expr.max),
     "column.min": _extreme(pl.Expr.min),
     "column.mean": _number(pl.Expr.mean),
-    "column.median": _number(pl.Expr.median),
+    "column.median": _median,
     "column.standard_deviation": _number(pl.Expr.std),
-    "column.sum": _number(pl.Expr.sum),
+    "column.sum": _sum,
     "column.quantile_values": _quantiles,
     "column.most_common_value": _modes,
     "column.distinct_values.count": lambda column, _: Measured([_distinct(column).n_unique()], _itself),

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from expectations.engines.patterns import translated
-from expectations.engines.values import EVERY, NUMERIC, ORDERED, Column, NoForm, bound, members
+from expectations.engines.values import EVERY, NUMERIC, ORDERED, Column, NoForm, bound, members, number
 
 Given = Mapping[str, Any]
 
@@ -38,11 +38,11 @@ def _within(value: pl.Expr, given: Given, literal: Callable[[Any], pl.Expr]) -> 
 
 
 def _lengths(column: Column, given: Given) -> pl.Expr:
-    return _within(column.text.str.len_chars(), given, pl.lit)
+    return _within(column.text.str.len_chars(), given, lambda value: number(column, value))
 
 
 def _length(column: Column, given: Given) -> pl.Expr:
-    return column.text.str.len_chars() == pl.lit(given["value"])
+    return column.text.str.len_chars() == number(column, given["value"])
 
 
 def _unique(column: Column, given: Given) -> pl.Expr:

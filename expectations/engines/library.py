@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
@@ -12,6 +11,7 @@ from great_expectations.expectations.expectation import Expectation as Judge
 
 from core.errors import IntegrityError
 from expectations.entries import Expectation
+from expectations.sense import instant
 from expectations.verdict import Outcome
 
 EXAMPLES = 20
@@ -29,8 +29,7 @@ def argument(entry: Expectation, key: str) -> Any:
     """An argument as the library compares it: a bound in text is an instant, UTC where it has no zone."""
     value = entry.kwargs[key]
     if key in ("min_value", "max_value") and isinstance(value, str):
-        instant = datetime.fromisoformat(value)
-        return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+        return instant(value)
     return value
 
 

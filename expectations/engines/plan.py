@@ -8,7 +8,6 @@ import polars as pl
 from great_expectations.expectations.expectation import Expectation as Judge
 from great_expectations.validator.metric_configuration import MetricConfiguration
 
-from core.errors import SpecError
 from expectations import custom
 from expectations.engines.columns import Measured, measured
 from expectations.engines.library import judges
@@ -73,9 +72,9 @@ def _own(schema: pl.Schema, entry: Expectation) -> pl.Expr:
     try:
         dtype = pl.LazyFrame(schema=schema).select(good).collect_schema().dtypes()[0]
     except pl.exceptions.PolarsError as error:
-        raise SpecError(f"{entry.type} does not fit the batch: {error}") from error
+        custom.fail(entry.function, f"{entry.type} does not fit the batch: {error}")
     if dtype not in (pl.Boolean, pl.Null):
-        raise SpecError(f"{entry.type} should say true or false of each row, not {dtype}")
+        custom.fail(entry.function, f"{entry.type} should say true or false of each row, not {dtype}")
     # An aggregate says the same of every row.
     return good.cast(pl.Boolean) & pl.repeat(True, pl.len(), dtype=pl.Boolean)
 

@@ -43,9 +43,14 @@ def run(name: str, frame: pl.DataFrame | pl.LazyFrame, entries: Sequence[Expecta
 def _run(frame: pl.LazyFrame, schema: pl.Schema, plans: Sequence[Plan]) -> list[Outcome]:
     try:
         found = _Found(frame, _collected(frame, schema, plans), schema)
-    except pl.exceptions.PolarsError as error:
+    except Exception as error:
+        known = isinstance(error, pl.exceptions.PolarsError)
+        # What a function of the project does with Python may raise anything.
+        if not known and all(plan.entry.function is None for plan in plans):
+            raise
         if len(plans) == 1:
-            return [Outcome(False, 0, pl.Series("row", [], pl.UInt32), None, {}, str(error))]
+            said = str(error) if known else f"{type(error).__name__}: {error}"
+            return [Outcome(False, 0, pl.Series("row", [], pl.UInt32), None, {}, said)]
         # One expression that fails takes the others with it: each alone shows which it is.
         return [outcome for plan in plans for outcome in _run(frame, schema, [plan])]
     return [_outcome(plan, place, found) for place, plan in enumerate(plans)]

@@ -1,13 +1,15 @@
 """Columns and values for the Polars engine, so that they compare as they do in pandas."""
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any, Literal
 
 import polars as pl
 import polars.selectors as cs
+
+from expectations.sense import instant
 
 Family = Literal["integer", "float", "string", "boolean", "instant"]
 
@@ -154,3 +156,27 @@ def members(column: Column, values: Collection[Any]) -> pl.Series:
             dtype = pl.Boolean()
             there = [bool(value) for value in numbers if value in (0, 1)]
     return pl.Series("member", there, dtype).unique(maintain_order=True)
+
+
+def fitted(columns: Sequence[Column], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments, with the members of a set as the one column holds them: beside instants, instants.
+
+    Raises ValueError for a member that no value of the column can be: it would hold or fail for any.
+    """
+    if "value_set" not in kwargs or len(columns) != 1 or columns[0].family is None:
+        return dict(kwargs)
+    return {**kwargs, "value_set": [_member(columns[0], value) for value in kwargs["value_set"]]}
+
+
+def _member(column: Column, value: Any) -> Any:
+    if column.family == "instant" and isinstance(value, str | date):
+        if isinstance(value, str):
+            return instant(value)
+        midnight = value if isinstance(value, datetime) else datetime.combine(value, time())
+        return midnight if midnight.tzinfo else midnight.replace(tzinfo=UTC)
+    kinds: tuple[type, ...] = {"string": (str,), "instant": (), "boolean": (bool, int)}.get(
+        column.family or "", (int, float)
+    )
+    if value is not None and not isinstance(value, kinds):
+        raise ValueError(f"{value!r} can be no value of column {column.name!r} of {column.dtype}")
+    return value

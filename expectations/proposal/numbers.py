@@ -53,7 +53,9 @@ def _measured(seen: Seen, column: str, notes: Notes) -> Iterator[Entry]:
             notes.append(
                 f"Look at {batch}: its {said} value, {shown(values[place])}, is far from the others'."
             )
-    times = 2 if trend else 1
+    # What moves as a whole will go on to where it has not been.
+    level = max(middles) - min(middles) > max(high - low for low, high in zip(lows, highs, strict=True))
+    times = 2 if trend or (level and not seen.parts) else 1
     kwargs = {"min_value": bounds.least(lows, times), "max_value": bounds.greatest(highs, times)}
     kwargs = {key: _short(bound) for key, bound in kwargs.items() if bound is not None}
     told = f"Least {between(lows)}, greatest {between(highs)}{_TREND if trend else ''}."

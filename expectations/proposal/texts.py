@@ -1,5 +1,6 @@
 """What a suite should expect of a column of texts: a set, another dataset's key, a pattern, a length."""
 
+from collections import Counter
 from collections.abc import Iterator
 from decimal import ROUND_CEILING
 
@@ -10,6 +11,8 @@ from expectations.proposal.profile import VALUES
 from expectations.proposal.referring import referred
 from expectations.proposal.seen import Seen, between
 from expectations.proposal.shapes import pattern
+
+_USUAL = 0.9  # share of known values from which new ones are strange
 
 
 def expected(seen: Seen, column: str, notes: list[str]) -> Iterator[Entry]:
@@ -27,7 +30,8 @@ def expected(seen: Seen, column: str, notes: list[str]) -> Iterator[Entry]:
             yield entry
         return
     if max(one.distinct for one in each) <= VALUES:
-        notes.append("New values keep coming from batch to batch: no set.")
+        notes.append("New values keep coming from batch to batch: no set for all.")
+        yield from _usual(seen, column)
     listed = list(referred(seen, column))
     yield from listed
     if not any(entry.severity == "warning" for entry in listed):
@@ -45,6 +49,21 @@ def stable(seen: Seen, column: str) -> list[str]:
     known = all(sum(value in batch for batch in values) > 1 for value in every)
     small = len(every) <= VALUES and 2 * len(every) <= sum(one.held for one in seen.columns[column])
     return sorted(map(str, every)) if known and small and (seen.parts or every == early) else []
+
+
+def _usual(seen: Seen, column: str) -> Iterator[Entry]:
+    """That most of the values are known ones: as many as each batch had of those of all the others."""
+    counts = [closer.values.get(column, {}) for closer in seen.closer]
+    batches: Counter[str] = Counter(value for each in counts for value in each)
+    shares = [
+        sum(count for value, count in each.items() if batches[value] > 1) / sum(each.values())
+        for each in counts
+        if each
+    ]
+    if (least := bounds.share_below(shares, 0.05)) >= _USUAL:
+        kwargs = {"column": column, "value_set": sorted(map(str, batches)), "mostly": least}
+        told = f"Of a batch's values, {min(shares):.2%} at least are those of other batches, too."
+        yield Entry("expect_column_values_to_be_in_set", "info", kwargs, told, seen.sparse(column))
 
 
 def _form(seen: Seen, column: str) -> Iterator[Entry]:

@@ -11,6 +11,7 @@ from expectations.proposal.seen import Seen, between
 
 _ROWS = "expect_table_row_count_to_be_between"
 _BEFORE = 6  # batches whose median is the volume to compare with
+_GROWTH = 4.0  # times: what comes at once is for the bounds by the batches before
 
 
 def schema(seen: Seen) -> Iterator[Entry]:
@@ -30,7 +31,7 @@ def volume(seen: Seen) -> Iterator[Entry]:
         told = f"One delivery of {whole:,} rows: between half and double is convention, not experience."
         yield Entry(_ROWS, "critical", _still(whole / 2, whole * 2), told)
         return
-    apart = max(2.0, _factor(max(rows) / min(rows), len(rows)))
+    apart = max(_GROWTH, _factor(max(rows) / min(rows), len(rows)))
     told = f"{between(rows)} rows a batch."
     yield Entry(_ROWS, "critical", _still(min(rows) / apart, max(rows) * apart), told)
     ratios = [rows[place] / median(rows[max(0, place - _BEFORE) : place]) for place in range(1, len(rows))]

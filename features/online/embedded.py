@@ -13,7 +13,6 @@ from filelock import FileLock
 from core.errors import PerennialError
 
 _BUSY_SECONDS = 60.0
-_MAPPED = 1 << 30  # bytes of the file that are read without a copy
 _TABLE = """
 CREATE TABLE IF NOT EXISTS facts (
     project TEXT NOT NULL, key TEXT NOT NULL, part TEXT NOT NULL, value BLOB NOT NULL,
@@ -80,11 +79,20 @@ class EmbeddedStore:
             # SQLite forbids a forked process the connections of its parent, even to close them.
             self._inherited.append((self._connections, self._local))
             self._local, self._connections, self._process = threading.local(), [], os.getpid()
-        if not hasattr(self._local, "connection"):
+        if not hasattr(self._local, "connection") or self._local.file != self._file():
+            # A file that was deleted or replaced would answer for ever, with what it last held.
             self._local.connection = self._connect()
+            self._local.file = self._file()
             self._connections.append(self._local.connection)
         found: sqlite3.Connection = self._local.connection
         return found
+
+    def _file(self) -> tuple[int, int] | None:
+        try:
+            found = self._path.stat()
+        except FileNotFoundError:
+            return None
+        return found.st_dev, found.st_ino
 
     def _connect(self) -> sqlite3.Connection:
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -98,7 +106,6 @@ class EmbeddedStore:
             with FileLock(self._path.with_name(self._path.name + ".lock")):
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.executescript(f"BEGIN IMMEDIATE; {_TABLE} COMMIT;")
-        connection.execute(f"PRAGMA mmap_size = {_MAPPED}")
         return connection
 
     @contextmanager
@@ -117,5 +124,5 @@ class EmbeddedStore:
     def _named(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise PerennialError(f"the online store {self._path}: {error}") from error

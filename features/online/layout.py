@@ -95,9 +95,8 @@ def layout_of(spec: Spec) -> Layout:
     }
     reads = {name: tuple(facts[way] for way in each) for name, each in ways.items()}
     lookups = {name: it for name, it in declared.items() if isinstance(it, Lookup)}
-    for found in alike(lookups, lambda it: (it.dataset, tuple(it.by.items()), it.within)):
-        group = _rows(spec, list(found.values()))
-        reads |= dict.fromkeys(found, (group,))
+    for found in alike(lookups, lambda it: (it.dataset, tuple(it.by.items()), _bucket(spec, it))):
+        reads |= dict.fromkeys(found, (_rows(spec, list(found.values())),))
     events = spec.datasets[spec.events]
     rules = (spec.events, events.key, events.event_time, spec.decision.model_dump(mode="json"))
     return Layout(reads, json.dumps(rules))
@@ -145,17 +144,21 @@ def _facts(spec: Spec, way: _Way, features: Sequence[Past]) -> Group:
 
 def _rows(spec: Spec, features: Sequence[Lookup]) -> Group:
     first = features[0]
-    known = spec.datasets[first.dataset].known_at
     return Group(
         dataset=first.dataset,
         columns=tuple(first.by.values()),
         asked=tuple(first.by),
-        known=known,
+        known=spec.datasets[first.dataset].known_at,
         values=tuple(sorted({feature.column for feature in features})),
         ties=(),
-        width=None if known is None or first.within is None else _width(first.within),
+        width=_bucket(spec, first),
         past=False,
     )
+
+
+def _bucket(spec: Spec, feature: Lookup) -> int | None:
+    known = spec.datasets[feature.dataset].known_at
+    return None if known is None or feature.within is None else _width(feature.within)
 
 
 def value_of(spec: Spec, feature: Past) -> str | None:

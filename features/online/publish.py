@@ -33,13 +33,19 @@ class Published:
 
 
 def publish(
-    spec: Spec, store: Store, dataset: str, batch: Batch | None, rows: pl.LazyFrame | pl.DataFrame
+    spec: Spec,
+    store: Store,
+    dataset: str,
+    batch: Batch | None,
+    rows: pl.LazyFrame | pl.DataFrame,
+    content: str = "",
 ) -> Published:
     """Put what requests read of a dataset's accepted rows in place of what the batch had before.
 
     `rows` are those that the offline build reads, prepared columns included, of one batch; of a
     dataset that is not cut into batches, where `batch` is None, all. The order of the rows is of no
-    account, and publishing the same again changes nothing.
+    account, and publishing the same again changes nothing. `content` stands for them: `contents`
+    tells it as long as they are there.
     Raises SpecError when a declaration does not fit the rows, IntegrityError when a lookup would
     find two of them where there can be one; then the store is as it was.
     """
@@ -52,7 +58,7 @@ def publish(
         if group.dataset == dataset:
             values |= _packed(spec, layout, group, batch, lazy)
     part = part_of(spec, dataset, batch)
-    store.put(part, values)
+    store.put(part, values | {part: content.encode()})
     return Published(part, len(values), sum(map(len, values.values())))
 
 
@@ -66,20 +72,30 @@ def part_of(spec: Spec, dataset: str, batch: Batch | None) -> str:
     return layout_of(spec).part(dataset, batch.id if batch else WHOLE)
 
 
+def contents(store: Store, parts: Iterable[str]) -> dict[str, str]:
+    """What was said to be the content of those of these parts that the store holds.
+
+    The store itself knows best: it may have been emptied, or restored from an older copy.
+    """
+    return {part: held[-1].decode() for part, held in store.get(list(parts)).items() if held}
+
+
 def expired(parts: Iterable[str], spec: Spec, now: datetime) -> list[str]:
     """Those of a store's `parts`, published under this spec, that no request at or after `now` can need.
 
     A batch is needed as long as a window or a tolerance reaches back to what became known of it,
-    which is up to `maturity` after its end; whole datasets always are.
+    which is up to `maturity` after its end; whole datasets always are, and the newest batch of each,
+    which says what the columns are.
     """
-    layout, batches = layout_of(spec), spec.batches.calendar().batches()
-    found = set()
+    layout, batches, there = layout_of(spec), spec.batches.calendar().batches(), set(parts)
+    found = list[str]()
     for dataset in datasets(spec):
         back = look_back(spec, dataset)
         if back is not None:
             before = now - back + spec.decision.lead
-            found |= {layout.part(dataset, batch.id) for batch in batches if batch.end <= before}
-    return sorted(found & set(parts))
+            held = [batch for batch in batches if layout.part(dataset, batch.id) in there]
+            found += [layout.part(dataset, batch.id) for batch in held[:-1] if batch.end <= before]
+    return sorted(found)
 
 
 def superseded(parts: Iterable[str], spec: Spec) -> list[str]:

@@ -1,14 +1,15 @@
 """The online store in Redis: a hash by key, with a field for each part."""
 
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import redis
 from redis.client import Pipeline
 
 from core.errors import PerennialError, SpecError
 
-_SECONDS = 10.0
+_SECONDS = 10.0  # to connect
+_PATIENCE = 60.0  # seconds for an answer
 
 
 class RemoteStore:
@@ -21,7 +22,9 @@ class RemoteStore:
         self._prefix = f"perennial:{project}:"
         self._parts = f"{self._prefix}parts"
         try:
-            self._client = redis.Redis.from_url(url, socket_connect_timeout=_SECONDS)
+            self._client = redis.Redis.from_url(
+                url, socket_connect_timeout=_SECONDS, socket_timeout=_PATIENCE
+            )
         except ValueError:
             # Its message may show the URL, and so a password.
             raise SpecError(
@@ -29,7 +32,18 @@ class RemoteStore:
             ) from None
 
     def put(self, part: str, values: Mapping[str, bytes]) -> None:
-        """One transaction, made again when another has replaced the part meanwhile."""
+        """One transaction, made again when another has replaced the part meanwhile.
+
+        Raises PerennialError when Redis would forget some of the keys: requests went on without them.
+        """
+        with self._named(), suppress(redis.exceptions.NoPermissionError):
+            memory = self._client.info("memory")
+            policy = str(memory.get("maxmemory_policy"))
+            if memory.get("maxmemory") and policy.startswith("allkeys"):
+                raise PerennialError(
+                    f"the online store in Redis: it forgets keys when its memory is full ({policy}): "
+                    "set its `maxmemory-policy` to noeviction"
+                )
         self._replace(part, values)
 
     def get(self, keys: Collection[str]) -> dict[str, list[bytes]]:

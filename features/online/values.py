@@ -83,7 +83,7 @@ def _reading(dtype: pl.DataType) -> tuple[str, Callable[[Any], Any]]:
         known = frozenset(dtype.categories)
         return f"one of {', '.join(dtype.categories)}", lambda value: value if value in known else None
     if dtype in TEXTS:
-        return "a text", lambda value: value if isinstance(value, str) else None
+        return "a text", lambda value: value.encode().decode() if isinstance(value, str) else None
     if dtype == pl.Null:
         return "null", lambda value: None
     if dtype == pl.Boolean:

@@ -140,13 +140,19 @@ def test_a_projects_own_expectation_may_judge_the_batch_as_one() -> None:
     ],
 )
 def test_a_function_that_does_not_fit_is_named(function: Callable[..., pl.Expr], said: str) -> None:
-    with pytest.raises(SpecError, match=rf"expect_own.*{said}"):
+    with pytest.raises(SpecError, match=rf"expect_own.*{said}") as caught:
         polars_engine.run("flights", FLIGHTS, [own(function)])
+    assert str(caught.value).startswith(f"{__file__}:")
 
 
 def test_one_expression_that_fails_does_not_take_the_others_with_it(suite: Callable[..., Suite]) -> None:
     good = replace(own(lambda: pl.col("flight") < 9), type="expect_other")
     bad = own(lambda: pl.col("carrier").cast(pl.Int64) > 0)
-    found = polars_engine.run("flights", FLIGHTS, [good, bad])
-    assert [outcome.error is None for outcome in found] == [True, False]
-    assert found[0].passed
+
+    def broken(flight: int) -> bool:
+        raise ZeroDivisionError
+
+    worse = own(lambda: pl.col("flight").map_elements(broken, pl.Boolean))
+    found = polars_engine.run("flights", FLIGHTS, [good, bad, worse])
+    assert [outcome.error is None for outcome in found] == [True, False, False]
+    assert found[0].passed and "ZeroDivisionError" in str(found[2].error)

@@ -30,7 +30,7 @@ ARGUMENTS: dict[str, Any] = {
     "column_B": "n",
     "column_list": ["n", "m"],
     "column_set": ["n"],
-    "min_value": 0,
+    "min_value": 1,
     "value_set": [1, 2],
     "value_pairs_set": [[1, 1], [2, 2]],
     "value": 4,
@@ -95,6 +95,19 @@ def test_large_whole_numbers_beside_a_null_stay_apart(suite: Callable[..., Suite
         suite({"type": "expect_column_values_to_be_unique", "kwargs": {"column": "n"}}).expectations,
     )
     assert outcome.passed
+
+
+def test_quantiles_of_one_column_are_not_mixed_up(suite: Callable[..., Suite]) -> None:
+    # The library takes the first for the answer to all.
+    name = "expect_column_quantile_values_to_be_between"
+    asked = [
+        {"column": column, "quantile_ranges": {"quantiles": [share], "value_ranges": [[low, low]]}}
+        for column, share, low in (("n", 0, 1), ("n", 1, 2), ("m", 1, 5), ("n", 0.5, 2))
+    ]
+    entries = suite(*({"type": name, "kwargs": kwargs} for kwargs in asked)).expectations
+    outcomes = pandas_engine.run("flights", NUMBERS, entries)
+    assert [outcome.observed["values"] for outcome in outcomes] == [[1], [2], [5], [2]]
+    assert all(outcome.passed for outcome in outcomes)
 
 
 @pytest.mark.parametrize("dtype", [pl.Int8, pl.UInt16, pl.Int32, pl.UInt64, pl.Float32, pl.Float64])

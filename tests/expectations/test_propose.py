@@ -199,6 +199,19 @@ def test_a_batch_without_rows_does_not_count() -> None:
         propose(frames, DAILY, name="events", calendar=DAYS)
 
 
+def test_what_moves_as_a_whole_may_go_on() -> None:
+    # A price level: each day lies apart from the next, and none says how far the level will go.
+    levels = [2.8, 3.0, 2.7, 2.9, 3.1, 3.2]
+    text = propose(
+        daily(lambda day: {"price": [levels[day] + place / 1000 for place in range(40)]}, days=len(levels)),
+        DAILY,
+        name="events",
+        calendar=DAYS,
+    )
+    bounds = re.search(r"min_value: ([0-9.]+), max_value: ([0-9.]+)", lines(text, "price"))
+    assert bounds and float(bounds[1]) < 2.0 and 4.2 < float(bounds[2]) < 10
+
+
 def test_a_set_that_keeps_growing_is_no_set() -> None:
     grows = [[f"shop {place % (3 + day)}" for place in range(40)] for day in range(5)]
     late = [["a", "b", "c" if day > 2 else "a", "b"] * 10 for day in range(5)]
@@ -210,8 +223,11 @@ def test_a_set_that_keeps_growing_is_no_set() -> None:
         name="events",
         calendar=DAYS,
     )
-    for column in ("grows", "late", "once"):
+    for column in ("grows", "once"):
         assert "value_set" not in lines(text, column)
+    # What came late may not be the last to come: that a batch has mostly known ones is only told.
+    assert re.search(r"severity: info.*value_set: \[a, b, c\], mostly: 0.95", lines(text, "late"), re.DOTALL)
+    assert "severity: warning, kwargs: {column: late, value_set" not in text
     assert "value_set: [NO, 'it''s', red, 'ß']" in lines(text, "stays")
 
 

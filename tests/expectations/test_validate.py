@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import polars as pl
 import pytest
 
 from core.errors import IntegrityError, SpecError
+from expectations.distributions import distribution
 from expectations.suites import Suite
 from expectations.validate import validate
 from expectations.verdict import FAILING_ROWS
@@ -302,6 +303,54 @@ def test_an_expectation_that_cannot_be_worked_out_is_an_error(suite: Load) -> No
 def test_a_row_number_twice_is_refused(suite: Load) -> None:
     with pytest.raises(IntegrityError, match="same number"):
         validate(pl.concat([FLIGHTS, FLIGHTS]), suite(DISTANCE), {})
+
+
+@pytest.mark.parametrize("limit", [0, 1_000])
+@pytest.mark.parametrize("kind", [pl.Date, pl.Datetime("us", "UTC")])
+def test_a_set_of_days_is_one_of_instants(suite: Load, kind: pl.DataType, limit: int) -> None:
+    days = [datetime(2013, 1, day, tzinfo=UTC) for day in (1, 2, 3)]
+    frame = pl.DataFrame({"row": pl.Series(range(3), dtype=pl.UInt32), "day": pl.Series(days).cast(kind)})
+    many = [datetime(2012, 1, 1, tzinfo=UTC) + timedelta(days=day) for day in range(368)]
+    inside = {"type": "expect_column_values_to_be_in_set", "kwargs": {"column": "day"}}
+    outside = {"type": "expect_column_values_to_not_be_in_set", "kwargs": {"column": "day"}}
+    for values in (["2013-01-01", "2013-01-02T00:00:00Z"], many, [day.date() for day in many]):
+        asked = [
+            {**entry, "kwargs": {"column": "day", "value_set": {"$PARAMETER": "calendar.day"}}}
+            for entry in (inside, outside)
+        ]
+        rows = validate(frame, suite(*asked), {"calendar.day": values}, pandas_up_to=limit).rows
+        assert rows["row"].to_list() == [2, 0, 1]
+
+
+@pytest.mark.parametrize(("column", "member"), [("flight", "1"), ("carrier", 1), ("arrival", 2013)])
+def test_a_member_that_no_value_can_be_is_a_fault_of_the_suite(suite: Load, column: str, member: Any) -> None:
+    entry = expect("column_values_to_not_be_in_set", column=column, value_set=[member])
+    with pytest.raises(SpecError, match=rf"flights\.yaml:\d+: .*{member!r} can be no value of .*{column}"):
+        validate(FLIGHTS, suite(entry), {})
+
+
+@pytest.mark.parametrize(
+    ("reference", "other"),
+    [
+        ([0.0] * 99 + [1.0], [0.0, 1.0] * 50),
+        ([0.0] * 95 + [1.0, 2.0, 3.0, 4.0, 5.0], [0.0] * 50 + [1.0, 2.0, 3.0, 4.0, 5.0] * 10),
+        ([1e300] * 50, [1.0] * 50),
+        ([f"town {place}" for place in range(1_000)], [f"town {place % 20}" for place in range(1_000)]),
+    ],
+)
+def test_a_distribution_is_like_itself_and_unlike_another(
+    suite: Load, reference: list[Any], other: list[Any]
+) -> None:
+    arguments = {"threshold": 0.5, "tail_weight_holdout": 0.01}
+    arguments |= {} if isinstance(other[0], str) else {"internal_weight_holdout": 0.01}
+    partition = {"$PARAMETER": "reference.x"}
+    entry = expect(
+        "column_kl_divergence_to_be_less_than", column="x", partition_object=partition, **arguments
+    )
+    given = {"reference.x": distribution(pl.Series("x", reference))}
+    for values, failures in ((reference, 0), (other, 1)):
+        frame = pl.DataFrame({"x": values}).with_row_index("row")
+        assert len(validate(frame, suite(entry), given).failures) == failures
 
 
 def test_the_document_says_which_suite_and_what_it_found(suite: Load) -> None:

@@ -14,6 +14,7 @@ from core.batches import Batch
 from core.errors import SpecError
 from core.spec import Spec
 from features.build import build
+from features.derived import derive
 
 pytestmark = pytest.mark.slow
 
@@ -128,6 +129,7 @@ def test_a_derived_feature_is_made_of_the_event_the_features_and_its_inputs(
     assert "built" not in frame.columns
 
 
+OWN = {"from": "lookup", "dataset": "trips", "column": "late", "kind": "number", "by": {"trip": "trip"}}
 ROW_LATE = {"from": "row", "column": "late", "kind": "number"}
 
 
@@ -155,6 +157,12 @@ ROW_LATE = {"from": "row", "column": "late", "kind": "number"}
             "features.y.inputs.built: the name is taken",
         ),
         ({"trip": {**PLANE, "column": "trip"}}, "feature trip: a column of the key has this name"),
+        ({"x": derived("hidden")}, "feature x: its expression reads other rows than the event's own"),
+        ({"x": derived("now")}, r"feature x: now\(\) returns another expression each time"),
+        ({"x": derived("broken")}, r"feature x: broken\(\) fails: .*test_build.py:\d+: ZeroDivisionError"),
+        ({"x": derived("age", decision_time=BUILT)}, "features.x.inputs.decision_time: the name is taken"),
+        ({"x": {**RATE, "known_at": "departs"}}, "feature x: 'late' is known at 'arrived', and not at 'dep"),
+        ({"x": OWN}, "feature x: 'late' is known at 'arrived', and not always"),
         ({"label": PLANE}, "feature label: every feature table has a column of this name"),
         ({"x": {**RATE, "by": ["late"]}}, "feature x: reads 'late', which is not known at decision time"),
         (
@@ -181,7 +189,10 @@ def test_a_declaration_that_does_not_fit_says_why(
         "all": returns(pl.any_horizontal(pl.col("^l.*$"))),
         "typo": returns(pl.col("departed").dt.hour()),
         "others": returns(pl.col("trip") - pl.col("trip").mean()),
-        "next": returns(pl.col("trip").shift(-1)),
+        "next": returns(pl.col("trip").map_batches(lambda all: all.shift(-1))),
+        "hidden": returns(pl.col("trip").mean().over("departs")),
+        "now": lambda: pl.lit(datetime.now(UTC)).dt.year() - pl.col("built"),
+        "broken": lambda: pl.col("trip") * (1 // 0),
         "wrong_type": returns(pl.col("plane").dt.hour()),
         "age": age,
     }
@@ -352,3 +363,12 @@ def test_an_expression_is_over_the_event_and_the_features(
     )
     frame = build(declared, day, events.lazy(), {}, {})
     assert frame.select("load", "name").rows() == [(0.25, None), (None, "A-1.0")]
+
+
+def test_what_python_makes_of_other_rows_is_found_wherever_they_are() -> None:
+    frame = pl.DataFrame({"x": [*range(4000), None, *range(100)]})
+    filled = pl.col("x").map_batches(lambda values: values.forward_fill()).alias("filled")
+    with pytest.raises(SpecError, match="feature filled: its expression reads other rows"):
+        derive(frame, {"filled": filled})
+    doubled = pl.col("x").map_batches(lambda values: values * 2).alias("doubled")
+    assert derive(frame, {"doubled": doubled})["doubled"].equals(frame["x"] * 2)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from core.errors import SpecError
 from core.spec import Lag, Outcome, Past, TargetRate, Trailing
+from features.history import numbered
 from features.past import past
 
 NOON = datetime(2013, 5, 2, 12, tzinfo=UTC)
@@ -423,3 +424,10 @@ def test_the_order_of_the_events_is_of_no_account(facts: list[Fact], random: Any
     places = random.sample(range(len(facts)), len(facts))
     events = table(facts)
     assert every(events[places]).equals(every(events)[places])
+
+
+def test_equal_parts_of_an_entity_share_a_number_however_few_there_are() -> None:
+    nan = float("nan")
+    for values in ([nan], [nan, nan], [0.0, -0.0], [date(2013, 5, 2)], [True, True], [2**63 - 1] * 2):
+        found = numbered(pl.Series(values))
+        assert (found.numbers.tolist(), found.size) == ([0] * len(values), 1)

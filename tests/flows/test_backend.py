@@ -27,19 +27,6 @@ def at(home: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     return Settings(home=home)
 
 
-def test_a_database_that_was_half_made_is_made_anew(
-    nowhere: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As a first start leaves it that was killed while it made the tables."""
-    settings = at(tmp_path, monkeypatch)
-    (tmp_path / "prefect").mkdir()
-    (tmp_path / "prefect" / "prefect.db").write_bytes(b"half a database")
-    with backend(settings) as server:
-        server.wait()
-    with backend(settings) as server:
-        server.wait()
-
-
 def test_a_server_that_cannot_start_says_why(
     nowhere: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -51,10 +38,13 @@ def test_a_server_that_cannot_start_says_why(
         server.wait()
 
 
-def test_the_server_goes_with_a_killed_command(
+def test_a_server_starts_on_what_a_kill_has_left_and_goes_with_a_killed_command(
     nowhere: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    at(tmp_path, monkeypatch)
+    settings = at(tmp_path, monkeypatch)
+    # As a first start leaves it that was killed while it made the tables.
+    (tmp_path / "prefect").mkdir()
+    (tmp_path / "prefect" / "prefect.db").write_bytes(b"half a database")
     script = (
         "import sys, time; from pathlib import Path; from core.settings import Settings; "
         "from flows.backend import backend\n"
@@ -72,6 +62,11 @@ def test_the_server_goes_with_a_killed_command(
     while _lives(server) and time.monotonic() < deadline:
         time.sleep(0.2)
     assert not _lives(server)
+    # The database that is whole by now is not made anew.
+    made = (tmp_path / "prefect" / "prefect.db").stat().st_ino
+    with backend(settings) as again:
+        again.wait()
+    assert (tmp_path / "prefect" / "prefect.db").stat().st_ino == made
 
 
 def _lives(process: int) -> bool:

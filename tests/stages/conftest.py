@@ -1,5 +1,6 @@
 """A small project of trips in an inbox of files: its spec, its suites, and a way to deliver."""
 
+import shutil
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -83,13 +84,16 @@ AS_OF = datetime(2013, 3, 10, tzinfo=UTC)
 
 
 class Depot:
-    """The project's folder and home, to deliver to and to ingest from."""
+    """The project's folder and home, to deliver to and to ingest from; it may begin as a copy of another."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, like: Path | None = None) -> None:
         self.folder = root / "projects" / "trips"
         self.settings = Settings(
             home=root / "state", projects=root / "projects", suites=root / "expectations"
         )
+        if like is not None:
+            shutil.copytree(like, root, dirs_exist_ok=True)
+            return
         for folder in (self.folder / "inbox", self.folder / "weather", self.settings.suites / "trips"):
             folder.mkdir(parents=True)
         self.spec(lambda document: None)
@@ -127,17 +131,16 @@ class Depot:
     def take_in(self, workspace: Workspace | None = None, as_of: datetime = AS_OF) -> dict[str, Ingested]:
         """Ingest all that is there; the results of the trips, by batch."""
         workspace = workspace or self.open()
-        for dataset in workspace.whole:
-            for item in pending(workspace, dataset, []):
-                deliver(workspace, dataset, item, as_of)
-            ingest(workspace, dataset, None, as_of)
-        batches: list[Batch] = workspace.batches(as_of)
-        for dataset in workspace.cut:
-            for item in pending(workspace, dataset, batches):
-                deliver(workspace, dataset, item, as_of)
-        for dataset in workspace.cut:
-            found = {batch.id: ingest(workspace, dataset, batch, as_of) for batch in batches}
-        return found
+        datasets = (*workspace.whole, *workspace.cut)
+        return [take_in(workspace, dataset, as_of) for dataset in datasets][-1]
+
+
+def take_in(workspace: Workspace, dataset: str, as_of: datetime = AS_OF) -> dict[str, Ingested]:
+    """Ingest what there is of a dataset; the results by batch."""
+    batches: list[Batch] = workspace.batches(as_of) if dataset in workspace.cut else []
+    for item in pending(workspace, dataset, batches):
+        deliver(workspace, dataset, item, as_of)
+    return {str(batch): ingest(workspace, dataset, batch, as_of) for batch in batches or [None]}
 
 
 def trips(start: int, count: int, day: int = 1, **changed: Any) -> pl.DataFrame:
@@ -168,16 +171,26 @@ def _weather() -> str:
     return "\n".join(lines) + "\n"
 
 
+@pytest.fixture(scope="session")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The root of a project that has ingested all that does not change in most tests: all but the trips."""
+    root = tmp_path_factory.mktemp("calm")
+    workspace = Depot(root).open()
+    for dataset in ("cities", "weather"):
+        take_in(workspace, dataset)
+    return root
+
+
 @pytest.fixture
-def depot(tmp_path: Path) -> Depot:
+def make_depot(calm: Path) -> Callable[[Path], Depot]:
+    """Makes such a project in a folder, with nothing in its inbox yet."""
+    return lambda root: Depot(root, calm)
+
+
+@pytest.fixture
+def depot(make_depot: Callable[[Path], Depot], tmp_path: Path) -> Depot:
     """The project, with nothing in its inbox yet."""
-    return Depot(tmp_path)
-
-
-@pytest.fixture
-def make_depot() -> Callable[[Path], Depot]:
-    """Makes such a project in a folder."""
-    return Depot
+    return make_depot(tmp_path)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from models.rows import Columns
 from monitoring.drift import feature_drift
 from reports.dataset import Column
 from stages.bins import edges
-from stages.datasets import dataset_facts, dataset_report, described
+from stages.datasets import _unless_key, dataset_facts, dataset_report, described
 from stages.distributions import distributions
 from stages.workspace import Workspace, open_workspace
 
@@ -340,3 +340,11 @@ def test_the_stability_index_is_that_of_monitoring() -> None:
 def test_too_few_rows_say_nothing_of_drift() -> None:
     frame = pl.DataFrame({"n": [1.0] * 99}).lazy()
     assert [each["psi"] for each in distributions(frame, frame, "UTC", 100)] == [None]
+
+
+def test_a_number_that_each_row_has_to_itself_has_not_moved() -> None:
+    frame = pl.LazyFrame({"id": range(1000)})
+    column = next(distributions(frame.select(pl.col("id") + 9_000), frame, "UTC", 100))
+    assert column["psi"]
+    assert _unless_key(column, ("id",))["psi"] is None
+    assert _unless_key(column, ("day", "id")) == column

@@ -1,5 +1,6 @@
 """What is delivered late, twice, replaced or out of order is taken for what it is, and no row is lost."""
 
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,8 +10,9 @@ import polars as pl
 import pytest
 
 from core.contents import content
-from core.errors import DeliveryError
+from core.errors import DeliveryError, SpecError
 from stages.deliver import deliver, pending
+from stages.ingest import forget_removed
 from stages.workspace import Workspace
 
 MakeTrips = Callable[..., pl.DataFrame]
@@ -197,3 +199,31 @@ def test_a_longer_calendar_places_what_has_left_the_inbox(depot: Any, make_trips
     assert (found["2013-03-03"].accepted, found["2013-03-03"].quarantined) == (5, 0)
     assert found["2013-03-04"].accepted == 2
     balanced(depot.open())
+
+
+def test_a_table_that_was_removed_is_written_again(depot: Any, make_trips: MakeTrips) -> None:
+    depot.deliver("a.csv", make_trips(0, 5))
+    before = depot.take_in()
+    shutil.rmtree(Path(depot.settings.lake) / "trips" / "raw")
+    forget_removed(depot.open())
+    assert depot.take_in() == before
+    balanced(depot.open())
+
+
+def test_a_suite_that_is_not_there_is_a_sentence_that_says_how_to_begin(depot: Any) -> None:
+    (depot.settings.suites / "trips" / "cities.yaml").unlink()
+    with pytest.raises(SpecError, match=r"cities\.yaml: there is no such file: begin with .* DATASET=cities"):
+        depot.take_in()
+
+
+def test_batches_that_are_named_but_not_over_are_told(depot: Any) -> None:
+    workspace, noon = depot.open(), datetime(2013, 3, 2, 12, tzinfo=UTC)
+    assert [batch.id for batch in workspace.batches(noon, "2013-03-01", "2013-03-03")] == ["2013-03-01"]
+    with pytest.raises(SpecError, match=r"batch 2013-03-02 ends at .*: wait for it"):
+        workspace.batches(noon, "2013-03-02")
+
+
+def test_an_unknown_dataset_is_told_with_the_nearest(depot: Any) -> None:
+    assert depot.open().dataset(None) == "trips"
+    with pytest.raises(SpecError, match="no dataset 'citys'; did you mean 'cities'"):
+        depot.open().dataset("citys")

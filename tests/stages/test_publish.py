@@ -1,6 +1,8 @@
 """Requests are answered from what was ingested: late rows reach the online store, old ones leave it."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -58,6 +60,17 @@ def test_late_rows_and_new_days_are_published_and_old_days_dropped(depot: Any, m
     assert "trips/2013-03-01" not in parts(depot.open())
 
 
+def test_long_after_the_last_batch_requests_are_answered(depot: Any, make_trips: MakeTrips) -> None:
+    depot.deliver("1.csv", make_trips(100, 20, day=1))
+    depot.take_in()
+    now = AS_OF + timedelta(days=400)
+    for _ in range(2):
+        publish(depot.open(), now)
+        found = online(depot.open()).features({"city": "Bergen", "at": now}, now)
+        assert found == {"city": "Bergen", "hour": 0.0, "founded": 1070.0, "rain": None, "late_1d": None}
+    assert len([part for part in parts(depot.open()) if part.startswith("trips/")]) == 1
+
+
 def test_a_lost_store_is_filled_again(depot: Any, make_trips: MakeTrips) -> None:
     depot.deliver("1.csv", make_trips(100, 20, day=1))
     depot.take_in()
@@ -65,3 +78,20 @@ def test_a_lost_store_is_filled_again(depot: Any, make_trips: MakeTrips) -> None
     for path in depot.settings.home.glob("online.db*"):
         path.unlink()
     assert publish(depot.open(), AS_OF) == first
+
+
+def test_a_store_restored_from_an_older_copy_is_brought_up_to_date(depot: Any, make_trips: MakeTrips) -> None:
+    depot.deliver("1.csv", make_trips(100, 20, day=3))
+    depot.take_in()
+    publish(depot.open(), AS_OF)
+    place, older = depot.settings.home / "online.db", depot.settings.home / "older.db"
+    with closing(sqlite3.connect(place)) as store:
+        store.execute("VACUUM INTO ?", (str(older),))
+    depot.deliver("late.csv", make_trips(500, 1, day=3))
+    depot.take_in()
+    (again,) = publish(depot.open(), AS_OF)
+    for path in depot.settings.home.glob("online.db*"):
+        path.unlink()
+    older.rename(place)
+    assert publish(depot.open(), AS_OF) == [again]
+    assert publish(depot.open(), AS_OF) == []

@@ -13,7 +13,7 @@ from hypothesis import settings as example_settings
 from hypothesis import strategies as st
 
 from core.errors import DeliveryError
-from core.sources.delimited import FIELDS, tabulate
+from core.sources.delimited import FIELDS, _Utf8, tabulate
 
 Tabulate = Callable[[str | bytes], pl.DataFrame]
 COLUMNS = ["a", "b", "c"]
@@ -93,7 +93,22 @@ def test_a_csv_is_read_however_it_is_written(table: Tabulate, content: str) -> N
 
 def test_quotes_commas_and_newlines_are_part_of_a_value(table: Tabulate) -> None:
     assert table(HEADER + '1,"Rome, ""old""\nand new",2\n')["b"].to_list() == ['Rome, "old"\nand new']
-    assert table(HEADER + '1,5" pipe,2\n2,Rome,3\n')["b"].to_list() == ['5" pipe', "Rome"]
+    assert table(HEADER + '1,5" pipe,2\n2,"a\nb",3\n')["b"].to_list() == ['5" pipe', "a\nb"]
+    assert table(HEADER + '1,"5" pipe",2\n2,"Rome",3\n')["b"].to_list() == ['5 pipe"', "Rome"]
+
+
+@pytest.mark.parametrize(
+    ("text", "regular"),
+    [('a,"b","c ""d"" e"\r\n"","x\n""",1\n', True), ('a,"b\nc","d",e\n', True), ('a,"b\nc,"d",e\n', False)],
+)
+def test_a_stray_quote_is_seen_however_the_file_is_cut(tmp_path: Path, text: str, regular: bool) -> None:
+    (tmp_path / "x.csv").write_text(text)
+    for size in range(1, 9):
+        with (tmp_path / "x.csv").open("rb", buffering=0) as raw:
+            stream = _Utf8(raw)
+            while stream.readinto(bytearray(size)):
+                pass
+            assert stream.regular == regular
 
 
 @pytest.mark.parametrize(
@@ -109,6 +124,9 @@ def test_quotes_commas_and_newlines_are_part_of_a_value(table: Tabulate) -> None
         (HEADER + '3,"Rome,2.5\n' + ROWS, "ends within quotes"),
         (HEADER + '3,Rome,"\n' + ROWS, "ends within quotes"),
         ('a,"b\n', "its header ends within quotes"),
+        (HEADER + '1,"Rome",2\n3,"Oslo,2\n4,"Bonn",5\n', "lines 3 to 4: a quote is left open"),
+        (HEADER + '3,"Oslo,2\n4,"Bonn",5\n' * 2, "lines 2 to 3: a quote is left open"),
+        (HEADER + '1,"in ""one\nor "two"",2\n', "lines 2 to 3: a quote is left open"),
         ((HEADER + ROWS).replace("\n", "\r"), "lines end in CR alone"),
         ((HEADER + ROWS).encode("utf-16"), "is no CSV file in UTF-8"),
         (b"PK\x03\x04\x14\x00\x06\x00\n", "is no CSV file in UTF-8"),

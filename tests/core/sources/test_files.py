@@ -166,6 +166,7 @@ def test_ids_of_hours_are_found_beside_a_wildcard(deliveries: Deliveries) -> Non
         ("no.csv", "the file .*no.csv is missing"),
         ("no/*.csv", "there is no file .*no/\\*.csv"),
         ("{batch}/*.csv", "there is no file"),
+        ("x" * 300, "cannot be read: File name too long"),
         ("folder", "is a folder: say which of its files, as in .*folder/\\*.parquet"),
         ("gs://bucket/x.csv", "only local paths and s3:// URLs"),
     ],
@@ -174,6 +175,12 @@ def test_where_nothing_lies_it_is_said(deliveries: Deliveries, path: str, said: 
     deliveries.put("folder/a.txt")
     with pytest.raises(DeliveryError, match=said):
         deliveries.items(path)
+
+
+def test_a_name_that_is_not_utf8_is_said(deliveries: Deliveries) -> None:
+    (deliveries.folder / os.fsdecode(b"caf\xe9.csv")).write_text(CSV)
+    with pytest.raises(DeliveryError, match=r"the name of the file caf\\xe9\.csv is not UTF-8: rename it"):
+        deliveries.items("*.csv")
 
 
 def test_the_mark_stays_until_the_file_may_have_changed(deliveries: Deliveries) -> None:
@@ -279,6 +286,11 @@ def test_parquet_is_staged_whatever_its_columns_are_made_of(deliveries: Deliveri
             "nested": pa.array(
                 [[{"at": instant}], None], pa.list_(pa.struct([("at", pa.timestamp("us", "+01:00"))]))
             ),
+            "pair": pa.array([[instant], None], pa.list_(pa.timestamp("us", "Mars/Phobos"), 1)),
+            "map": pa.array(
+                [[("at", instant)], None], pa.map_(pa.string(), pa.timestamp("us", "Mars/Phobos"))
+            ),
+            "view": pa.array([[1], None], pa.large_list_view(pa.int64())),
             "nothing": pa.nulls(2),
             "day": pa.array([date(2013, 3, 10), None], pa.date64()),
             "a.b": pa.array([1, 2]),
@@ -298,6 +310,9 @@ def test_parquet_is_staged_whatever_its_columns_are_made_of(deliveries: Deliveri
         "id": str(key),
         "json": "{}",
         "nested": [{"at": instant}],
+        "pair": [instant],
+        "map": {"at": instant},
+        "view": [1],
         "nothing": None,
         "day": date(2013, 3, 10),
         "a.b": 1,
@@ -360,6 +375,26 @@ def test_a_parquet_of_another_schema_is_refused(deliveries: Deliveries) -> None:
     assert len(list(deliveries.staging.iterdir())) == 1
 
 
+def test_instants_of_spark_are_read_in_every_year(deliveries: Deliveries) -> None:
+    ends = [datetime(year, 12, 31) for year in (1, 1600, 2013, 9999)]  # noqa: DTZ001
+    table = pa.table({"id": pa.array(ends, pa.timestamp("us")), "city": ["x"] * 4})
+    path = deliveries.folder / "a.parquet"
+    pa.parquet.write_table(table, path, use_deprecated_int96_timestamps=True)
+    assert [row[1] for row in deliveries.rows("a.parquet")] == ends
+
+
+def test_a_page_that_is_not_what_its_checksum_says_is_refused(deliveries: Deliveries) -> None:
+    path, values = deliveries.folder / "a.parquet", pa.array(range(1000), pa.int64())
+    table = pa.table({"id": values, "city": values})
+    plain = {"use_dictionary": False, "compression": "none", "write_page_checksum": True}
+    pa.parquet.write_table(table, path, **plain)
+    content = bytearray(path.read_bytes())
+    content[content.index((500).to_bytes(8, "little"))] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DeliveryError, match=r"^a\.parquet: .*CRC"):
+        deliveries.fetch("a.parquet")
+
+
 def test_a_parquet_without_rows_is_staged(deliveries: Deliveries) -> None:
     pl.DataFrame(schema={"id": pl.Int64, "city": pl.String}).write_parquet(deliveries.folder / "a.parquet")
     assert deliveries.rows("a.parquet") == []
@@ -411,11 +446,14 @@ def test_a_truncated_file_is_refused_and_leaves_nothing(
     assert deliveries.is_untouched()
 
 
-def test_a_damaged_archive_is_refused(deliveries: Deliveries) -> None:
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_archive_is_refused(deliveries: Deliveries, method: int) -> None:
     path = deliveries.folder / "a.csv.zip"
-    with zipfile.ZipFile(path, "w") as archive:
+    with zipfile.ZipFile(path, "w", method) as archive:
         archive.writestr("trips.csv", CSV)
-    path.write_bytes(path.read_bytes().replace(b"Rome", b"Nome"))
+    content = bytearray(path.read_bytes())
+    content[60] ^= 255  # within what is packed
+    path.write_bytes(content)
     with pytest.raises(DeliveryError, match=r"^a\.csv\.zip: is truncated or damaged"):
         deliveries.fetch("a.csv.zip")
     with zipfile.ZipFile(path, "w") as archive:
@@ -458,6 +496,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(
 _FETCH = """
 import resource, sys
 from pathlib import Path
+from core.errors import PerennialError
 from core.secrets import Secrets
 from core.sources import files
 from core.sources.declared import FilesSource
@@ -472,8 +511,8 @@ columns = {"id": "string", "city": "string"}
 try:
     fetched = files.fetch(folder, source, item, columns, [], staging, Secrets())
     print(fetched.rows, fetched.path.name)
-except OSError as error:
-    print(error)
+except PerennialError as error:
+    print(type(error).__name__, error)
 """
 MANY = "id,city\n" + "".join(f"{number},{number * 7919}\n" for number in range(50_000))
 
@@ -513,7 +552,7 @@ def test_a_full_disk_leaves_nothing_half_written(
         path.write_bytes(gzip.compress(MANY.encode()) if suffix == "csv.gz" else MANY.encode())
     worker = start_fetch(start_python, deliveries, f"a.{suffix}", 1 << 16)
     # No DeliveryError: there is nothing wrong with the delivery, and it may be read later.
-    assert "File too large" in worker.communicate("go\n")[0]
+    assert re.match("PerennialError .* cannot be written to: File too large", worker.communicate("go\n")[0])
     assert deliveries.is_untouched()
     assert deliveries.fetch(f"a.{suffix}").rows == 50_000
 

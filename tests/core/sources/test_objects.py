@@ -12,6 +12,8 @@ from typing import Any, Protocol
 
 import polars as pl
 import pytest
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.s3.models import s3_backends
 
 from core.batches import Batch, Calendar
 from core.errors import DeliveryError
@@ -84,6 +86,7 @@ def test_a_pattern_names_objects_as_it_names_files(bucket: Bucket) -> None:
     assert names(bucket, "*.csv") == [("f.csv", None)]
     assert names(bucket, "**/e.csv") == [("in/sub/x/e.csv", None)]
     assert len(names(bucket, "**/*.csv")) == 6
+    assert [key for key, _ in names(bucket, "in/sub/**")] == ["in/sub/2013-01.csv", "in/sub/x/e.csv"]
     assert names(bucket, "in/{batch}.csv") == [("in/2013-02.csv", "2013-02")]
     assert names(bucket, "in/{batch}.csv", BATCHES[:1]) == []
     assert names(bucket, "**/{batch}.csv") == [
@@ -115,10 +118,11 @@ def test_an_object_that_is_replaced_within_a_second_by_one_as_large_is_seen(
     assert fetch(url, item, tmp_path).digest != fetched.digest
 
 
-@pytest.mark.slow
 def test_a_thousand_objects_are_listed_at_once(bucket: Bucket) -> None:
+    # Put behind the server's back, which takes seconds to be asked a thousand times.
+    server = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
     for number in range(1001):  # one more than an answer of the server holds
-        bucket.put(f"in/{number}.csv", b"x")
+        server.put_object(bucket.name, f"in/{number}.csv", b"x")
     started = time.perf_counter()
     assert len(items(f"s3://{bucket.name}/in/*.csv")) == 1001
     assert time.perf_counter() - started < 10

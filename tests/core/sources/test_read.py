@@ -12,12 +12,13 @@ from hypothesis import settings as example_settings
 from hypothesis import strategies as st
 
 from core.batches import Batch
-from core.errors import DeliveryError, SpecError
+from core.errors import DeliveryError, PerennialError, SpecError
 from core.projects import Project
 from core.secrets import Secrets
 from core.settings import Settings
 from core.sources import files
-from core.sources.place import Rules, placed
+from core.sources.items import Fetched
+from core.sources.place import Rules, _place, placed
 from core.sources.read import Delivery, read
 from core.spec import Dataset
 
@@ -47,8 +48,11 @@ class Deliveries:
     def batches(self) -> list[Batch]:
         return self.project.spec.batches.calendar().batches()
 
+    def rules(self) -> Rules:
+        return Rules(self.project, "trips", self.batches(), self.tables, "x")
+
     def read(self, batch: str = "2013-03-10") -> Delivery:
-        rules, dataset = Rules(self.project, "trips", self.batches(), self.tables, "x"), self.dataset()
+        rules, dataset = self.rules(), self.dataset()
         which = self.project.spec.batches.calendar().batch(batch)
         parts = []
         for item in files.items(self.project.folder, dataset.source, [which], {}, Secrets()):
@@ -125,6 +129,21 @@ def test_lines_within_a_quote_that_is_closed_later_are_one_record_whose_text_is_
     assert "Oslo" in delivery.failing["value"][0]
 
 
+def test_a_file_without_rows_is_the_batch_of_its_name(trips: Deliveries) -> None:
+    trips.put(HEADER)
+    delivery = trips.read()
+    assert delivery.rows.is_empty()
+    assert delivery.failing.is_empty()
+
+
+def test_a_disk_that_is_full_is_not_the_fault_of_the_rows(trips: Deliveries) -> None:
+    trips.put(HEADER + ROWS)
+    trips.read()
+    (staged,) = trips.staging.iterdir()
+    with pytest.raises(PerennialError, match=r"cannot be written to: .*No space left on device"):
+        _place(trips.rules(), Fetched("", staged, 2, None), Path("/dev/full"))
+
+
 def test_a_file_of_another_length_throughout_is_refused(trips: Deliveries) -> None:
     trips.put(HEADER + "1,2\n" * 100_002)
     with pytest.raises(DeliveryError, match="Expected 6 columns, got 2"):
@@ -188,19 +207,31 @@ def test_each_row_of_one_file_belongs_to_one_batch(
         f"{number},{at or ''},Rome,1,true,{'' if whole else ',x'}\n"
         for number, (at, whole) in enumerate(rows)
     ]
-    one.put(HEADER + "".join(lines), "all.csv")
+    # Most rows are of one day.
+    sure = [f"{number},2013-03-10T12:00:00,Rome,1,true,\n" for number in range(len(rows), 2 * len(rows) + 1)]
+    one.put(HEADER + "".join([*lines, *sure]), "all.csv")
     found = {batch: one.read(batch.id) for batch in one.batches()}
     received = [row for delivery in found.values() for row in delivery.origin["position"]]
-    assert sorted(received) == list(range(len(rows)))
+    assert sorted(received) == list(range(len(lines) + len(sure)))
     for batch, delivery in found.items():
         failing = set(delivery.failing["row"])
         positions = dict(delivery.origin.select("row", "position").iter_rows())
         for row, at in delivery.rows.select("row", "at").iter_rows():
-            _, whole = rows[positions[row]]
-            assert (row in failing) == (not whole or at is None or not batch.start <= at < batch.end)
-    first, last = found[one.batches()[0]], found[one.batches()[-1]]
-    assert all(at is None or at < one.batches()[0].end for at in first.rows["at"])
-    assert all(at >= one.batches()[-1].start for at in last.rows["at"])
+            whole = positions[row] >= len(rows) or rows[positions[row]][1]
+            belongs = at is not None and batch.start <= at < batch.end
+            assert (row in failing) == (not whole or not belongs)
+            # What no batch can claim lies where most of its delivery does.
+            assert belongs or batch.id == "2013-03-10"
+
+
+@pytest.mark.parametrize("at", ["", "never", "1970-01-01T00:00:00", "2031-01-01T00:00:00"])
+def test_a_file_of_which_no_row_can_be_placed_is_refused(
+    deliveries: Callable[..., Deliveries], at: str
+) -> None:
+    one = deliveries("all.csv")
+    one.put(HEADER + f"1,{at},Rome,1,true,\n" * 2, "all.csv")
+    with pytest.raises(DeliveryError, match="not one of 2 rows has a 'at' that can be read and lies between"):
+        one.read("2013-03-10")
 
 
 # -- prepare

@@ -253,6 +253,38 @@ def test_a_row_that_comes_late_below_the_highest_key_is_seen(tmp_path: Path, mak
     assert source.look() == {}
 
 
+@pytest.mark.parametrize("keys", [[1, 2, 3, 4, 5], ["a", "b", "c", "d", "e"], [0.25, 0.5, 1.0, 1.5, 2.0]])
+def test_a_row_that_comes_late_while_another_is_deleted_is_seen(
+    tmp_path: Path, make: Make, keys: list[object]
+) -> None:
+    make("id INTEGER, k", [(1, keys[0]), (5, keys[4])])
+    source = Source(tmp_path, key="k")
+    source.look()
+    execute(tmp_path, "DELETE FROM orders WHERE id = 1")
+    execute(tmp_path, "INSERT INTO orders VALUES (2, ?)", [keys[1]])
+    assert source.look() == {f"orders to k {keys[4]}": [2, 5]}
+    execute(tmp_path, "DELETE FROM orders")
+    execute(tmp_path, "INSERT INTO orders VALUES (3, ?)", [keys[2]])
+    execute(tmp_path, "INSERT INTO orders VALUES (4, ?)", [keys[3]])
+    assert source.look() == {f"orders to k {keys[4]}": [3, 4]}
+    assert source.look() == {}
+
+
+def test_equal_rows_under_other_keys_are_other_content(tmp_path: Path, make: Make) -> None:
+    make("id INTEGER, k INTEGER", [(7, 1)])
+    source = Source(tmp_path, key="k")
+    source.look()
+    execute(tmp_path, "INSERT INTO orders VALUES (7, 2)")
+    first, second = (source.fetch(item) for item in source.items())
+    assert first.path == second.path and first.digest != second.digest
+
+
+def test_a_key_that_cannot_be_held_is_refused(tmp_path: Path, make: Make) -> None:
+    make("id INTEGER, k TEXT", [(1, "a")], "INSERT INTO orders VALUES (2, CAST(x'62ff' AS TEXT))")
+    with pytest.raises(DeliveryError, match=r"orders: the highest 'k' is beyond the calendar .* or no text"):
+        Source(tmp_path, key="k").items()
+
+
 def test_of_two_looks_at_once_one_counts(tmp_path: Path, make: Make) -> None:
     make("id INTEGER", [(1,)])
     source, other = Source(tmp_path, key="id"), Source(tmp_path, key="id")
@@ -287,6 +319,13 @@ def test_a_batch_settles_once_the_table_holds_rows_of_later(tmp_path: Path, make
     assert source.look()["orders 2013-01"] == [1, 4]  # a last time
     execute(tmp_path, "INSERT INTO orders VALUES (5, '9999-01-01')")  # no clock to go by
     assert list(source.look()) == every[1:]
+    # The same ids of other intervals, or by another column, are other rows.
+    source.batches = Calendar("1mo", "UTC", date(2013, 1, 1), date(2013, 5, 1)).batches()
+    assert list(source.look()) == every
+    assert list(source.look()) == every[1:]
+    execute(tmp_path, "ALTER TABLE orders RENAME at TO seen")
+    source.source = source.source.model_copy(update={"time": "seen"})
+    assert list(source.look()) == every
 
 
 def test_the_file_is_only_read_and_not_made(tmp_path: Path, make: Make) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import adbc_driver_manager as adbc
 import polars as pl
 import psycopg
 import pytest
@@ -18,6 +19,7 @@ import sqlalchemy as sa
 from core.batches import Calendar
 from core.errors import DeliveryError, PerennialError, SpecError
 from core.secrets import Secrets
+from core.sources.connect import shielded
 from core.sources.declared import SqlSource
 from core.sources.items import Fetched, Item
 from core.sources.sql import fetch, items
@@ -176,7 +178,7 @@ VALUES: dict[str, tuple[str, object, pl.DataType]] = {
     "int4range": ("'[1,4)'", "[1,4)", pl.String()),
     "shop.mood": ("'glad'", "glad", pl.String()),
     "oid": (str(2**32 - 1), str(2**32 - 1), pl.String()),
-    "point": ("'(1,2)'", "(1,2)", pl.String()),
+    "point": ("'(1,0.1234567890123456)'", "(1,0.1234567890123456)", pl.String()),
     "timestamptz[]": (
         "ARRAY['2013-01-02 00:00+00'::timestamptz]",
         '{"2013-01-02 00:00:00+00"}',
@@ -188,7 +190,8 @@ VALUES: dict[str, tuple[str, object, pl.DataType]] = {
 
 
 def test_values_come_in_their_own_dtypes_or_exactly_as_text(shop: Source, execute: Execute) -> None:
-    for setting in ("timezone = 'Asia/Tokyo'", "datestyle = 'German'", "bytea_output = 'escape'"):
+    settings = "timezone = 'Asia/Tokyo'", "datestyle = 'German'", "bytea_output = 'escape'"
+    for setting in (*settings, "extra_float_digits = -9"):
         execute(f"ALTER ROLE postgres SET {setting}")
     execute("CREATE TYPE shop.mood AS ENUM ('sad', 'glad')")
     names = [f'a "{kind}" 100% :x' for kind in VALUES]
@@ -233,6 +236,38 @@ def test_what_lies_above_the_highest_key_is_new(
         found.append(list(shop.look().values()))
         assert shop.look() == {}
     assert found == [[[0]], [[1]], [[2]]]
+
+
+def test_a_key_of_infinity_is_refused(shop: Source, execute: Execute) -> None:
+    execute("CREATE TABLE shop.orders AS SELECT 1 AS id, 'infinity'::timestamptz AS at")
+    shop.declare(key="at")
+    with pytest.raises(DeliveryError, match="the highest 'at' is beyond the calendar"):
+        shop.look()
+
+
+def test_a_table_that_stays_locked_is_tried_again(
+    shop: Source, execute: Execute, postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.sources.postgres._PATIENCE", "1")
+    execute("CREATE TABLE shop.orders AS SELECT 1 AS id")
+    shop.declare(key="id")
+    with sa.create_engine(postgres).connect() as holder:
+        holder.execute(sa.text("LOCK TABLE shop.orders"))
+        with pytest.raises(ConnectionError, match=r"cannot be reached now: canceling .* lock timeout"):
+            shop.look()
+    assert shop.look() == {"shop.orders to id 1": [1]}
+
+
+@pytest.mark.parametrize("state", ["in recovery mode", "starting up", "not yet accepting connections"])
+def test_a_server_that_is_not_ready_is_tried_again(shop: Source, state: str) -> None:
+    def refuse() -> None:
+        raise adbc.OperationalError(
+            f"IO: [libpq] Failed to connect: FATAL:  the database system is {state}",
+            status_code=adbc.AdbcStatusCode.IO,
+        )
+
+    with pytest.raises(ConnectionError, match=f"cannot be reached now: the database system is {state}"):
+        shielded("shop.orders", shop.secrets, refuse)
 
 
 def test_a_row_that_is_committed_late_is_seen(shop: Source, execute: Execute, postgres: str) -> None:

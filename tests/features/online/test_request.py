@@ -219,6 +219,15 @@ def test_every_feature_of_a_request_is_that_of_the_offline_row(
     assert list(differences(declared, online, events, tables)) == []
 
 
+def test_lookups_of_unlike_tolerance_keep_to_their_columns(
+    spec: MakeSpec, trips: MakeTrips, store: Store, tables: dict[str, pl.DataFrame]
+) -> None:
+    near, nearer = lookup("weather", "wind", within="1h"), lookup("weather", "sky", "category", within="30m")
+    declared, events = spec(near=near, nearer=nearer), happenings(trips, np.random.default_rng(1), 80)
+    online = published(declared, store, events, tables)
+    assert list(differences(declared, online, events, tables)) == []
+
+
 def test_before_it_is_rounded_a_feature_of_the_past_is_the_same_to_the_bit(
     spec: MakeSpec, trips: MakeTrips, file_store: Store
 ) -> None:
