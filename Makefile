@@ -60,7 +60,7 @@ ui: $(READY) ## start the Prefect UI on the demo's database, with the deployment
 	@$(RUN) ui
 
 test: $(READY) ## run all tests
-	@$(VENV)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+	@$(VENV)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-fast: $(READY) ## run the quick tests: no flows, no other processes, no real fits
 	@$(VENV)/bin/python -m pytest -m 'not slow'

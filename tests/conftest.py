@@ -41,13 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Cut the tests for several workers: a file stays whole, and one worker runs all that runs flows.
-
-    So there is one Prefect backend and one Dask cluster, and the longest work begins first.
-    """
-    for item in items:
-        file = item.nodeid.split("::")[0]
-        item.add_marker(pytest.mark.xdist_group("flows" if _runs_flows(item) else file))
+    """Put what runs flows first: those are the longest files, and a worker takes a whole file."""
     items.sort(key=lambda item: not _runs_flows(item))
 
 

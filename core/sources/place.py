@@ -131,7 +131,7 @@ def _hashed(rules: Rules, path: Path) -> pl.LazyFrame:
 
 
 def _place(rules: Rules, fetched: Fetched, target: Path) -> None:
-    """Write `row`, `:batch` (its position in the calendar, null if it has none) and `row_hash`, in a stream."""
+    """Write `row`, `:batch` (its place in the calendar, null if it has none) and `row_hash`, in a stream."""
     dataset = rules.project.spec.datasets[rules.dataset]
     edges = [*(batch.start for batch in rules.batches), rules.batches[-1].end]
     starts = np.array([int(edge.timestamp() * 1e6) for edge in edges])
