@@ -79,9 +79,11 @@ class Lake:
         path = self.path(table)
         rows = _held(path, frame, batch)
         data = rows.to_arrow(compat_level=pl.CompatLevel.oldest())
-        if not self.exists(table):
+        try:
+            target = DeltaTable(path)
+        except TableNotFoundError:
             DeltaTable.create(path, schema=data.schema, partition_by=["batch"], mode="ignore")
-        target = self._open(table)
+            target = DeltaTable(path)
         _check_dtypes(path, target, rows.schema)
         quoted = batch.replace("'", "''")
         write_deltalake(

@@ -47,9 +47,10 @@ def items(
     base, path = _place(folder, source)
     prefix = f"{source.package}/" if isinstance(source, PackageSource) else ""
     if isinstance(source, PackageSource) or not is_pattern(path):
-        return [_item(prefix + path, base / path, _facts(base / path), None)]
-    seen = ((name, batch, _seen(base / name)) for name, batch in _matching(base, path, batches))
-    found = [_item(name, base / name, facts, batch) for name, batch, facts in seen if facts]
+        return [_item(prefix + path, _facts(base / path), None)]
+    # There may be very many: a path is made of each name only where one is asked for.
+    seen = ((name, batch, _seen(os.path.join(base, name))) for name, batch in _matching(base, path, batches))
+    found = [_item(name, facts, batch) for name, batch, facts in seen if facts]
     if not found and has_wildcards(path):
         raise DeliveryError(f"there is no file {base / path}")
     return found
@@ -149,10 +150,10 @@ def _matching(base: Path, path: str, batches: Sequence[Batch]) -> list[tuple[str
     return chosen(glob.iglob(wide, root_dir=base, recursive=True), path, batches)
 
 
-def _seen(path: Path) -> os.stat_result | None:
+def _seen(path: Path | str) -> os.stat_result | None:
     """What the file system says of a file; None where there is none."""
     try:
-        facts = path.stat()
+        facts = os.stat(path)
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
             return None
@@ -168,7 +169,7 @@ def _facts(path: Path) -> os.stat_result:
     return facts
 
 
-def _item(name: str, path: Path, facts: os.stat_result, batch: str | None) -> Item:
+def _item(name: str, facts: os.stat_result, batch: str | None) -> Item:
     told = os.fsencode(name).decode("utf-8", "backslashreplace")
     if told != name:
         raise DeliveryError(f"the name of the file {told} is not UTF-8: rename it")

@@ -1,7 +1,7 @@
 """The manifest: what was delivered, and which batches its rows belong to."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields, replace
 from datetime import UTC
 from typing import Any
 
@@ -12,6 +12,9 @@ from core.database import alone, connect
 from core.sources.deliveries import DELIVERIES, METADATA, PARTS, Delivered, Part
 
 __all__ = ["Delivered", "Manifest", "Part"]
+
+
+_COLUMNS = [DELIVERIES.c[field.name] for field in fields(Delivered) if field.name in DELIVERIES.c]
 
 
 class Manifest:
@@ -36,14 +39,15 @@ class Manifest:
 
     def _seen(self, dataset: str, *which: Any) -> list[Delivered]:
         of_dataset = (*self._of(DELIVERIES, dataset), *which)
-        query = select(DELIVERIES).where(*of_dataset).order_by(DELIVERIES.c.number)
+        query = select(*_COLUMNS).where(*of_dataset).order_by(DELIVERIES.c.number)
         with self._engine.connect() as connection:
-            rows = connection.execute(query).all()
+            found = [_delivered(row) for row in connection.execute(query)]
         first: dict[tuple[str, str], str] = {}
-        for row in rows:
-            if row.present:
-                first.setdefault((row.digest, row.placed_by), row.name)
-        return [_delivered(row, first.get((row.digest, row.placed_by))) for row in rows]
+        for place, each in enumerate(found):
+            if each.present:
+                name = first.setdefault((each.digest, each.placed_by), each.name)
+                found[place] = each if name == each.name else replace(each, repeats=name)
+        return found
 
     def add(self, dataset: str, delivered: Delivered, parts: Sequence[Part]) -> None:
         """Enter a delivery and its parts, in place of an earlier one of its name.
@@ -141,19 +145,7 @@ def _part(row: Any) -> Part:
     return Part(row.digest, row.placed_by, row.batch, content, row.first, row.last, row.name, row.staged)
 
 
-def _delivered(row: Any, first: str | None) -> Delivered:
-    as_of = row.as_of if row.as_of.tzinfo else row.as_of.replace(tzinfo=UTC)
-    return Delivered(
-        name=row.name,
-        mark=row.mark,
-        batch=row.batch,
-        digest=row.digest,
-        size=row.size,
-        rows=row.rows,
-        staged=row.staged,
-        read_by=row.read_by,
-        placed_by=row.placed_by,
-        as_of=as_of,
-        present=row.present,
-        repeats=first if row.present and first != row.name else None,
-    )
+def _delivered(row: Sequence[Any]) -> Delivered:
+    """A delivery from the values of `_COLUMNS`; there may be very many, and values by name cost more."""
+    *before, as_of, present = row
+    return Delivered(*[*before, as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC), present])
