@@ -9,8 +9,9 @@ from prefect.futures import PrefectFuture
 
 from core.errors import DeliveryError
 from flows.progress import mark, now
-from stages.ingest import Ingested, forget_removed
+from stages.ingest import Ingested
 from stages.parameters import compared_with
+from stages.stale import forget_removed
 from stages.workspace import Workspace, open_workspace
 from tasks.fanout import fan_out
 from tasks.ingestion import (

@@ -11,7 +11,7 @@ import polars as pl
 
 from core.batches import Batch
 from core.contents import ROW_HASH, Content, content, content_of
-from core.errors import DeliveryError, IntegrityError, SpecError
+from core.errors import DeliveryError, IntegrityError
 from core.ledger import fingerprint
 from core.plain import plain
 from core.sources.manifest import Part
@@ -20,6 +20,7 @@ from core.whole import whole
 from expectations.quarantine import Divided, divide, duplicates
 from expectations.verdict import Verdict
 from stages.parameters import Values, values_of
+from stages.suites import suite_of, verdict_path
 from stages.workspace import WHOLE, Workspace, is_over
 
 if TYPE_CHECKING:
@@ -87,29 +88,6 @@ def _ingest(workspace: Workspace, dataset: str, batch: Batch | None, as_of: date
     verdict = judge(suite, delivery, unfit, values)
     divided = _divided(workspace, delivery, unfit, verdict, subject, as_of)
     return keep(workspace, dataset, subject, divided, verdict, received, made_from, as_of)
-
-
-def forget_removed(workspace: Workspace) -> None:
-    """Take off the record what was written to tables that somebody has removed since: it is made again."""
-    written = {f"ingest/{name}": (f"raw/{name}", f"quarantine/{name}") for name in workspace.spec.datasets}
-    for step, tables in (written | {"features": ("features", "outcomes")}).items():
-        if not all(map(workspace.lake.exists, tables)):
-            for subject in workspace.ledger.results(step):
-                workspace.ledger.forget(step, subject)
-
-
-def suite_of(workspace: Workspace, dataset: str) -> "Suite":
-    """The suite of a dataset, as its file is now."""
-    # Great Expectations takes seconds to import: only a process that ingests waits for it.
-    from expectations.suites import load_suite
-
-    path = workspace.settings.suites / workspace.project.name / f"{dataset}.yaml"
-    if not path.is_file():
-        raise SpecError(
-            f"{path}: there is no such file: begin with the shortest suite of docs/data.md, ingest, and let"
-            f" `make suite PROJECT={workspace.project.name} DATASET={dataset}` propose the rest"
-        )
-    return load_suite(path, workspace.project.functions)
 
 
 def unfit_rows(delivery: Delivery) -> pl.DataFrame:
@@ -182,11 +160,6 @@ def keep(
     )
     workspace.ledger.record(f"ingest/{dataset}", subject, made_from, asdict(result), as_of)
     return result
-
-
-def verdict_path(workspace: Workspace, dataset: str, subject: str) -> Path:
-    """Where the results of validating a batch are kept, as JSON."""
-    return workspace.settings.home / "verdicts" / workspace.project.name / dataset / f"{subject}.json"
 
 
 def parts_of(workspace: Workspace, dataset: str, batch: Batch | None) -> list[Part]:

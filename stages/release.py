@@ -10,8 +10,9 @@ from core.errors import PerennialError
 from core.sources.read import Delivery, from_records, judged
 from expectations.quarantine import Divided, divide
 from expectations.verdict import Verdict
-from stages.ingest import Ingested, judge, keep, made_from_of, parts_of, suite_of, unfit_rows
+from stages.ingest import Ingested, judge, keep, made_from_of, parts_of, unfit_rows
 from stages.parameters import values_of
+from stages.suites import suite_of
 from stages.workspace import WHOLE, Workspace
 
 

@@ -45,3 +45,12 @@ def stale_judgements(workspace: Workspace, batches: Sequence[Batch]) -> Iterator
         matured = batch.end + workspace.spec.outcome.maturity
         if judged and judged["fingerprint"] != monitor.made_from_of(workspace, batch, matured):
             yield batch
+
+
+def forget_removed(workspace: Workspace) -> None:
+    """Take off the record what was written to tables that somebody has removed since: it is made again."""
+    written = {f"ingest/{name}": (f"raw/{name}", f"quarantine/{name}") for name in workspace.spec.datasets}
+    for step, tables in (written | {"features": ("features", "outcomes")}).items():
+        if not all(map(workspace.lake.exists, tables)):
+            for subject in workspace.ledger.results(step):
+                workspace.ledger.forget(step, subject)

@@ -1,16 +1,38 @@
-"""Suites proposed from what was ingested, for a person to read and edit."""
+"""Suites: as their files are, as proposed from what was ingested, and where their verdicts are kept."""
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from core.batches import Batch
-from core.errors import PerennialError
+from core.errors import PerennialError, SpecError
 from core.whole import whole
-from stages.ingest import verdict_path
 from stages.workspace import WHOLE, Workspace
+
+if TYPE_CHECKING:
+    from expectations.suites import Suite
+
+
+def suite_of(workspace: Workspace, dataset: str) -> "Suite":
+    """The suite of a dataset, as its file is now."""
+    # Great Expectations takes seconds to import: only a process that ingests waits for it.
+    from expectations.suites import load_suite
+
+    path = workspace.settings.suites / workspace.project.name / f"{dataset}.yaml"
+    if not path.is_file():
+        raise SpecError(
+            f"{path}: there is no such file: begin with the shortest suite of docs/data.md, ingest, and let"
+            f" `make suite PROJECT={workspace.project.name} DATASET={dataset}` propose the rest"
+        )
+    return load_suite(path, workspace.project.functions)
+
+
+def verdict_path(workspace: Workspace, dataset: str, subject: str) -> Path:
+    """Where the results of validating a batch are kept, as JSON."""
+    return workspace.settings.home / "verdicts" / workspace.project.name / dataset / f"{subject}.json"
 
 
 def propose_suite(workspace: Workspace, dataset: str, batches: Sequence[Batch]) -> tuple[Path, bool]:
@@ -22,8 +44,7 @@ def propose_suite(workspace: Workspace, dataset: str, batches: Sequence[Batch]) 
     # Great Expectations takes seconds to import: only who proposes waits for it.
     from expectations.proposal.propose import propose
 
-    if dataset not in workspace.spec.datasets:
-        raise PerennialError(f"no dataset {dataset!r}; there is {', '.join(workspace.spec.datasets)}")
+    workspace.dataset(dataset)
     ids = [WHOLE] if dataset in workspace.whole else [batch.id for batch in batches]
     ingested = [each for each in ids if workspace.content(dataset, each) is not None]
     if not ingested:

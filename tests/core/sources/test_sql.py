@@ -323,6 +323,10 @@ def test_a_batch_settles_once_the_table_holds_rows_of_later(tmp_path: Path, make
     source.batches = Calendar("1mo", "UTC", date(2013, 1, 1), date(2013, 5, 1)).batches()
     assert list(source.look()) == every
     assert list(source.look()) == every[1:]
+    # What was the first had what lies before it.
+    source.batches = Calendar("1mo", "UTC", date(2012, 12, 1), date(2013, 5, 1)).batches()
+    assert "orders 2013-01" in source.look()
+    source.batches = MONTHS
     execute(tmp_path, "ALTER TABLE orders RENAME at TO seen")
     source.source = source.source.model_copy(update={"time": "seen"})
     assert list(source.look()) == every
