@@ -10,7 +10,18 @@ from core.scalars import Duration, FeatureKind, Model, Window, Zone
 Statistic = Literal["count", "mean", "rate", "sum", "quantile", "distinct", "since_last"]
 
 
-class RowFeature(Model):
+WORDS = {"meaning", "unit"}
+"""The keys of a declaration that only people read: they make no value another."""
+
+
+class Described(Model):
+    """What every declaration may say for people: what a feature means, and its unit."""
+
+    meaning: str = ""
+    unit: str = ""
+
+
+class RowFeature(Described):
     """A column of the event itself that is known at decision time, as it is."""
 
     from_: Literal["row"] = Field(alias="from")
@@ -18,7 +29,7 @@ class RowFeature(Model):
     kind: FeatureKind
 
 
-class LocalTime(Model):
+class LocalTime(Described):
     """A part of an instant in local time, as a number; with `cycle`, as a place on its circle.
 
     The circle of a part is its true period: a day, a week, that month, that year. Its last value
@@ -37,7 +48,7 @@ class LocalTime(Model):
         return "number"
 
 
-class Lookup(Model):
+class Lookup(Described):
     """A column of another dataset: of the row with the same key or, if that dataset has a
     `known_at`, of the newest such row known by decision time and not older than `within`.
 
@@ -52,7 +63,7 @@ class Lookup(Model):
     within: Duration | None = None
 
 
-class Trailing(Model):
+class Trailing(Described):
     """A statistic over the entity's own past events that were known by decision time.
 
     Of those where `value` is known: how many (`count`); its `mean`, `sum` or `quantile`; the `rate`
@@ -84,7 +95,7 @@ class Trailing(Model):
         return self
 
 
-class TargetRate(Model):
+class TargetRate(Described):
     """The rate at which the entity's past events had the label, drawn towards that of all events.
 
     `(labels + weight * prior) / (outcomes + weight)`, over the outcomes that became known `over`
@@ -102,7 +113,7 @@ class TargetRate(Model):
         return "number"
 
 
-class Lag(Model):
+class Lag(Described):
     """The value of one of the entity's own past events: the `back`-th newest known by decision time.
 
     Events whose `value` is not known are passed over, as are those known longer ago than `within`.
@@ -131,7 +142,7 @@ def _readable(text: str) -> str:
     return text
 
 
-class Expression(Model):
+class Expression(Described):
     """SQL over the event's columns that are known at decision time, and the features that are an `Input`.
 
     Of one row at a time: no aggregate, no window. A feature hides the event's column of its name.
@@ -142,7 +153,7 @@ class Expression(Model):
     kind: FeatureKind = "number"
 
 
-class Derived(Model):
+class Derived(Described):
     """The result of a function of the project's `functions.py`: a Polars expression over the
     event's columns, the other features and `inputs`, which are features for this function alone.
     """

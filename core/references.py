@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator
 
 from core.expressions import parse
+from core.framing import LABELS, Fault, framing_faults
 from core.spec import (
     Dataset,
     Derived,
@@ -18,8 +19,6 @@ from core.spec import (
     Trailing,
 )
 from core.words import nearest
-
-Fault = tuple[tuple[int | str, ...], str]
 
 _TAKEN = ("row", "row_hash", "batch")  # the lake's own columns
 
@@ -47,7 +46,7 @@ def faults(spec: Spec, functions: Collection[str]) -> Iterator[Fault]:
         yield ("datasets", spec.events, "event_time"), "is missing: the events are cut into batches by it"
     events = spec.events
     yield from _column(spec, ("decision", "before"), events, spec.decision.before, "datetime")
-    yield from _column(spec, ("outcome", "label"), events, spec.outcome.label, "boolean")
+    yield from _column(spec, ("outcome", "label"), events, spec.outcome.label, *LABELS[spec.problem])
     yield from _column(spec, ("outcome", "known_at"), events, spec.outcome.known_at, "datetime")
     for name, feature in spec.features.items():
         if isinstance(feature, Expression):
@@ -59,10 +58,7 @@ def faults(spec: Spec, functions: Collection[str]) -> Iterator[Fault]:
                 yield ("features", name, "function"), _no_function(feature.function, functions)
             for other, declared in feature.inputs.items():
                 yield from _of_feature(spec, ("features", name, "inputs", other), declared)
-    known = [*spec.features, *spec.datasets[spec.events].key]
-    for place, column in enumerate(spec.gate.slices):
-        if column not in known:
-            yield ("gate", "slices", place), f"no feature or key {column!r}{nearest(column, known)}"
+    yield from framing_faults(spec)
 
 
 def _of_dataset(spec: Spec, name: str, rules: Dataset, functions: Collection[str]) -> Iterator[Fault]:

@@ -1,7 +1,7 @@
 """The project spec: what `projects/<name>/project.yaml` may say, and nothing else."""
 
-from datetime import date, timedelta
-from typing import Annotated, Literal, Self
+from datetime import date
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
@@ -19,7 +19,17 @@ from core.declarations import (
     TargetRate,
     Trailing,
 )
-from core.scalars import Duration, FeatureKind, Kind, Model, Share, Window, Zone
+from core.learning import (
+    METRICS,
+    Constraints,
+    Gate,
+    Metric,
+    Objective,
+    Outcome,
+    ProblemKind,
+    Training,
+)
+from core.scalars import Duration, FeatureKind, Kind, Model, Share, Zone
 from core.sources.declared import DeltaSource, FilesSource, PackageSource, Source, SqlSource
 
 __all__ = [
@@ -54,13 +64,6 @@ __all__ = [
     "Trailing",
     "Training",
 ]
-
-
-class Objective(Model):
-    """Why the system exists, in the business's words and in the learner's."""
-
-    business: str
-    learning: str
 
 
 class BatchRules(Model):
@@ -106,53 +109,11 @@ class QuarantineRules(Model):
     max_share: Share = 0.1
 
 
-class Outcome(Model):
-    """The label: a boolean column of the events, null while it has none.
-
-    `known_at` is when it could first be known; a batch's metrics are final `maturity` after its end.
-    """
-
-    label: str
-    known_at: str
-    maturity: Duration
-
-
 class Decision(Model):
     """The instant at which a prediction is asked for: `lead` before the column `before`."""
 
     before: str
     lead: Duration
-
-
-class Training(Model):
-    """How models are fitted.
-
-    The rows known at `as_of` are cut in order of time: the newest `holdout` share is seen by no
-    fit, the `validation` share before it stops and calibrates, the rest trains. `window` limits
-    how far back the rows reach; without it every batch counts (expanding).
-    """
-
-    families: tuple[str, ...] = ("linear", "lightgbm", "torch")
-    first_batches: int = Field(default=3, ge=1)
-    window: Window | None = None
-    validation: Annotated[float, Field(gt=0, lt=0.5)] = 0.15
-    holdout: Annotated[float, Field(gt=0, lt=0.5)] = 0.15
-    seed: int = 20130101
-    parameters: dict[str, dict[str, float | int | str | bool | list[int]]] = Field(default_factory=dict)
-
-
-class Gate(Model):
-    """What a challenger must show against the champion on the same rows."""
-
-    margin: float = Field(default=0.001, ge=0)
-    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
-    draws: int = Field(default=1000, ge=100)
-    block: Window = timedelta(days=1)
-    slices: tuple[str, ...] = ()
-    slice_margin: float = Field(default=0.02, ge=0)
-    max_calibration_error: Share = 0.05
-    max_size_mb: float = Field(default=50, gt=0)
-    max_latency_ms: float = Field(default=5, gt=0)
 
 
 class Monitoring(Model):
@@ -185,7 +146,8 @@ class Spec(Model):
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     title: str
     objective: Objective
-    problem: Literal["binary"]
+    problem: ProblemKind
+    constraints: Constraints = Constraints()
     batches: BatchRules
     datasets: dict[str, Dataset]
     events: str
@@ -196,3 +158,8 @@ class Spec(Model):
     training: Training = Training()
     gate: Gate = Gate()
     monitoring: Monitoring = Monitoring()
+
+    @property
+    def metric(self) -> Metric:
+        """What models are compared by: the objective's metric, or the problem's first."""
+        return self.objective.metric or METRICS[self.problem][0]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from core.declarations import WORDS
 from core.spec import Derived, Expression, Input, Lag, Lookup, Spec, TargetRate, Trailing
 from features.declared import plain
 from features.derived import Functions, expressions
@@ -39,8 +40,8 @@ def made_of(spec: Spec, name: str, functions: Functions) -> MadeOf:
         each: spec.datasets[each].model_dump(mode="json", include=_RULES) for each in (spec.events, *others)
     }
     declared = {
-        "feature": feature.model_dump(mode="json"),
-        "reads": {other: it.model_dump(mode="json") for other, it in sorted(read.items())},
+        "feature": feature.model_dump(mode="json", exclude=WORDS),
+        "reads": {other: it.model_dump(mode="json", exclude=WORDS) for other, it in sorted(read.items())},
         "datasets": rules,
         "decision": spec.decision.model_dump(mode="json"),
     }

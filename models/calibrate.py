@@ -35,7 +35,7 @@ def sigmoid(margins: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(margins >= 0, 1.0, small) / (1.0 + small)
 
 
-def fit_platt(margins: NDArray[np.float64], labels: NDArray[np.float32]) -> Platt:
+def fit_platt(margins: NDArray[np.float64], labels: NDArray[np.float64]) -> Platt:
     """The scaling of least log loss on these rows [n]; the identity, with a warning, where none is sane.
 
     Maximum likelihood on Platt's smoothed targets (1999), (n1 + 1) / (n1 + 2) and 1 / (n0 + 2),

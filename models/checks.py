@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from core.spec import Gate
+from core.learning import Constraints
 from models.evaluate import auc
 from models.paired import Blocks
 from models.rows import Columns
@@ -22,14 +22,14 @@ MODEL_TELLS_ALL = 0.995
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A model before the gate: its probabilities for the rows [n], and what is known of it.
+    """A model before the gate: its answers to the rows, and what is known of it.
 
     It was fitted on no row whose event time is `fitted_until` or later; of two equal models the
     one of lower `complexity` wins.
     """
 
     id: str
-    probabilities: Floats
+    answers: Floats
     complexity: int
     fitted_until: datetime
 
@@ -70,13 +70,11 @@ def unseen(times: pl.Series, contenders: Sequence[Contender]) -> Check:
 
 def sanity(contenders: Sequence[Contender]) -> Check:
     """Every probability is a number from 0 to 1, and the first contender's are not all the same."""
-    wrong = {
-        each.id: int((~((each.probabilities >= 0) & (each.probabilities <= 1))).sum()) for each in contenders
-    }
+    wrong = {each.id: int((~((each.answers >= 0) & (each.answers <= 1))).sum()) for each in contenders}
     faults = [
         f"{count} probabilities of {id_} are not between 0 and 1" for id_, count in wrong.items() if count
     ]
-    if np.ptp(contenders[0].probabilities) == 0:
+    if np.ptp(contenders[0].answers) == 0:
         faults.append(f"{contenders[0].id} says the same for every row")
     detail = "; ".join(faults) or "all probabilities are numbers from 0 to 1, and they vary"
     return Check("sanity", not faults, float(sum(wrong.values())), 0, detail)
@@ -98,7 +96,7 @@ def parity(files: Sequence[Served]) -> Check:
     return Check("parity", bool(files) and not faults, float(len(faults)), 0, detail)
 
 
-def latency(rules: Gate, files: Sequence[Served]) -> Check:
+def latency(rules: Constraints, files: Sequence[Served]) -> Check:
     """One row is answered in time by every file, in 99 of 100 cases."""
     slowest = max((file.p99_us / 1_000 for file in files), default=0.0)
     each = ", ".join(f"{file.name} {file.p99_us / 1_000:.3f}" for file in files)
@@ -106,7 +104,7 @@ def latency(rules: Gate, files: Sequence[Served]) -> Check:
     return Check("latency", slowest <= rules.max_latency_ms, slowest, rules.max_latency_ms, detail)
 
 
-def size(rules: Gate, files: Sequence[Served]) -> Check:
+def size(rules: Constraints, files: Sequence[Served]) -> Check:
     """Every file is small enough."""
     largest = max((file.bytes / 1e6 for file in files), default=0.0)
     each = ", ".join(f"{file.name} {file.bytes / 1e6:.2f}" for file in files)
@@ -120,7 +118,7 @@ def leakage(
     """Nothing tells the label outright: no feature by its name or alone, nor the model."""
     half = blocks.block % 2 == 0
     told = {name: _auc_alone(frame[name], labels, half) for name in columns.names}
-    top, whole = max(told, key=lambda name: told[name]), auc(labels, ours.probabilities)
+    top, whole = max(told, key=lambda name: told[name]), auc(labels, ours.answers)
     faults = [f"{label} is the label, and a feature"] if label in columns.names else []
     faults += [f"{name} alone has AUC {told[name]:.4f}" for name in told if told[name] >= FEATURE_TELLS_ALL]
     faults += [f"{ours.id} has AUC {whole:.4f}, too good to be true"] if whole >= MODEL_TELLS_ALL else []

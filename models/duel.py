@@ -33,7 +33,7 @@ class Duel:
     @property
     def saved(self) -> Floats:
         """By how much the log loss of each row [n] is lower with ours."""
-        theirs, ours = (log_losses(self.labels, each.probabilities) for each in (self.theirs, self.ours))
+        theirs, ours = (log_losses(self.labels, each.answers) for each in (self.theirs, self.ours))
         return theirs - ours
 
 
@@ -42,7 +42,7 @@ def better(duel: Duel) -> Check:
     gain = duel.blocks.mean(duel.saved, duel.rules.confidence)
     simpler = duel.ours.complexity < duel.theirs.complexity
     limit = -duel.rules.margin if simpler else 0.0
-    ours, theirs = (log_loss(duel.labels, each.probabilities) for each in (duel.ours, duel.theirs))
+    ours, theirs = (log_loss(duel.labels, each.answers) for each in (duel.ours, duel.theirs))
     detail = (
         f"log loss {ours:.4f} against {theirs:.4f} of {duel.theirs.id}: gain {gain}; as the challenger is "
         f"{'simpler' if simpler else 'not simpler'}, the low end must be above {limit:g}"
@@ -52,7 +52,7 @@ def better(duel: Duel) -> Check:
 
 def ranking(duel: Duel, must_gain: bool) -> Check:
     """The AUC is not surely lower by more than the margin; or, if it `must_gain`, is surely higher."""
-    probabilities = duel.ours.probabilities, duel.theirs.probabilities
+    probabilities = duel.ours.answers, duel.theirs.answers
     gain = duel.blocks.auc_gain(duel.labels, *probabilities, duel.rules.confidence)
     detail = f"AUC {auc(duel.labels, probabilities[0]):.4f}, {gain} against {duel.theirs.id}"
     if must_gain:
@@ -86,8 +86,8 @@ def calibration(duel: Duel) -> Check:
     """
     allowed, ours, theirs = (
         duel.rules.max_calibration_error,
-        duel.ours.probabilities,
-        duel.theirs.probabilities,
+        duel.ours.answers,
+        duel.theirs.answers,
     )
     found, other = (calibration_error(duel.labels, each) for each in (ours, theirs))
     curve = calibration_curve(duel.labels, ours)

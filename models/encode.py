@@ -100,7 +100,7 @@ def fit_codes(series: pl.Series, min_rows: int) -> CategoryCodes:
     )
 
 
-def fit_values(series: pl.Series, labels: NDArray[np.float32], smoothing: float) -> CategoryValues:
+def fit_values(series: pl.Series, labels: NDArray[np.float64], smoothing: float) -> CategoryValues:
     """The smoothed mean label of each category: (sum + smoothing * base rate) / (count + smoothing).
 
     `smoothing` is the weight of the base rate, in rows; an unseen category gets the base rate.
@@ -120,7 +120,7 @@ def fit_values(series: pl.Series, labels: NDArray[np.float32], smoothing: float)
 
 
 def out_of_fold(
-    series: pl.Series, labels: NDArray[np.float32], folds: NDArray[np.int64], smoothing: float
+    series: pl.Series, labels: NDArray[np.float64], folds: NDArray[np.int64], smoothing: float
 ) -> NDArray[np.float32]:
     """Each training row's smoothed mean label [n], from the rows of the other folds only.
 

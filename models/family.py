@@ -4,8 +4,9 @@ import difflib
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Literal, Protocol, TypeVar, cast
 
 import numpy as np
 import polars as pl
@@ -15,24 +16,27 @@ from pydantic import BaseModel, ValidationError
 
 import models.families
 from core.errors import SpecError
+from core.learning import Range
+from models.problem import Floats, Problem
 from models.rows import Columns, Rows
 
 P = TypeVar("P", bound=BaseModel)
-Parameter = float | int | str | bool | list[int]
+Parameter = float | int | str | bool | list[int] | list[str]
 Report = Callable[[int, dict[str, float]], None]
+Ability = Literal["monotone", "focal", "start", "targets"]
 
 
 class Fitted(Protocol):
     """A fitted model, before calibration."""
 
-    def margins(self, frame: pl.DataFrame) -> NDArray[np.float64]:
-        """The log-odds of each row of a feature frame [n]."""
+    def margins(self, frame: pl.DataFrame) -> Floats:
+        """The margins of each row of a feature frame [n, K]: see `models.problem.Problem`."""
 
     def graph(self) -> ModelProto:
         """The model as one graph.
 
         One input a feature, in the order of its Columns, each [n, 1]: float32 for a number (NaN
-        is missing), string for a category ("" is missing). Its output is `margin`, float32 [n, 1].
+        is missing), string for a category ("" is missing). Its output is `margin`, float32 [n, K].
         """
 
     def save(self, folder: Path) -> None:
@@ -41,11 +45,43 @@ class Fitted(Protocol):
     def importance(self) -> dict[str, float]:
         """Each feature's share of what the model says; the shares sum to 1."""
 
+    def contributions(self, frame: pl.DataFrame) -> Floats | None:
+        """What each feature adds to each margin of each row [n, features, K], in the order of its Columns.
+
+        They are SHAP values: with a constant they sum to the margin. None where there are no exact ones.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a family is asked to fit: on `train`, stopping on `validation`.
+
+    `report` is called with a rising step and `train_loss`, `validation_loss`. `monotone` has 1 or
+    -1 for features whose rise may only raise or lower the margin. `focal` asks for the focal loss.
+    `targets` [n] or [n, K] are soft answers to learn in place of the train rows' labels. `start` is
+    a fit of the same family to go on from. `members` are fits on the same rows, by family, for a
+    family that is made of others.
+    """
+
+    problem: Problem
+    columns: Columns
+    train: Rows
+    validation: Rows
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    seed: int = 0
+    report: Report = lambda step, losses: None
+    monotone: Mapping[str, int] = field(default_factory=dict)
+    focal: bool = False
+    targets: Floats | None = None
+    start: Fitted | None = None
+    members: Mapping[str, Fitted] = field(default_factory=dict)
+
 
 class Family(Protocol):
     """A kind of model: a module of `models/families/` that has these names.
 
-    `complexity` orders the families: of those that win, the simplest is released.
+    `complexity` orders the families: of those that win, the simplest is released. `abilities` are
+    what it takes of a Job beyond rows and parameters; `space` is where its parameters are looked for.
     """
 
     @property
@@ -54,19 +90,20 @@ class Family(Protocol):
     @property
     def complexity(self) -> int: ...
 
-    def fit(
-        self,
-        train: Rows,
-        validation: Rows,
-        columns: Columns,
-        parameters: Mapping[str, Parameter],
-        seed: int,
-        report: Report,
-    ) -> Fitted:
-        """Fit on `train`, stop on `validation`; the same arguments give the same model.
+    @property
+    def abilities(self) -> frozenset[Ability]: ...
 
-        `report` is called with a rising step and `train_log_loss`, `validation_log_loss`.
-        SpecError when a parameter is unknown or of the wrong type.
+    @property
+    def space(self) -> Mapping[str, Range]: ...
+
+    def takes(self, parameters: Mapping[str, Parameter]) -> tuple[str, ...]:
+        """The families that its fits are made of: they are fitted before it."""
+
+    def fit(self, job: Job) -> Fitted:
+        """Do the job; the same job gives the same model.
+
+        SpecError when a parameter is unknown or of the wrong type, or the job asks for what the
+        family is not able to do.
         """
 
     def load(self, folder: Path) -> Fitted:
@@ -93,6 +130,19 @@ def family(name: str) -> Family:
             f"no family {name!r}: training.families may name {families()}{_nearest(name, families())}"
         )
     return cast(Family, importlib.import_module(f"models.families.{name}"))
+
+
+def require_able(name: str, abilities: frozenset[Ability], job: Job) -> None:
+    """SpecError unless the family of this name is able to do all that the job asks for."""
+    asked: dict[Ability, tuple[bool, str]] = {
+        "monotone": (bool(job.monotone), "training.monotone"),
+        "focal": (job.focal, "training.imbalance: focal"),
+        "start": (job.start is not None, "training.stateful"),
+        "targets": (job.targets is not None, "a teacher's answers"),
+    }
+    for ability, (wanted, what) in asked.items():
+        if wanted and ability not in abilities:
+            raise SpecError(f"the family {name} cannot do {what}: leave it out of training.families")
 
 
 def read_parameters(kind: type[P], name: str, parameters: Mapping[str, Parameter]) -> P:

@@ -1,124 +1,77 @@
-"""From feature rows with outcomes to a fitted, calibrated and measured model."""
+"""From rows in three parts to a fitted, calibrated and measured model."""
 
 import time
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from core.errors import PerennialError
 from core.spec import Spec
+from models.balance import balanced
 from models.calibrate import Platt, fit_platt
-from models.evaluate import measures
-from models.family import Fitted, Report, family
-from models.rows import Columns, Rows, columns, numbers, require
-
-MIN_ROWS = 20  # of each part: fewer can neither stop a fit nor say anything about it
-
-
-@dataclass(frozen=True, slots=True)
-class Split:
-    """Rows in three parts, each wholly before the next; the newest, `holdout`, is seen by no fit."""
-
-    train: Rows
-    validation: Rows
-    holdout: Rows
+from models.family import Fitted, Job, Parameter, Report, family
+from models.problem import Floats, Problem, problem_of
+from models.rows import Columns, columns
+from models.split import Split
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """A fitted model with its calibration, and its measures on `validation` and `holdout`."""
+    """A fitted, calibrated family; `measures` are those of its validation and its holdout rows."""
 
     family: str
     complexity: int
+    problem: Problem
     model: Fitted
     calibration: Platt
     columns: Columns
+    parameters: Mapping[str, Parameter]
     measures: dict[str, dict[str, float]]
     seconds: float
 
-    def probabilities(self, frame: pl.DataFrame) -> NDArray[np.float64]:
-        """The calibrated probability of each row of a feature frame [n]."""
-        return self.calibration.apply(self.model.margins(frame))
+    def answers(self, frame: pl.DataFrame) -> Floats:
+        """The calibrated answer to each row of a feature frame: [n], or [n, K] for classes."""
+        return self.calibration.apply(self.model.margins(frame)[:, 0])
 
 
-def split(rows: pl.DataFrame, spec: Spec, as_of: datetime) -> Split:
-    """Cut the rows whose outcome is known at `as_of` into train, validation and holdout, by time.
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a fit begins with: tuned parameters, a champion to go on from, fits that it is made of."""
 
-    `rows` are feature rows with `label` and `known_at`. Rows older than `training.window`, counted
-    from `as_of`, are left out. A cut falls between two days of the project's time zone, or between
-    two instants where a part would hold no whole day. PerennialError when a part has fewer than 20
-    rows or only one class, or a number is infinite.
-    """
-    require(rows, ("event_time", "known_at", "label"))
-    _require_finite(rows, columns(spec))
-    keys = [name for name in spec.datasets[spec.events].key if name in rows.columns]
-    usable = rows.filter(pl.col("known_at") <= as_of)
-    if spec.training.window is not None:
-        usable = usable.filter(pl.col("event_time") >= as_of - spec.training.window)
-    usable = usable.sort("event_time", *keys, maintain_order=True)
-    first, second = _cuts(usable["event_time"], spec)
-    parts = {
-        "train": usable[:first],
-        "validation": usable[first:second],
-        "holdout": usable[second:],
-    }
-    for name, part in parts.items():
-        _require_both_classes(name, part, as_of)
-    return Split(**{name: Rows.of(part) for name, part in parts.items()})
+    parameters: Mapping[str, Parameter] | None = None
+    start: Fitted | None = None
+    members: Mapping[str, Fitted] | None = None
 
 
-def fit(name: str, split: Split, spec: Spec, report: Report) -> Fit:
+def fit(name: str, split: Split, spec: Spec, report: Report, given: Given | None = None) -> Fit:
     """Fit the family of this name with the project's parameters and seed, calibrate it, measure it.
 
-    The same rows and spec give the same model. `report` is told the losses as they fall. SpecError
-    when the family or one of its parameters is unknown.
+    The same rows, spec and given parts give the same model. `report` is told the losses as they
+    fall. SpecError when the family or one of its parameters is unknown, or it cannot do what the
+    spec asks for.
     """
     started = time.monotonic()
-    chosen, taken = family(name), columns(spec)
-    parameters = spec.training.parameters.get(name, {})
-    model = chosen.fit(split.train, split.validation, taken, parameters, spec.training.seed, report)
-    calibration = fit_platt(model.margins(split.validation.frame), split.validation.labels)
-    measured = {
-        part: measures(rows.labels, calibration.apply(model.margins(rows.frame)))
-        for part, rows in (("validation", split.validation), ("holdout", split.holdout))
-    }
-    seconds = time.monotonic() - started
-    return Fit(chosen.name, chosen.complexity, model, calibration, taken, measured, seconds)
-
-
-def _cuts(times: pl.Series, spec: Spec) -> tuple[int, int]:
-    """The positions at which validation and holdout start."""
-    rows, shares = len(times), (spec.training.validation + spec.training.holdout, spec.training.holdout)
-    wanted = [round(rows * (1 - share)) for share in shares]
-    for period in (times.dt.convert_time_zone(spec.batches.timezone).dt.date(), times):
-        edges = np.flatnonzero((period != period.shift()).fill_null(False).to_numpy())
-        if len(edges):
-            first, second = (int(edges[np.abs(edges - place).argmin()]) for place in wanted)
-            if first < second:
-                return first, second
-    return wanted[0], wanted[1]
-
-
-def _require_finite(rows: pl.DataFrame, taken: Columns) -> None:
-    wrong = [
-        name
-        for name, values in zip(taken.numbers, numbers(rows, taken).T, strict=True)
-        if np.isinf(values).any()
-    ]
-    if wrong:
-        raise PerennialError(
-            f"the features {wrong} hold infinite numbers: make them null, or mend their source"
-        )
-
-
-def _require_both_classes(name: str, part: pl.DataFrame, as_of: datetime) -> None:
-    positives = int(part["label"].sum())
-    if part.height < MIN_ROWS or positives in (0, part.height):
-        raise PerennialError(
-            f"the {name} part of the rows known at {as_of:%Y-%m-%d %H:%M %Z} has {part.height} rows, "
-            f"{positives} of them positive: it takes at least {MIN_ROWS}, of both classes; "
-            "train on more batches, or change training.window or the shares of validation and holdout"
-        )
+    given, chosen, problem = given or Given(), family(name), problem_of(spec)
+    parameters = dict(spec.training.parameters.get(name, {})) | dict(given.parameters or {})
+    train, _ = balanced(split.train, problem, spec.training)
+    job = Job(
+        problem=problem,
+        columns=columns(spec),
+        train=train,
+        validation=split.validation,
+        parameters=parameters,
+        seed=spec.training.seed,
+        report=report,
+        monotone={one: 1 if way == "increasing" else -1 for one, way in spec.training.monotone.items()},
+        focal=spec.training.imbalance == "focal",
+        start=given.start,
+        members=given.members or {},
+    )
+    model = chosen.fit(job)
+    calibration = fit_platt(model.margins(split.validation.frame)[:, 0], split.validation.labels)
+    fitted = Fit(
+        chosen.name, chosen.complexity, problem, model, calibration, job.columns, parameters, {}, 0.0
+    )
+    for part, rows in (("validation", split.validation), ("holdout", split.holdout)):
+        fitted.measures[part] = problem.measures(rows, fitted.answers(rows.frame))
+    return replace(fitted, seconds=time.monotonic() - started)

@@ -55,10 +55,8 @@ def judge(
     """
     labels: NDArray[np.float64] = np.asarray(rows.labels, np.float64)
     for each in (challenger, champion or challenger):
-        if each.probabilities.shape != labels.shape:
-            raise PerennialError(
-                f"{each.id} gave {each.probabilities.shape} probabilities for {labels.shape} rows"
-            )
+        if each.answers.shape != labels.shape:
+            raise PerennialError(f"{each.id} gave {each.answers.shape} probabilities for {labels.shape} rows")
     blocks = Blocks.draw(_block_names(rows.times, spec), spec.gate.draws, spec.training.seed)
     contenders = [challenger, champion] if champion else [challenger]
     found = [
@@ -76,7 +74,11 @@ def judge(
             duel.calibration(match),
             checks.leakage(rows.frame, columns(spec), spec.outcome.label, labels, challenger, blocks),
         ]
-    found += [checks.parity(files), checks.latency(spec.gate, files), checks.size(spec.gate, files)]
+    found += [
+        checks.parity(files),
+        checks.latency(spec.constraints, files),
+        checks.size(spec.constraints, files),
+    ]
     accepted = all(check.passed for check in found)
     name = champion.id if champion else None
     return GateReport(challenger.id, name, len(labels), blocks.count, accepted, tuple(found))

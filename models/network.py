@@ -131,7 +131,7 @@ def learn(network: DeepCross, train: Tables, validation: Tables, chosen: Paramet
         if step % every:
             continue
         seen, unseen = float(torch.stack(losses).mean()), log_loss(network, validation)
-        report(step, {"train_log_loss": seen, "validation_log_loss": unseen})
+        report(step, {"train_loss": seen, "validation_loss": unseen})
         losses.clear()
         if unseen < best:
             best, best_step, weights = unseen, step, copy.deepcopy(network.state_dict())

@@ -9,7 +9,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from core.errors import PerennialError
-from core.spec import LocalTime, Spec, Trailing
+from core.spec import Outcome, Spec
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,40 +33,77 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Feature rows with their labels, in order of event time; `labels` is [n], 0 or 1."""
+    """Feature rows with their labels, in order of event time.
+
+    `labels` [n] are 0 or 1 (binary), the position of the class (multiclass), or numbers. `groups`
+    [n] tells the lists of a ranking apart. `weights` [n] say how much each row counts in a fit.
+    """
 
     frame: pl.DataFrame
-    labels: NDArray[np.float32]
+    labels: Floats
     times: pl.Series
+    groups: NDArray[np.int64] | None = None
+    weights: Floats | None = None
 
     def __len__(self) -> int:
         return self.frame.height
 
     @classmethod
-    def of(cls, frame: pl.DataFrame) -> Self:
-        """The rows of a frame that has `event_time` (in ascending order) and a Boolean `label`.
+    def of(cls, frame: pl.DataFrame, outcome: Outcome | None = None) -> Self:
+        """The rows of a frame that has `event_time` (in ascending order) and `label`.
 
-        `label` and `known_at` leave the frame: no model is to see them. PerennialError when a
-        column is missing, a label is null, or the order is not that of event time.
+        `outcome` names the classes and the columns of a group, where the problem has some. `label`
+        and `known_at` leave the frame: no model is to see them. PerennialError when a column is
+        missing, a label is null, infinite or of an unknown class, or the order is not that of event
+        time.
         """
-        require(frame, ("event_time", "label"))
-        if frame["label"].null_count():
-            raise PerennialError(f"{frame['label'].null_count()} of {frame.height} rows have a null label")
+        classes, group = (outcome.classes, outcome.group) if outcome else ((), ())
+        require(frame, ("event_time", "label", *group))
         if not frame["event_time"].is_sorted():
             raise PerennialError("the rows are not in ascending order of event_time: sort them first")
-        labels = frame["label"].cast(pl.Float32).to_numpy()
-        return cls(frame.drop("label", "known_at", strict=False), labels, frame["event_time"])
+        labels = _labels(frame["label"], classes)
+        groups = _groups(frame.select(group)) if group else None
+        kept = frame.drop("label", "known_at", strict=False)
+        return cls(kept, labels, frame["event_time"], groups)
+
+    def at(self, places: NDArray[np.intp] | NDArray[np.bool_] | slice) -> "Rows":
+        """Some of the rows, by position, mask or slice."""
+        found = np.arange(len(self))[places]
+        groups = None if self.groups is None else self.groups[found]
+        weights = None if self.weights is None else self.weights[found]
+        return Rows(self.frame[found], self.labels[found], self.times[found], groups, weights)
+
+
+def _labels(label: pl.Series, classes: Sequence[str]) -> Floats:
+    if missing := label.null_count():
+        raise PerennialError(f"{missing} of {len(label)} rows have a null label")
+    if classes:
+        texts = label.cast(pl.String)
+        strange = sorted(set(texts.unique()) - set(classes))
+        if strange:
+            raise PerennialError(
+                f"labels {strange[:5]} are none of outcome.classes {list(classes)}: add them"
+            )
+        texts = texts.replace_strict(list(classes), range(len(classes)), return_dtype=pl.Float64)
+        return texts.to_numpy()
+    labels: Floats = label.cast(pl.Float64).to_numpy()
+    if wrong := int((~np.isfinite(labels)).sum()):
+        raise PerennialError(
+            f"{wrong} of {len(label)} labels are not finite: mend them, or quarantine the rows"
+        )
+    return labels
+
+
+def _groups(frame: pl.DataFrame) -> NDArray[np.int64]:
+    """A number for each list [n], in order of appearance; missing parts are alike."""
+    lists = frame.unique(maintain_order=True).with_row_index(":group")
+    named = frame.join(lists, on=frame.columns, how="left", nulls_equal=True, maintain_order="left")
+    return named[":group"].cast(pl.Int64).to_numpy()
 
 
 def columns(spec: Spec) -> Columns:
-    """The columns that a project's models take: its features by kind, in the order of the spec.
-
-    Parts of local time and trailing statistics are numbers; the other features say what they are.
-    """
-    kinds = {
-        name: "number" if isinstance(feature, LocalTime | Trailing) else feature.kind
-        for name, feature in spec.features.items()
-    }
+    """The columns that a project's models take: its features by kind, in the order of the spec."""
+    kinds = {name: feature.kind for name, feature in spec.features.items()}
     return Columns(
         numbers=tuple(name for name, kind in kinds.items() if kind == "number"),
         categories=tuple(name for name, kind in kinds.items() if kind == "category"),

@@ -82,13 +82,13 @@ def best(workspace: Workspace, versions: Sequence[Version]) -> Version:
 def _unseen(workspace: Workspace, versions: Sequence[Version], as_of: datetime) -> Rows:
     """The labelled rows known at `as_of` that are newer than all that the versions were fitted on."""
     since = max(version.lineage.trained_until for version in versions)
-    return Rows.of(labelled(workspace, as_of, since))
+    return Rows.of(labelled(workspace, as_of, since), workspace.spec.outcome)
 
 
 def _contender(workspace: Workspace, version: Version, rows: Rows) -> Contender:
     return Contender(
         id=version.id,
-        probabilities=served(workspace, version).predict(rows.frame),
+        answers=served(workspace, version).predict(rows.frame),
         complexity=family(version.family).complexity,
         fitted_until=version.lineage.trained_until,
     )

@@ -13,11 +13,12 @@ import polars as pl
 from core.ledger import fingerprint
 from core.plain import plain
 from models.evaluate import calibration_curve, intervals
-from models.fit import Fit, Split, fit, split
+from models.fit import Fit, fit
 from models.gate import Served
 from models.onnx.export import Variant, best, export
 from models.rows import Rows
 from models.runtime import Model
+from models.split import Split, split
 from models.tracking import Run, track
 from models.versions import Lineage, Version
 from stages.cards import write_card
@@ -113,7 +114,7 @@ def _metrics(workspace: Workspace, fitted: Fit, parts: Split, variants: Sequence
 def _shape(workspace: Workspace, fitted: Fit, holdout: Rows) -> dict[str, Any]:
     """How sure the measures on the holdout are, and its calibration curve."""
     spec = workspace.spec
-    answers = fitted.probabilities(holdout.frame)
+    answers = fitted.answers(holdout.frame)
     days = holdout.times.dt.convert_time_zone(spec.batches.timezone).dt.date().to_physical().to_numpy()
     sure = intervals(holdout.labels, answers, days, spec.gate.draws, spec.gate.confidence, spec.training.seed)
     return {"intervals": sure, "curve": calibration_curve(holdout.labels, answers)}

@@ -13,14 +13,24 @@ from numpy.typing import NDArray
 from onnx import ModelProto
 from pydantic import Field
 
+from core.learning import Range
 from core.spec import Model, Share
 from models.encode import CategoryValues, fit_values, out_of_fold
-from models.family import Parameter, Report, read_parameters, shares
+from models.family import Ability, Job, Parameter, Report, read_parameters, require_able, shares
 from models.onnx.graph import from_trees
-from models.rows import Columns, Rows, categories, numbers
+from models.rows import Columns, categories, numbers
 
 name = "lightgbm"
 complexity = 2
+abilities: frozenset[Ability] = frozenset()
+space: Mapping[str, Range] = {
+    "learning_rate": Range(low=0.02, high=0.2, log=True),
+    "num_leaves": Range(low=7, high=63, log=True),
+    "min_data_in_leaf": Range(low=20, high=500, log=True),
+    "feature_fraction": Range(low=0.3, high=1.0),
+    "bagging_fraction": Range(low=0.5, high=1.0),
+    "lambda_l2": Range(low=0.01, high=100.0, log=True),
+}
 
 
 class Parameters(Model):
@@ -56,12 +66,13 @@ class Trees:
     booster: lgb.Booster
 
     def margins(self, frame: pl.DataFrame) -> NDArray[np.float64]:
-        """The log-odds of each row [n]."""
+        """The margins of each row [n, K]."""
         encoded = zip(categories(frame, self.columns), self.encodings, strict=True)
         inputs = _stack(
             numbers(frame, self.columns), [encoding.apply(series) for series, encoding in encoded]
         )
-        return np.asarray(self.booster.predict(inputs, raw_score=True, num_threads=1), np.float64)
+        found = np.asarray(self.booster.predict(inputs, raw_score=True, num_threads=1), np.float64)
+        return found.reshape(frame.height, -1)
 
     def graph(self) -> ModelProto:
         """The model as one graph: raw features in, `margin` out."""
@@ -78,17 +89,21 @@ class Trees:
         """Each feature's share of the gain of all splits."""
         return shares(self.columns, self.booster.feature_importance("gain"))
 
+    def contributions(self, frame: pl.DataFrame) -> NDArray[np.float64] | None:
+        """LightGBM's own SHAP values [n, features, K]."""
+        return None
 
-def fit(
-    train: Rows,
-    validation: Rows,
-    columns: Columns,
-    parameters: Mapping[str, Parameter],
-    seed: int,
-    report: Report,
-) -> Trees:
+
+def takes(parameters: Mapping[str, Parameter]) -> tuple[str, ...]:
+    """None: trees are made of no other family."""
+    return ()
+
+
+def fit(job: Job) -> Trees:
     """Fit until the validation loss stops falling; a step is a tree."""
-    chosen = read_parameters(Parameters, name, parameters)
+    require_able(name, abilities, job)
+    train, validation, columns = job.train, job.validation, job.columns
+    chosen = read_parameters(Parameters, name, job.parameters)
     folds = np.arange(len(train)) * chosen.folds // len(train)
     texts = categories(train.frame, columns)
     encodings = tuple(fit_values(series, train.labels, chosen.smoothing) for series in texts)
@@ -100,12 +115,12 @@ def fit(
         validation.labels,
     )
     booster = lgb.train(
-        _settings(chosen, seed),
+        _settings(chosen, job.seed),
         seen,
         chosen.rounds,
         [seen, unseen],
         ["train", "validation"],
-        callbacks=[lgb.early_stopping(chosen.patience, verbose=False), _reporter(report)],
+        callbacks=[lgb.early_stopping(chosen.patience, verbose=False), _reporter(job.report)],
     )
     return Trees(columns, encodings, booster)
 
@@ -143,7 +158,7 @@ def _reporter(report: Report) -> Callable[[CallbackEnv], None]:
     """The callback that reports both losses after each tree."""
 
     def after_round(env: CallbackEnv) -> None:
-        losses = {f"{result[0]}_log_loss": float(result[2]) for result in env.evaluation_result_list or []}
+        losses = {f"{result[0]}_loss": float(result[2]) for result in env.evaluation_result_list or []}
         report(env.iteration + 1, losses)
 
     return after_round

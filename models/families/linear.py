@@ -14,16 +14,19 @@ from pydantic import Field
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
+from core.learning import Range
 from core.spec import Model
 from models.calibrate import sigmoid
 from models.encode import CategoryCodes, Scaling, fit_codes, fit_scaling
 from models.evaluate import log_loss
-from models.family import Parameter, Report, read_parameters, shares
+from models.family import Ability, Job, Parameter, read_parameters, require_able, shares
 from models.onnx.graph import from_linear
-from models.rows import Columns, Rows, categories, numbers
+from models.rows import Columns, categories, numbers
 
 name = "linear"
 complexity = 1
+abilities: frozenset[Ability] = frozenset()
+space: Mapping[str, Range] = {"strength": Range(low=0.001, high=10.0, log=True)}
 
 
 class Parameters(Model):
@@ -50,9 +53,9 @@ class Linear:
     shares: Mapping[str, float]
 
     def margins(self, frame: pl.DataFrame) -> NDArray[np.float64]:
-        """The log-odds of each row [n]."""
+        """The margins of each row [n, K]."""
         margins: NDArray[np.float64] = np.sum(self._terms(frame), axis=0) + self.intercept
-        return margins
+        return margins[:, None]
 
     def graph(self) -> ModelProto:
         """The model as one graph: raw features in, `margin` out."""
@@ -67,6 +70,10 @@ class Linear:
         """Each feature's share of the spread that its terms gave the margins of the training rows."""
         return dict(self.shares)
 
+    def contributions(self, frame: pl.DataFrame) -> NDArray[np.float64] | None:
+        """What each feature's terms add to the margin, less their mean in training [n, features, K]."""
+        return None
+
     def _terms(self, frame: pl.DataFrame) -> list[NDArray[np.float64]]:
         """What each feature adds to the margin of each row, in the order of the columns [n] each."""
         count = len(self.columns.numbers)
@@ -80,16 +87,16 @@ class Linear:
         return terms
 
 
-def fit(
-    train: Rows,
-    validation: Rows,
-    columns: Columns,
-    parameters: Mapping[str, Parameter],
-    seed: int,
-    report: Report,
-) -> Linear:
-    """Fit by L-BFGS, which has one optimum and so needs neither `seed` nor early stopping."""
-    chosen = read_parameters(Parameters, name, parameters)
+def takes(parameters: Mapping[str, Parameter]) -> tuple[str, ...]:
+    """None: a linear model is made of no other family."""
+    return ()
+
+
+def fit(job: Job) -> Linear:
+    """Fit by L-BFGS, which has one optimum and so needs neither a seed nor early stopping."""
+    require_able(name, abilities, job)
+    train, validation, columns = job.train, job.validation, job.columns
+    chosen = read_parameters(Parameters, name, job.parameters)
     scaling = fit_scaling(numbers(train.frame, columns))
     encodings = tuple(fit_codes(series, chosen.min_rows) for series in categories(train.frame, columns))
     learner = LogisticRegression(C=chosen.strength, max_iter=chosen.iterations)
@@ -98,10 +105,10 @@ def fit(
     model = Linear(columns, scaling, encodings, weights, intercept, {})
     spread = np.array([term.std() for term in model._terms(train.frame)])
     losses = {
-        f"{part}_log_loss": log_loss(rows.labels, sigmoid(model.margins(rows.frame)))
+        f"{part}_loss": log_loss(rows.labels, sigmoid(model.margins(rows.frame)[:, 0]))
         for part, rows in (("train", train), ("validation", validation))
     }
-    report(int(learner.n_iter_[0]), losses)
+    job.report(int(learner.n_iter_[0]), losses)
     return Linear(columns, scaling, encodings, weights, intercept, shares(columns, spread))
 
 

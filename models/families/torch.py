@@ -15,14 +15,23 @@ import torch
 from numpy.typing import NDArray
 from onnx import ModelProto
 
+from core.learning import Range
 from models.encode import CategoryCodes, Scaling, fit_codes, fit_scaling
-from models.family import Parameter, Report, read_parameters, shares
+from models.family import Ability, Job, Parameter, read_parameters, require_able, shares
 from models.network import DeepCross, Parameters, Tables, learn, log_loss, margins, settled
 from models.onnx.graph import from_network
-from models.rows import Columns, Rows, categories, numbers
+from models.rows import Columns, categories, numbers
 
 name = "torch"
 complexity = 3
+abilities: frozenset[Ability] = frozenset()
+space: Mapping[str, Range] = {
+    "learning_rate": Range(low=0.0003, high=0.01, log=True),
+    "dropout": Range(low=0.0, high=0.4),
+    "weight_decay": Range(low=0.0001, high=0.1, log=True),
+    "width": Range(choices=(8, 16, 32)),
+    "cross": Range(low=1, high=3),
+}
 _IMPORTANCE_ROWS = 4_096
 
 
@@ -37,8 +46,9 @@ class Network:
     shares: Mapping[str, float]
 
     def margins(self, frame: pl.DataFrame) -> NDArray[np.float64]:
-        """The log-odds of each row [n]."""
-        return margins(self.network, *_inputs(frame, self.columns, self.encodings)).double().numpy()
+        """The margins of each row [n, K]."""
+        found = margins(self.network, *_inputs(frame, self.columns, self.encodings))
+        return found.double().numpy()[:, None]
 
     def graph(self) -> ModelProto:
         """The model as one graph: raw features in, `margin` out."""
@@ -60,27 +70,33 @@ class Network:
         """Each feature's share of the validation loss that shuffling it would add."""
         return dict(self.shares)
 
+    def contributions(self, frame: pl.DataFrame) -> NDArray[np.float64] | None:
+        """None: a network has no exact ones."""
+        return None
 
-def fit(
-    train: Rows,
-    validation: Rows,
-    columns: Columns,
-    parameters: Mapping[str, Parameter],
-    seed: int,
-    report: Report,
-) -> Network:
+
+def takes(parameters: Mapping[str, Parameter]) -> tuple[str, ...]:
+    """None: a network is made of no other family."""
+    return ()
+
+
+def fit(job: Job) -> Network:
     """Fit until the validation loss stops falling; a step is a batch. On a GPU where there is one."""
-    chosen = read_parameters(Parameters, name, parameters)
+    require_able(name, abilities, job)
+    train, validation, columns = job.train, job.validation, job.columns
+    chosen = read_parameters(Parameters, name, job.parameters)
     encodings = tuple(fit_codes(series, chosen.min_rows) for series in categories(train.frame, columns))
     scaling = fit_scaling(numbers(train.frame, columns))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     seen, unseen = (
-        Tables(*_inputs(rows.frame, columns, encodings), torch.tensor(rows.labels)).to(device)
+        Tables(*_inputs(rows.frame, columns, encodings), torch.tensor(rows.labels, dtype=torch.float32)).to(
+            device
+        )
         for rows in (train, validation)
     )
-    with settled(seed, chosen.threads):
+    with settled(job.seed, chosen.threads):
         network = DeepCross(scaling, [encoding.size for encoding in encodings], chosen).to(device)
-        learn(network, seen, unseen, chosen, report)
+        learn(network, seen, unseen, chosen, job.report)
         rises = _rises(network, unseen)
     return Network(columns, encodings, chosen, network.cpu(), shares(columns, rises))
 

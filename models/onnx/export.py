@@ -13,13 +13,14 @@ import polars as pl
 
 from core.errors import PerennialError
 from models.evaluate import measures
-from models.fit import Fit, Split
+from models.fit import Fit
 from models.onnx.graph import calibrated, described
 from models.onnx.latency import Latency, latencies
 from models.onnx.parity import EXACT, QUANTIZED, Parity, compared_rows, parity
 from models.onnx.quantize import quantized
 from models.rows import Columns, Rows
 from models.runtime import Feed, Model
+from models.split import Split
 
 # Training rows, drawn from all of the training time, that set the scales of a quantized graph.
 CALIBRATION_ROWS, CALIBRATION_BATCH = 2048, 512
@@ -110,7 +111,7 @@ def _written(graph: onnx.ModelProto, path: Path, properties: Mapping[str, str]) 
 def _compared(fit: Fit, graph: onnx.ModelProto, files: Sequence[_File], holdout: Rows) -> Iterator[Variant]:
     """The files as variants; float32 is kept where it has parity, int8 where it is as steady."""
     rows = compared_rows(graph, fit.columns, holdout.frame)
-    native = fit.probabilities(rows)
+    native = fit.answers(rows)
     speeds = latencies([file.model for file in files], holdout.frame)
     for file, speed in zip(files, speeds, strict=True):
         limits = EXACT if file is files[0] else QUANTIZED

@@ -113,7 +113,7 @@ def test_projects_are_listed(make_trips: MakeTrips, settings: Settings) -> None:
             lambda it: it["features"]["founded"].update(part="x"),
             "part: x",
             "features.founded.part: no such key; "
-            "there is 'from', 'dataset', 'column', 'kind', 'by', 'within'",
+            "there is 'meaning', 'unit', 'from', 'dataset', 'column', 'kind', 'by', 'within'",
         ),
         (
             lambda it: it["features"].update(
@@ -205,7 +205,7 @@ def value(*keys: str | int, to: Any) -> Edit:
         (value("batches", "end", to="2013-02-30"), "batches.end: should be a date such as 2013-01-31"),
         (value("batches", "end", to="2013-03-09"), "batches: end 2013-03-09 must be after start 2013-03-09"),
         (value("batches", "every", to="1m"), "batches.every: is \"1m\"; did you mean '1mo'?"),
-        (value("problem", to="regression"), "problem: is \"regression\"; there is 'binary'"),
+        (value("problem", to="binry"), "problem: is \"binry\"; did you mean 'binary'?"),
         (
             value("datasets", "trips", "columns", "id", to="int"),
             "datasets.trips.columns.id: is \"int\"; did you mean 'integer'?",

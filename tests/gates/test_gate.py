@@ -102,7 +102,7 @@ def test_one_that_was_fitted_on_the_rows_is_refused(
 
 def test_one_lucky_day_is_not_enough(gate: Gate, world: Any, champion: Contender) -> None:
     lucky = np.where(world.labels > 0, 0.99, 0.01)
-    usual = np.clip(champion.probabilities + np.random.default_rng(5).normal(0, 0.01, 3600), 0.01, 0.99)
+    usual = np.clip(champion.answers + np.random.default_rng(5).normal(0, 0.01, 3600), 0.01, 0.99)
     report = gate(
         Contender("flights/2", np.where(world.day == 12, lucky, usual), 2, champion.fitted_until), champion
     )
@@ -114,18 +114,16 @@ def test_one_that_fails_a_slice_is_refused(
     gate: Gate, world: Any, challenger: Contender, champion: Contender
 ) -> None:
     small = (world.rows.frame["airline"] == "HA").to_numpy()
-    shuffled = np.where(
-        small, np.random.default_rng(3).permutation(challenger.probabilities), challenger.probabilities
-    )
-    report = gate(replace(challenger, probabilities=shuffled), champion)
+    shuffled = np.where(small, np.random.default_rng(3).permutation(challenger.answers), challenger.answers)
+    report = gate(replace(challenger, answers=shuffled), champion)
     assert failed(report) == {"slices"}
     assert "airline=HA" in report.reasons[0]
     assert "airline=UA" not in report.reasons[0]
 
 
 def test_a_miscalibrated_one_is_refused(gate: Gate, challenger: Contender, champion: Contender) -> None:
-    raised = challenger.probabilities**0.7
-    report = gate(replace(challenger, probabilities=raised), champion)
+    raised = challenger.answers**0.7
+    report = gate(replace(challenger, answers=raised), champion)
     assert "calibration" in failed(report)
     assert found(report, "ranking").passed  # for it ranks as well as before
 
@@ -133,20 +131,20 @@ def test_a_miscalibrated_one_is_refused(gate: Gate, challenger: Contender, champ
 def test_a_calibration_no_worse_than_the_champions_is_accepted(
     gate: Gate, challenger: Contender, champion: Contender
 ) -> None:
-    raised = replace(challenger, probabilities=challenger.probabilities**0.7)
-    worse = replace(champion, probabilities=champion.probabilities**0.6)
+    raised = replace(challenger, answers=challenger.answers**0.7)
+    worse = replace(champion, answers=champion.answers**0.6)
     assert found(gate(raised, worse), "calibration").passed
 
 
 def test_swapped_classes_are_refused(gate: Gate, challenger: Contender, champion: Contender) -> None:
-    swapped = replace(challenger, probabilities=1 - challenger.probabilities)
+    swapped = replace(challenger, answers=1 - challenger.answers)
     assert failed(gate(swapped, champion)) >= {"better", "ranking", "calibration"}
     assert failed(gate(swapped, None)) >= {"better", "ranking"}
 
 
 def test_no_better_than_the_base_rate_is_refused(gate: Gate, world: Any, challenger: Contender) -> None:
     guess = 0.3 + np.random.default_rng(4).normal(0, 0.02, 3600)
-    assert failed(gate(replace(challenger, probabilities=guess), None)) == {"better", "ranking"}
+    assert failed(gate(replace(challenger, answers=guess), None)) == {"better", "ranking"}
 
 
 @pytest.mark.parametrize("leak", ["number", "mirrored", "missing", "category"])
@@ -175,7 +173,7 @@ def test_the_label_among_the_features_is_refused(
 
 def test_a_model_too_good_to_be_true_is_refused(gate: Gate, world: Any, champion: Contender) -> None:
     told = np.clip(world.labels * 0.9 + np.random.default_rng(2).random(3600) * 0.1, 0, 1)
-    assert "leakage" in failed(gate(replace(champion, id="flights/2", probabilities=told), champion))
+    assert "leakage" in failed(gate(replace(champion, id="flights/2", answers=told), champion))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -0.1, 1.1])
@@ -184,14 +182,14 @@ def test_what_is_no_probability_is_refused(
     gate: Gate, challenger: Contender, champion: Contender, value: float, who: str
 ) -> None:
     pair = {"challenger": challenger, "champion": champion}
-    pair[who] = replace(pair[who], probabilities=np.append(pair[who].probabilities[:-1], value))
+    pair[who] = replace(pair[who], answers=np.append(pair[who].answers[:-1], value))
     report = gate(pair["challenger"], pair["champion"])
     assert failed(report) == {"sanity"}
     assert f"1 probabilities of {pair[who].id}" in report.reasons[0]
 
 
 def test_a_constant_one_is_refused(gate: Gate, challenger: Contender, champion: Contender) -> None:
-    constant = replace(challenger, probabilities=np.full(3600, 0.3))
+    constant = replace(challenger, answers=np.full(3600, 0.3))
     assert failed(gate(constant, champion)) == failed(gate(constant, None)) == {"sanity"}
 
 
@@ -220,7 +218,7 @@ def test_a_file_that_would_not_serve_well_is_refused(
 
 
 def test_what_cannot_be_compared_is_an_error(gate: Gate, spec: Spec, challenger: Contender) -> None:
-    short = replace(challenger, probabilities=challenger.probabilities[1:])
+    short = replace(challenger, answers=challenger.answers[1:])
     with pytest.raises(PerennialError, match=r"flights/2 gave \(3599,\) probabilities for \(3600,\) rows"):
         gate(short, None)
     with pytest.raises(SpecError, match=r"gate\.slices: the rows have no column 'airlin'"):

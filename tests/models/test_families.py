@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from core.errors import SpecError
 from models.calibrate import sigmoid
 from models.evaluate import auc, log_loss, normalised_entropy
-from models.family import Fitted, Parameter, families, family
+from models.family import Fitted, Job, Parameter, families, family
+from models.problems.binary import Binary
 from models.rows import Columns, Rows, categories, numbers
 
 pytestmark = pytest.mark.slow
@@ -35,7 +36,7 @@ class Case:
 
     def again(self, validation: Rows, columns: Columns) -> Fitted:
         """The same fit once more, but for what is given."""
-        return family(self.name).fit(self.train, validation, columns, {}, 1, lambda step, losses: None)
+        return family(self.name).fit(Job(Binary(), columns, self.train, validation, seed=1))
 
 
 @pytest.fixture(scope="module", params=families())
@@ -45,7 +46,14 @@ def case(request: pytest.FixtureRequest, rows_frame: pl.DataFrame, columns: Colu
     train, validation, later = (Rows.of(rows_frame[start:end]) for start, end in cuts)
     curve: Curve = []
     model = family(name).fit(
-        train, validation, columns, {}, 1, lambda step, losses: curve.append((step, losses))
+        Job(
+            Binary(),
+            columns,
+            train,
+            validation,
+            seed=1,
+            report=lambda step, losses: curve.append((step, losses)),
+        )
     )
     return Case(name, train, validation, later, columns, model, curve)
 
@@ -63,7 +71,12 @@ def answers(model: Fitted, frame: pl.DataFrame, columns: Columns) -> NDArray[np.
     assert [value.name for value in session.get_inputs()] == list(columns.names)
     margins: NDArray[np.float32] = session.run(["margin"], feed)[0]
     assert margins.shape == (frame.height, 1)
-    return margins[:, 0].astype(np.float64)
+    return margins.astype(np.float64)
+
+
+def skill(model: Fitted, rows: Rows, frame: pl.DataFrame) -> float:
+    """The AUC of a model on these rows, with the features of the frame."""
+    return auc(rows.labels, model.margins(frame)[:, 0])
 
 
 def odd(frame: pl.DataFrame) -> pl.DataFrame:
@@ -77,7 +90,7 @@ def odd(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def test_it_learns_what_there_is_to_learn(case: Case) -> None:
-    margins = case.model.margins(case.later.frame)
+    margins = case.model.margins(case.later.frame)[:, 0]
     assert margins.dtype == np.float64
     assert auc(case.later.labels, margins) > 0.7
     assert normalised_entropy(case.later.labels, sigmoid(margins)) < 0.95
@@ -86,9 +99,7 @@ def test_it_learns_what_there_is_to_learn(case: Case) -> None:
 def test_each_kind_of_feature_is_used(case: Case) -> None:
     for name in ("wind", "late_rate", "airline", "route"):
         shuffled = case.later.frame.with_columns(pl.col(name).shuffle(seed=1))
-        assert auc(case.later.labels, case.model.margins(shuffled)) < auc(
-            case.later.labels, case.model.margins(case.later.frame)
-        )
+        assert skill(case.model, case.later, shuffled) < skill(case.model, case.later, case.later.frame)
 
 
 def test_that_a_number_is_missing_is_information(case: Case) -> None:
@@ -140,7 +151,7 @@ def test_the_graph_says_the_same(case: Case) -> None:
 def test_features_of_one_kind_are_enough(case: Case, kept: str) -> None:
     columns = Columns(**{"numbers": (), "categories": (), kept: getattr(case.columns, kept)})
     model = case.again(case.validation, columns)
-    assert auc(case.later.labels, model.margins(case.later.frame)) > 0.6
+    assert skill(model, case.later, case.later.frame) > 0.6
     np.testing.assert_allclose(
         answers(model, case.later.frame, columns), model.margins(case.later.frame), rtol=2e-5, atol=2e-5
     )
@@ -158,9 +169,9 @@ def test_importance_is_a_share_of_each_feature(case: Case) -> None:
 def test_losses_are_reported_and_the_best_weights_kept(case: Case) -> None:
     steps = [step for step, _ in case.curve]
     assert steps == sorted(set(steps))
-    assert all(set(losses) == {"train_log_loss", "validation_log_loss"} for _, losses in case.curve)
-    final = log_loss(case.validation.labels, sigmoid(case.model.margins(case.validation.frame)))
-    assert final == pytest.approx(min(losses["validation_log_loss"] for _, losses in case.curve), abs=1e-6)
+    assert all(set(losses) == {"train_loss", "validation_loss"} for _, losses in case.curve)
+    final = log_loss(case.validation.labels, sigmoid(case.model.margins(case.validation.frame)[:, 0]))
+    assert final == pytest.approx(min(losses["validation_loss"] for _, losses in case.curve), abs=1e-6)
 
 
 def test_a_row_is_answered_alone_as_among_others(case: Case) -> None:
@@ -181,9 +192,7 @@ def test_a_category_seen_in_validation_only_is_unseen(case: Case) -> None:
 def refused(case: Case, parameters: dict[str, Parameter]) -> str:
     """What is said of wrong parameters."""
     with pytest.raises(SpecError) as caught:
-        family(case.name).fit(
-            case.train, case.validation, case.columns, parameters, 1, lambda step, losses: None
-        )
+        family(case.name).fit(Job(Binary(), case.columns, case.train, case.validation, parameters))
     return str(caught.value)
 
 

@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 from core.errors import PerennialError
 from models.calibrate import fit_platt
 from models.evaluate import measures
-from models.family import Fitted, Parameter, family
-from models.fit import Fit, Split
+from models.family import Fitted, Job, Parameter, family
+from models.fit import Fit
 from models.onnx.export import Variant, best, export, weighed
 from models.onnx.latency import Latency
 from models.onnx.parity import Parity
+from models.problems.binary import Binary
 from models.rows import Columns, Rows
 from models.runtime import Model
+from models.split import Split
 
 pytestmark = pytest.mark.slow
 
@@ -37,9 +39,9 @@ def parts(rows_frame: pl.DataFrame) -> Split:
 
 def fitted(name: str, parts: Split, columns: Columns) -> Fit:
     kind = family(name)
-    model = kind.fit(parts.train, parts.validation, columns, PARAMETERS[name], 1, lambda step, losses: None)
-    platt = fit_platt(model.margins(parts.validation.frame), parts.validation.labels)
-    return Fit(name, kind.complexity, model, platt, columns, {}, 0.0)
+    model = kind.fit(Job(Binary(), columns, parts.train, parts.validation, PARAMETERS[name], 1))
+    platt = fit_platt(model.margins(parts.validation.frame)[:, 0], parts.validation.labels)
+    return Fit(name, kind.complexity, Binary(), model, platt, columns, {}, {}, 0.0)
 
 
 @pytest.fixture(scope="module", params=list(PARAMETERS))
@@ -55,7 +57,7 @@ def test_every_variant_may_be_served(exported: tuple[Fit, tuple[Variant, ...]], 
     fit, variants = exported
     names = [variant.name for variant in variants]
     assert names == (["float32", "int8"] if fit.family == "torch" else ["float32"])
-    native = fit.probabilities(parts.holdout.frame)
+    native = fit.answers(parts.holdout.frame)
     for variant in variants:
         content = variant.path.read_bytes()
         assert (variant.sha256, variant.bytes) == (hashlib.sha256(content).hexdigest(), len(content))

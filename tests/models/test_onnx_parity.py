@@ -11,10 +11,12 @@ from onnx import TensorProto, helper, numpy_helper
 
 from models.calibrate import Platt
 from models.families import lightgbm
+from models.family import Job
 from models.onnx.graph import calibrated
 from models.onnx.latency import latencies
 from models.onnx.parity import BATCH_SIZES, EXACT, QUANTIZED, Parity, compared_rows, parity
 from models.onnx.proto import assemble, column
+from models.problems.binary import Binary
 from models.rows import Columns, Rows
 from models.runtime import Model
 
@@ -24,7 +26,7 @@ PLATT = Platt(1.1, -0.1)
 @pytest.fixture(scope="module")
 def trees(rows_frame: pl.DataFrame, columns: Columns) -> lightgbm.Trees:
     train, validation = Rows.of(rows_frame[:2000]), Rows.of(rows_frame[2000:])
-    return lightgbm.fit(train, validation, columns, {"rounds": 15}, 1, lambda step, losses: None)
+    return lightgbm.fit(Job(Binary(), columns, train, validation, {"rounds": 15}, 1))
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +36,7 @@ def graph(trees: lightgbm.Trees) -> onnx.ModelProto:
 
 def compared(graph: onnx.ModelProto, trees: lightgbm.Trees, rows: pl.DataFrame) -> Parity:
     model = Model(graph.SerializeToString(), "graph")
-    return parity(model, rows, PLATT.apply(trees.margins(rows)), EXACT)
+    return parity(model, rows, PLATT.apply(trees.margins(rows)[:, 0]), EXACT)
 
 
 def test_a_right_graph_holds(

@@ -45,7 +45,7 @@ def test_rows_hide_the_outcome_from_models(rows_frame: pl.DataFrame) -> None:
     rows = Rows.of(rows_frame)
     assert len(rows) == rows_frame.height
     assert not {"label", "known_at"} & set(rows.frame.columns)
-    assert rows.labels.dtype == np.float32
+    assert rows.labels.dtype == np.float64
     assert rows.labels.sum() == rows_frame["label"].sum()
 
 

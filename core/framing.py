@@ -1,0 +1,108 @@
+"""What a spec says of its problem, and whether that is of one piece: label, metric, costs, constraints."""
+
+from collections.abc import Iterator, Mapping
+
+from core.learning import METRICS, ProblemKind
+from core.scalars import Kind
+from core.spec import Spec
+from core.words import nearest
+
+Fault = tuple[tuple[int | str, ...], str]
+
+# What a label may be delivered as.
+LABELS: Mapping[ProblemKind, tuple[Kind, ...]] = {
+    "binary": ("boolean",),
+    "multiclass": ("string", "integer", "boolean"),
+    "regression": ("float", "integer"),
+    "ranking": ("integer", "float", "boolean"),
+}
+COSTS: Mapping[ProblemKind, tuple[str, ...]] = {
+    "binary": ("missed", "false_alarm"),
+    "regression": ("under", "over"),
+    "ranking": (),
+}
+
+
+def framing_faults(spec: Spec) -> Iterator[Fault]:
+    """Where the framing names what its problem has not: the keys, and a sentence on what would be right."""
+    metrics = METRICS[spec.problem]
+    if spec.metric not in metrics:
+        known = nearest(spec.metric, metrics)
+        yield ("objective", "metric"), f"a {spec.problem} problem has no {spec.metric!r}{known}"
+    yield from _outcome(spec)
+    yield from _imbalance(spec)
+    yield from _costs(spec)
+    yield from _named(spec)
+
+
+def _imbalance(spec: Spec) -> Iterator[Fault]:
+    if spec.training.imbalance != "none" and spec.problem not in ("binary", "multiclass"):
+        yield ("training", "imbalance"), f"a {spec.problem} problem has no classes: say none"
+    if spec.training.imbalance == "focal" and spec.problem != "binary":
+        yield ("training", "imbalance"), "the focal loss is of a binary problem: say weights or sampling"
+
+
+def _outcome(spec: Spec) -> Iterator[Fault]:
+    classes, group = spec.outcome.classes, spec.outcome.group
+    if spec.problem == "multiclass" and (len(classes) < 2 or len(set(classes)) < len(classes)):
+        yield ("outcome", "classes"), "should be a list of the label's values: two or more, each once"
+    if spec.problem != "multiclass" and classes:
+        yield ("outcome", "classes"), f"are of a multiclass problem, and this is a {spec.problem} one"
+    if spec.problem == "ranking" and not group:
+        yield ("outcome", "group"), "should name the columns that tell one list of events from another"
+    if spec.problem != "ranking" and group:
+        yield ("outcome", "group"), f"is of a ranking problem, and this is a {spec.problem} one"
+
+
+def _costs(spec: Spec) -> Iterator[Fault]:
+    if spec.problem == "multiclass":
+        yield from _class_costs(spec)
+        return
+    known = COSTS[spec.problem]
+    for name, cost in spec.objective.costs.items():
+        if name not in known:
+            yield (
+                ("objective", "costs", name),
+                f"a {spec.problem} problem has no such cost{nearest(name, known)}",
+            )
+        elif isinstance(cost, dict) or cost < 0:
+            yield ("objective", "costs", name), "should be a number that is not below 0"
+    missing = [name for name in known if name not in spec.objective.costs]
+    if spec.objective.costs and missing:
+        yield ("objective", "costs"), f"lacks {', '.join(map(repr, missing))}"
+
+
+def _class_costs(spec: Spec) -> Iterator[Fault]:
+    classes = spec.outcome.classes
+    for actual, costs in spec.objective.costs.items():
+        keys = ("objective", "costs", actual)
+        if actual not in classes:
+            yield keys, f"no class {actual!r}{nearest(actual, classes)}"
+        if not isinstance(costs, dict):
+            yield keys, "should name each class that may be said instead, with its cost"
+            continue
+        for said, cost in costs.items():
+            if said not in classes:
+                yield (*keys, said), f"no class {said!r}{nearest(said, classes)}"
+            elif cost < 0:
+                yield (*keys, said), "should be a number that is not below 0"
+
+
+def _named(spec: Spec) -> Iterator[Fault]:
+    """The features and keys that gate, fairness, outcome and training name."""
+    known = [*spec.features, *spec.datasets[spec.events].key]
+    columns: list[tuple[tuple[int | str, ...], tuple[str, ...]]] = [
+        (("gate", "slices"), spec.gate.slices),
+        (("gate", "fairness", "attributes"), spec.gate.fairness.attributes),
+        (("outcome", "group"), spec.outcome.group),
+    ]
+    for keys, names in columns:
+        for place, column in enumerate(names):
+            if column not in known:
+                yield (*keys, place), f"no feature or key {column!r}{nearest(column, known)}"
+    for name in spec.training.monotone:
+        keys = ("training", "monotone", name)
+        if name not in spec.features:
+            yield keys, f"no feature {name!r}{nearest(name, spec.features)}"
+        elif spec.features[name].kind != "number":
+            yield keys, "is a category: only a number can rise"

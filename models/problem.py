@@ -1,0 +1,97 @@
+"""What a kind of problem offers: how answers are read, how far off they are, and the best constant."""
+
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.learning import ProblemKind
+from core.spec import Spec
+from models.problems.binary import Binary
+from models.problems.multiclass import Multiclass
+from models.problems.ranking import Ranking
+from models.problems.regression import Regression
+from models.rows import Rows
+
+Floats = NDArray[np.float64]
+Link = Literal["sigmoid", "softmax", "identity"]
+
+
+class Problem(Protocol):
+    """A kind of problem, as one project has it.
+
+    A model gives margins [n, K], one column for each of `outputs`: log-odds, a value, a score, or a
+    column a class. Through `link` they become answers: [n], or [n, K] where there are classes. The
+    graph calls them `output`.
+    """
+
+    @property
+    def kind(self) -> ProblemKind: ...
+
+    @property
+    def metric(self) -> str: ...
+
+    @property
+    def outputs(self) -> tuple[str, ...]: ...
+
+    @property
+    def output(self) -> str: ...
+
+    @property
+    def link(self) -> Link: ...
+
+    def units(self, rows: Rows) -> NDArray[np.intp]:
+        """The rows that stand for what is judged as one: each row, or the first of each list [u]."""
+
+    def losses(self, rows: Rows, answers: Floats) -> Floats:
+        """The loss of each unit [u]: their mean is what models are compared by; lower is better."""
+
+    def measures(self, rows: Rows, answers: Floats) -> dict[str, float]:
+        """Every measure by name: `rows`, `loss` (the mean of `losses`), and those of the problem."""
+
+    def parts(self, rows: Rows, answers: Floats) -> dict[str, Floats]:
+        """The measures that are means, or roots of means, of something of each unit: that, by name [u]."""
+
+    def constant(self, rows: Rows) -> Floats:
+        """The answer to every row that would be best on these: [], or [K]."""
+
+    def fault(self, answers: Floats) -> str | None:
+        """What is wrong with answers, whatever the labels: no numbers, out of range, or all the same."""
+
+    def lack(self, rows: Rows) -> str | None:
+        """Why nothing can be learnt or told from the labels of these rows; None when it can."""
+
+
+def problem_of(spec: Spec) -> Problem:
+    """The problem that a spec frames."""
+    costs, metric, outcome = spec.objective.costs, spec.metric, spec.outcome
+    match spec.problem:
+        case "binary":
+            return Binary(metric, _flat(costs))
+        case "multiclass":
+            nested = {name: dict(cost) for name, cost in costs.items() if isinstance(cost, dict)}
+            return Multiclass(metric, outcome.classes, nested)
+        case "regression":
+            return Regression(metric, _flat(costs))
+        case "ranking":
+            return Ranking(spec.objective.cutoff)
+
+
+def as_answers(link: Link, margins: Floats) -> Floats:
+    """Margins [n, K] as answers: [n] for one column, [n, K] for a softmax over classes.
+
+    >>> as_answers("sigmoid", np.array([[0.0]])).tolist(), as_answers("softmax", np.zeros((1, 2))).tolist()
+    ([0.5], [[0.5, 0.5]])
+    """
+    if link == "softmax":
+        shifted = np.exp(margins - margins.max(axis=1, keepdims=True))
+        return np.asarray(shifted / shifted.sum(axis=1, keepdims=True), np.float64)
+    if link == "identity":
+        return margins[:, 0]
+    small = np.exp(-np.abs(margins[:, 0]))
+    return np.where(margins[:, 0] >= 0, 1.0, small) / (1.0 + small)
+
+
+def _flat(costs: object) -> dict[str, float]:
+    assert isinstance(costs, dict)
+    return {name: float(cost) for name, cost in costs.items() if not isinstance(cost, dict)}
