@@ -10,7 +10,7 @@ from core.spec import Spec
 from models.balance import balanced
 from models.calibrate import Platt, fit_platt
 from models.family import Fitted, Job, Parameter, Report, family
-from models.problem import Floats, Problem, problem_of
+from models.problem import Floats, Problem, problem_of, relative_loss
 from models.rows import Columns, columns
 from models.split import Split
 
@@ -74,5 +74,7 @@ def fit(name: str, split: Split, spec: Spec, report: Report, given: Given | None
         chosen.name, chosen.complexity, problem, model, calibration, job.columns, parameters, {}, 0.0
     )
     for part, rows in (("validation", split.validation), ("holdout", split.holdout)):
-        fitted.measures[part] = problem.measures(rows, fitted.answers(rows.frame))
+        answers = fitted.answers(rows.frame)
+        relative = {"relative_loss": relative_loss(problem, rows, answers)}
+        fitted.measures[part] = problem.measures(rows, answers) | relative
     return replace(fitted, seconds=time.monotonic() - started)

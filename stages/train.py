@@ -13,6 +13,7 @@ import polars as pl
 
 from core.ledger import fingerprint
 from core.plain import plain
+from models.answers import to_column
 from models.evaluate import calibration_curve, intervals
 from models.fit import Fit
 from models.gate import Served
@@ -164,9 +165,9 @@ def _reference(fitted: Fit, parts: Split, serves: Variant) -> pl.DataFrame:
     if seen.height > REFERENCE_ROWS:
         seen = seen.sample(REFERENCE_ROWS, seed=0)
     unseen = parts.holdout.frame.select(names).tail(REFERENCE_ROWS)
-    answers = Model.open(serves.path, serves.sha256).predict(unseen)
-    inputs = seen.with_columns(prediction=pl.lit(None, pl.Float64))
-    return pl.concat([inputs, unseen.with_columns(prediction=pl.Series(answers, dtype=pl.Float64))])
+    answers = to_column(Model.open(serves.path, serves.sha256).predict(unseen))
+    inputs = seen.with_columns(prediction=pl.lit(None, answers.dtype))
+    return pl.concat([inputs, unseen.with_columns(answers)])
 
 
 def _properties(made: Lineage) -> dict[str, str]:
