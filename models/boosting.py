@@ -9,7 +9,7 @@ from lightgbm.callback import CallbackEnv
 from pydantic import Field
 
 from core.spec import Model, Share
-from models.family import Job, Report
+from models.family import Job
 from models.inputs import Table
 from models.losses import Truth, mean_loss, slopes
 from models.rows import Floats
@@ -115,7 +115,7 @@ def trained(
         ["train", "validation"],
         feval=_measure(job, tables, seen) if _own_measure(job, truth) else None,
         init_model=start,
-        callbacks=[lgb.early_stopping(chosen.patience, verbose=False), _reporter(job.report)],
+        callbacks=[lgb.early_stopping(chosen.patience, verbose=False), _reporter(job, truth)],
     )
     whole = lgb.Booster(model_str=booster.model_to_string(num_iteration=booster.best_iteration))
     return whole if base is None else raised(whole, base)
@@ -182,14 +182,26 @@ def _measure(
     return measure
 
 
-def _reporter(report: Report) -> Callable[[CallbackEnv], None]:
-    """The callback that reports both losses after each tree, of a ranking 1 - nDCG."""
+def _reporter(job: Job, truth: Truth) -> Callable[[CallbackEnv], None]:
+    """The callback that reports both losses after each tree, in the problem's own measure.
+
+    LightGBM counts values in spreads, and of a ranking the nDCG itself.
+    """
+    parts, scale = (
+        {"train": job.train, "validation": job.validation},
+        dict.fromkeys(("train", "validation"), 1.0),
+    )
+    if job.problem.kind == "regression":  # what it loses to be off by a spread
+        off = truth.unit.scale
+        scale = {
+            part: float(job.problem.losses(rows, rows.labels + off).mean()) for part, rows in parts.items()
+        }
 
     def after_round(env: CallbackEnv) -> None:
         found = {
-            f"{part}_loss": 1 - float(value) if higher else float(value)
+            f"{part}_loss": 1 - float(value) if higher else float(value) * scale[part]
             for part, _, value, higher, *_ in env.evaluation_result_list or []
         }
-        report(env.iteration + 1, found)
+        job.report(env.iteration + 1, found)
 
     return after_round

@@ -118,7 +118,7 @@ def _steps(
     optimizer = torch.optim.AdamW(network.parameters(), rate, weight_decay=chosen.weight_decay)
     schedule = _schedule(optimizer, rate, total, chosen)
     scaler = torch.amp.GradScaler(device.type, enabled=mixed)
-    for index in islice(_batches(lesson, chosen.batch_rows), total):
+    for index in islice(batches(lesson, chosen.batch_rows), total):
         batch = lesson.train.at(index)
         network.train()
         with torch.autocast(device.type, torch.float16, enabled=mixed):
@@ -138,7 +138,7 @@ def _schedule(optimizer: torch.optim.Optimizer, rate: float, total: int, chosen:
     return OneCycleLR(optimizer, rate, total_steps=total)
 
 
-def _batches(lesson: Lesson, rows: int) -> Iterator[Tensor]:
+def batches(lesson: Lesson, rows: int) -> Iterator[Tensor]:
     """The rows' numbers, batch by batch, shuffled anew for each epoch, without an end.
 
     A list stays in one batch. A row that is left over alone waits for another epoch: batch norm and

@@ -53,14 +53,15 @@ def fit(name: str, split: Split, spec: Spec, report: Report, given: Given | None
     """
     started = time.monotonic()
     given, chosen, problem = given or Given(), family(name), problem_of(spec)
-    parameters = (spec.training.parameters | dict(given.parameters)).get(name, {})
-    train, _ = balanced(split.train, problem, spec.training)
+    settings = spec.training.parameters | dict(given.parameters)
+    seen = balanced(split.train, split.validation, problem, spec.training)
     job = Job(
         problem=problem,
         columns=columns(spec),
-        train=train,
-        validation=split.validation,
-        parameters=parameters,
+        train=seen.train,
+        validation=seen.validation,
+        parameters=settings.get(name, {}),
+        settings=settings,
         seed=spec.training.seed,
         report=report,
         monotone={one: 1 if way == "increasing" else -1 for one, way in spec.training.monotone.items()},
@@ -71,7 +72,7 @@ def fit(name: str, split: Split, spec: Spec, report: Report, given: Given | None
     model = chosen.fit(job)
     calibration = fit_platt(model.margins(split.validation.frame)[:, 0], split.validation.labels)
     fitted = Fit(
-        chosen.name, chosen.complexity, problem, model, calibration, job.columns, parameters, {}, 0.0
+        chosen.name, chosen.complexity, problem, model, calibration, job.columns, job.parameters, {}, 0.0
     )
     for part, rows in (("validation", split.validation), ("holdout", split.holdout)):
         answers = fitted.answers(rows.frame)

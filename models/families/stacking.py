@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from core.learning import Range
 from models.blend import Blend, Parameters, blended, fit_member, load_blend, members_of, single
 from models.family import Ability, Job, Parameter, read_parameters, report_losses, require_able
-from models.losses import Truth, least
+from models.losses import least
 from models.rows import Floats, Rows
 from models.truth import truth_of
 
@@ -22,6 +22,7 @@ space: Mapping[str, Range] = {}
 # Stretches of time that members are judged on, each fitted on all before it; and the newest share of
 # what comes before, which stops those fits.
 STRETCHES, STOPPING = 3, 0.15
+ITERATIONS = 200
 
 
 def takes(parameters: Mapping[str, Parameter]) -> tuple[str, ...]:
@@ -32,20 +33,18 @@ def takes(parameters: Mapping[str, Parameter]) -> tuple[str, ...]:
 def fit(job: Job) -> Blend:
     """Members fitted on all train rows, with the weights that lose least on margins out of fold.
 
-    Weights are not negative (Breiman, "Stacked regressions", 1996), and each margin has an intercept.
-    They come from members that were fitted on earlier rows only than those they were asked about.
-    Where no stretch of the rows is enough to learn from, members weigh alike.
+    Those come from members that were fitted on earlier rows only than the ones that they were asked
+    about. No weight is negative (Breiman, "Stacked regressions", 1996). The level moves with time, so
+    that each stretch has one of its own, and the whole keeps the mean of its members'. Where no
+    stretch of the rows is enough to learn from, members weigh alike.
     """
     require_able(name, abilities, job)
     names = takes(job.parameters)
     members = members_of(job, names)
-    found = [_asked(job, names, *places) for places in _stretches(job)]
-    weights, intercept = np.full(len(names), 1 / len(names)), np.zeros(len(job.problem.outputs))
-    if found:
-        margins = np.concatenate([part for part, _ in found])
-        later = np.concatenate([places for _, places in found])
-        weights, intercept = _weights(margins, truth_of(_at(job, later)))
-    model = blended(job, members, weights.tolist(), intercept)
+    found = [(_asked(job, names, *places), places[-1]) for places in stretches(job)]
+    weights = _weights(job, found) if found else np.full(len(names), 1 / len(names))
+    levels = np.array([model.margins(job.train.frame).mean(0) for model in members.values()])
+    model = blended(job, members, weights.tolist(), levels.mean(0) - weights @ levels)
     report_losses(job, model)
     return model
 
@@ -55,36 +54,41 @@ def load(folder: Path) -> Blend:
     return load_blend(folder)
 
 
-def _weights(margins: Floats, truth: Truth) -> tuple[Floats, Floats]:
-    """The weights [m] and the intercept [K] of least loss, for margins [n, m, K] of the members."""
+def _weights(job: Job, found: Sequence[tuple[Floats, NDArray[np.intp]]]) -> Floats:
+    """The weights [m] of least loss, for margins [n, m, K] of the members on each stretch of rows."""
+    margins = np.concatenate([said for said, _ in found])
+    truth = truth_of(_at(job, np.concatenate([places for _, places in found])))
     said = truth.unit.back(margins)
     spreads = said.std(axis=(0, 2))
-    scaled = said / np.where(spreads > 0, spreads, 1.0)[:, None]
-    count, outputs = margins.shape[1:]
+    spreads = np.where(spreads > 0, spreads, 1.0)
+    scaled, count = said / spreads[:, None], margins.shape[1]
+    stretch = np.repeat(np.eye(len(found)), [len(places) for _, places in found], axis=0)
 
     def combined(flat: Floats) -> Floats:
-        return np.asarray(np.einsum("nmk,m->nk", scaled, flat[:count]) + flat[count:])
+        levels = flat[count:].reshape(len(found), -1)
+        return np.asarray(np.einsum("nmk,m->nk", scaled, flat[:count]) + stretch @ levels)
 
     def slope(by_margin: Floats) -> Floats:
-        return np.append(np.einsum("nmk,nk->m", scaled, by_margin), by_margin.sum(0))
+        by_weight = np.einsum("nmk,nk->m", scaled, by_margin)
+        return np.append(by_weight, stretch.T @ by_margin)
 
-    start = np.append(spreads / count, np.zeros(outputs))
-    bounds: list[tuple[float | None, float | None]] = [(0.0, None)] * count + [(None, None)] * outputs
-    flat, _ = least(truth, combined, slope, start, np.zeros(count + outputs), bounds, iterations=200)
-    weights = flat[:count] / np.where(spreads > 0, spreads, 1.0)
-    return weights, truth.unit.of(flat[count:]) - weights.sum() * truth.unit.mean
+    levels = len(found) * truth.outputs
+    start = np.append(spreads / count, np.zeros(levels))
+    bounds: list[tuple[float | None, float | None]] = [(0.0, None)] * count + [(None, None)] * levels
+    flat, _ = least(truth, combined, slope, start, np.zeros(len(start)), bounds, ITERATIONS)
+    return flat[:count] / spreads
 
 
 def _asked(
     job: Job, names: Sequence[str], fitted: NDArray[np.intp], stop: NDArray[np.intp], later: NDArray[np.intp]
-) -> tuple[Floats, NDArray[np.intp]]:
-    """The margins [n, m, K] of members fitted on some of the train rows, of the later ones; and those."""
+) -> Floats:
+    """The margins [n, m, K] on the later rows of members fitted on some of the train rows."""
     part = replace(_at(job, fitted), validation=job.train.at(stop), members={})
     frame = job.train.frame[later]
-    return np.stack([fit_member(part, one).margins(frame) for one in names], axis=1), later
+    return np.stack([fit_member(part, one).margins(frame) for one in names], axis=1)
 
 
-def _stretches(job: Job) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]]:
+def stretches(job: Job) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]]:
     """The train rows to fit on, to stop by, and to be asked about, for each stretch that will do."""
     count = len(job.train)
     for stretch in range(1, STRETCHES + 1):

@@ -23,7 +23,7 @@ from models.network import DeepCross, Parameters, margins, settled
 from models.onnx.graph import from_network
 from models.onnx.network import network_margin
 from models.rows import Columns, Floats, Rows, categories, numbers
-from models.truth import truth_of
+from models.truth import best_constant, truth_of
 
 name = "torch"
 complexity = 4
@@ -131,6 +131,8 @@ def _begun(job: Job, chosen: Parameters, truth: Truth) -> Network:
     scaling = fit_scaling(numbers(job.train.frame, job.columns))
     sizes = [encoding.size for encoding in encodings]
     network = DeepCross(scaling, sizes, truth.outputs, truth.unit, chosen)
+    with torch.no_grad():  # it starts from the best constant: a rare class need not be unlearned first
+        network.head.bias.copy_(torch.tensor(best_constant(truth)))
     return Network(job.columns, encodings, chosen, network, {})
 
 
