@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from core.errors import PerennialError
 from core.spec import Spec
-from models.calibrate import Platt, fit_platt
+from models.calibrate import Calibration, fit_calibration
 from models.evaluate import measures
 from models.family import Fitted, Report, family
 from models.rows import Columns, Rows, columns, numbers, require
@@ -34,14 +34,14 @@ class Fit:
     family: str
     complexity: int
     model: Fitted
-    calibration: Platt
+    calibration: Calibration
     columns: Columns
     measures: dict[str, dict[str, float]]
     seconds: float
 
     def probabilities(self, frame: pl.DataFrame) -> NDArray[np.float64]:
         """The calibrated probability of each row of a feature frame [n]."""
-        return self.calibration.apply(self.model.margins(frame))
+        return self.calibration.apply(self.model.margins(frame)[:, None])
 
 
 def split(rows: pl.DataFrame, spec: Spec, as_of: datetime) -> Split:
@@ -80,9 +80,10 @@ def fit(name: str, split: Split, spec: Spec, report: Report) -> Fit:
     chosen, taken = family(name), columns(spec)
     parameters = spec.training.parameters.get(name, {})
     model = chosen.fit(split.train, split.validation, taken, parameters, spec.training.seed, report)
-    calibration = fit_platt(model.margins(split.validation.frame), split.validation.labels)
+    margins = model.margins(split.validation.frame)[:, None]
+    calibration = fit_calibration(margins, split.validation.labels, "sigmoid", (0.0,))
     measured = {
-        part: measures(rows.labels, calibration.apply(model.margins(rows.frame)))
+        part: measures(rows.labels, calibration.apply(model.margins(rows.frame)[:, None]))
         for part, rows in (("validation", split.validation), ("holdout", split.holdout))
     }
     seconds = time.monotonic() - started

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from models.calibrate import Platt
+from models.calibrate import Calibration
 from models.families import lightgbm
 from models.onnx.graph import calibrated
 from models.onnx.latency import latencies
@@ -18,7 +18,7 @@ from models.onnx.proto import assemble, column
 from models.rows import Columns, Rows
 from models.runtime import Model
 
-PLATT = Platt(1.1, -0.1)
+PLATT = Calibration("platt", "sigmoid", (0.0,), (1.1,), (-0.1,))
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def graph(trees: lightgbm.Trees) -> onnx.ModelProto:
 
 def compared(graph: onnx.ModelProto, trees: lightgbm.Trees, rows: pl.DataFrame) -> Parity:
     model = Model(graph.SerializeToString(), "graph")
-    return parity(model, rows, PLATT.apply(trees.margins(rows)), EXACT)
+    return parity(model, rows, PLATT.apply(trees.margins(rows)[:, None]), EXACT)
 
 
 def test_a_right_graph_holds(
