@@ -7,8 +7,9 @@ from sklearn.isotonic import isotonic_regression
 
 from models.calibration.form import Floats, Link, sigmoid
 
-# Rows of a bin at the least, and bins at the most: what a rate is worth telling from the next by.
-BIN_ROWS, MAX_BINS = 100, 50
+# Rows of a bin at the least, so that its rate says something; and bins, at the least so many that they
+# show more than a scaling can.
+BIN_ROWS, MIN_BINS, MAX_BINS = 100, 5, 50
 # Slopes of the curve, where 1 is what the scores say: a steep one would make much of the rounding of a
 # margin, a flat one would make ties.
 MIN_SLOPE, MAX_SLOPE = 0.05, 10.0
@@ -17,7 +18,7 @@ SURE = 1e-12
 
 
 def fit_curve(scores: Floats, labels: Floats, link: Link) -> tuple[Floats, Floats] | None:
-    """The knots and values of the curve from scores [n] to labels [n]; None when rows are too few for two.
+    """The knots and values of the curve from scores [n] to labels [n]; None when the rows are too few, or too alike.
 
     Isotonic regression (Zadrozny and Elkan, "Transforming classifier scores into accurate multiclass
     probability estimates", 2002) gives a step function, whose flats tie rows and whose jumps turn a
@@ -28,6 +29,8 @@ def fit_curve(scores: Floats, labels: Floats, link: Link) -> tuple[Floats, Float
     """
     predictions = sigmoid(scores) if link == "sigmoid" else scores
     rows, predicted, observed = _bins(predictions, labels)
+    if len(rows) < MIN_BINS:
+        return None
     if link == "sigmoid":
         observed = _shrunk(rows, predicted, observed)
     steps = isotonic_regression(observed, sample_weight=rows)
