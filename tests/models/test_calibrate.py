@@ -73,6 +73,8 @@ def test_a_curve_is_one_line_on_either_side_of_a_knot(calibration: Calibration, 
     np.testing.assert_array_equal(curve.apply(knots[:, None]), values)
     beside = knots + ulps * np.spacing(knots)
     np.testing.assert_allclose(curve.apply(beside[:, None]), values, rtol=1e-9, atol=1e-7)
+    below = np.nextafter(knots, -np.inf)
+    assert np.all(curve.apply(below[:, None]) <= values)  # not by the last bit above what comes after
     beyond = np.array([[knots[0] - 3.0], [knots[-1] + 3.0]])
     assert curve.apply(beyond) == pytest.approx([values[0] - 3, values[-1] + 3])
 
