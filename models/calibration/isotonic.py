@@ -18,7 +18,7 @@ SURE = 1e-12
 
 
 def fit_curve(scores: Floats, labels: Floats, link: Link) -> tuple[Floats, Floats] | None:
-    """The knots and values of the curve from scores [n] to labels [n]; None when rows are too few or too alike.
+    """The knots and values of the curve from scores [n] to labels [n]; None when rows are few or alike.
 
     Isotonic regression (Zadrozny and Elkan, "Transforming classifier scores into accurate multiclass
     probability estimates", 2002) gives a step function, whose flats tie rows and whose jumps turn a

@@ -73,10 +73,17 @@ def test_a_curve_is_one_line_on_either_side_of_a_knot(calibration: Calibration, 
     np.testing.assert_array_equal(curve.apply(knots[:, None]), values)
     beside = knots + ulps * np.spacing(knots)
     np.testing.assert_allclose(curve.apply(beside[:, None]), values, rtol=1e-9, atol=1e-7)
-    below = np.nextafter(knots, -np.inf)
-    assert np.all(curve.apply(below[:, None]) <= values)  # not by the last bit above what comes after
     beyond = np.array([[knots[0] - 3.0], [knots[-1] + 3.0]])
     assert curve.apply(beyond) == pytest.approx([values[0] - 3, values[-1] + 3])
+
+
+def test_no_line_ends_above_the_start_of_the_next_by_its_last_bit() -> None:
+    random = np.random.default_rng(4)
+    knots, values = (np.cumsum(random.uniform(0.1, 2, (300, 40)), axis=1) for _ in range(2))
+    for points in zip(knots - 40, values + 7, strict=True):
+        before, start = (tuple(part.tolist()) for part in points)
+        curve = Calibration("isotonic", "identity", (0.0,), (1.0,), (0.0,), before, start)
+        assert np.all(curve.apply(np.nextafter(before, -np.inf)[:, None]) <= start)
 
 
 def _points(calibration: Calibration) -> tuple[tuple[float, ...], tuple[float, ...]]:
