@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from core.spec import Spec
 from models.curve import Point, curve
@@ -58,6 +59,7 @@ class Description:
     method: Method
     effects: tuple[Effect, ...]
     examples: tuple[Example, ...]
+    fairness: tuple[Any, ...]
     trials: tuple[Trial, ...]
     outside: Outside
     cost: Cost
@@ -87,6 +89,7 @@ def describe(fit: Fit, split: Split, spec: Spec) -> Description:
         method=method,
         effects=found,
         examples=examples(problem, fit.model, holdout, answers, seen, spec),
+        fairness=(),
         trials=trials(problem, fit.answers, some, seen, spec),
         outside=outside(problem, holdout, answers, seen, spec),
         cost=Cost(fit.seconds, time.monotonic() - started, _machine()),
