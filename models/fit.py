@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -10,7 +10,7 @@ from core.spec import Spec
 from models.balance import balanced
 from models.calibrate import Platt, fit_platt
 from models.family import Fitted, Job, Parameter, Report, family
-from models.problem import Floats, Problem, problem_of
+from models.problem import Floats, Problem, problem_of, relative_loss
 from models.rows import Columns, columns
 from models.split import Split
 
@@ -36,23 +36,24 @@ class Fit:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What a fit begins with: tuned parameters, a champion to go on from, fits that it is made of."""
+    """What a fit begins with: parameters by family, a fit to go on from, fits that it is made of."""
 
-    parameters: Mapping[str, Parameter] | None = None
+    parameters: Mapping[str, Mapping[str, Parameter]] = field(default_factory=dict)
     start: Fitted | None = None
-    members: Mapping[str, Fitted] | None = None
+    members: Mapping[str, Fitted] = field(default_factory=dict)
 
 
 def fit(name: str, split: Split, spec: Spec, report: Report, given: Given | None = None) -> Fit:
-    """Fit the family of this name with the project's parameters and seed, calibrate it, measure it.
+    """Fit the family of this name with the project's seed and parameters, calibrate it, measure it.
 
-    The same rows, spec and given parts give the same model. `report` is told the losses as they
+    Parameters that are given stand in place of the spec's. The same rows, spec and given parts give
+    the same model. `report` is told the losses as they
     fall. SpecError when the family or one of its parameters is unknown, or it cannot do what the
     spec asks for.
     """
     started = time.monotonic()
     given, chosen, problem = given or Given(), family(name), problem_of(spec)
-    parameters = dict(spec.training.parameters.get(name, {})) | dict(given.parameters or {})
+    parameters = (spec.training.parameters | dict(given.parameters)).get(name, {})
     train, _ = balanced(split.train, problem, spec.training)
     job = Job(
         problem=problem,
@@ -65,7 +66,7 @@ def fit(name: str, split: Split, spec: Spec, report: Report, given: Given | None
         monotone={one: 1 if way == "increasing" else -1 for one, way in spec.training.monotone.items()},
         focal=spec.training.imbalance == "focal",
         start=given.start,
-        members=given.members or {},
+        members=given.members,
     )
     model = chosen.fit(job)
     calibration = fit_platt(model.margins(split.validation.frame)[:, 0], split.validation.labels)
@@ -73,5 +74,7 @@ def fit(name: str, split: Split, spec: Spec, report: Report, given: Given | None
         chosen.name, chosen.complexity, problem, model, calibration, job.columns, parameters, {}, 0.0
     )
     for part, rows in (("validation", split.validation), ("holdout", split.holdout)):
-        fitted.measures[part] = problem.measures(rows, fitted.answers(rows.frame))
+        answers = fitted.answers(rows.frame)
+        relative = {"relative_loss": relative_loss(problem, rows, answers)}
+        fitted.measures[part] = problem.measures(rows, answers) | relative
     return replace(fitted, seconds=time.monotonic() - started)

@@ -14,9 +14,9 @@ from tasks.recovery import PATIENT
 
 
 @task(name="train", task_run_name="train {family}", **PATIENT)
-def train_family(project: str, family: str, as_of: datetime) -> Candidate:
-    """Fit, calibrate, export and measure one family."""
-    return train(open_workspace(project), family, as_of)
+def train_family(project: str, family: str, as_of: datetime, members: list[Candidate]) -> Candidate:
+    """Fit, calibrate, export and measure one family, which is made of these fits."""
+    return train(open_workspace(project), family, as_of, members)
 
 
 @task(name="register", **PATIENT)
