@@ -31,11 +31,22 @@ def intervals(
         return {}
     of_units = replace(blocks, block=blocks.block[units])
     parts = problem.parts(rows, answers)
-    found = {name: _mean(of_units, part, confidence) for name, part in parts.items()}
+    found = {name: mean(of_units, part, confidence) for name, part in parts.items()}
     if "squared_error" in found:
         squared = found.pop("squared_error")
         found["rmse"] = Interval(*(_root(end) for end in (squared.value, squared.low, squared.high)))
     return found | _of_classes(problem, rows, answers, blocks, confidence)
+
+
+def mean(
+    blocks: Blocks, values: Floats, confidence: float, among: NDArray[np.bool_] | None = None
+) -> Interval:
+    """The mean of `values` [n], or of those `among` them; it reaches no further than the values do."""
+    found = blocks.mean(values, confidence, among)
+    if not np.isfinite(found.low):
+        return found
+    low, high = max(found.low, float(values.min())), min(found.high, float(values.max()))
+    return Interval(found.value, low, high)
 
 
 def local(times: pl.Series, timezone: str) -> NDArray[np.int64]:
@@ -48,14 +59,6 @@ def drawn_blocks(rows: Rows, spec: Spec) -> Blocks:
     """The rows in blocks of `gate.block` by local time, drawn as often as `gate.draws` says."""
     names = local(rows.times, spec.batches.timezone) // int(spec.gate.block.total_seconds() * 1_000_000)
     return Blocks.draw(names, spec.gate.draws, spec.training.seed)
-
-
-def _mean(blocks: Blocks, part: Floats, confidence: float) -> Interval:
-    found = blocks.mean(part, confidence)
-    if not np.isfinite(found.low):
-        return found
-    low, high = max(found.low, float(part.min())), min(found.high, float(part.max()))
-    return Interval(found.value, low, high)
 
 
 def _root(end: float) -> float:

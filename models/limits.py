@@ -23,7 +23,8 @@ def lead(spec: Spec) -> str:
 
 
 def _of_time(version: Version, spec: Spec, described: Mapping[str, Any]) -> Iterator[str]:
-    until, batches = version.lineage.trained_until, version.lineage.batches
+    until = version.lineage.learnt_until or version.lineage.trained_until
+    batches = version.lineage.batches
     holdout = described["parts"]["holdout"]
     zone = ZoneInfo(spec.batches.timezone)
     first, last = (datetime.fromisoformat(holdout[end]).astimezone(zone) for end in ("first", "last"))

@@ -43,7 +43,7 @@ def html(told: Mapping[str, Any]) -> str:
     )
     environment.filters |= {"number": number, "signed": signed, "share": share, "count": count, "size": size}
     environment.filters |= {"short": short, "tick": tick, "instant": instant}
-    environment.globals |= {"axis": axis, "place": place}
+    environment.globals |= {"axis": axis, "place": place, "rates": _rates}
     joint, alone = _tried(told["trials"])
     return environment.get_template("card.html").render(
         told, joint=joint, alone=alone, changes=CHANGES, margin=MARGINS[told["use"]["problem"]]
@@ -64,6 +64,18 @@ def _tried(trials: Sequence[Trial]) -> tuple[list[Trial], list[tuple[str, dict[s
     return joint, sorted(alone.items(), key=lambda each: -worst[each[0]])
 
 
+def _rates(groups: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """A row for each group or, where there are classes, for each class of it: `selection_rate of late`."""
+    found = []
+    for group in groups:
+        by_class: dict[str, dict[str, Any]] = {}
+        for name, rate in group["rates"].items():
+            measure, _, of = name.partition(" of ")
+            by_class.setdefault(of, {})[measure] = rate
+        found += [{**group, "of": of, "rates": rates} for of, rates in (by_class or {"": {}}).items()]
+    return found
+
+
 def _rise(trial: Trial) -> float:
     found = trial["rise"]["value"]
     return math.inf if found is None else float(found)
@@ -77,6 +89,7 @@ def short(value: float | str | None) -> str:
     """
     if value is None or isinstance(value, str):
         return value or NOTHING
+    value += 0.0  # no minus before a zero
     size = abs(value)
     if 0 < size < 0.00005:
         told = f"{value:.1e}"

@@ -36,6 +36,9 @@ def version() -> Version:
         packages={"lightgbm": "4.7.0", "onnxruntime": "1.31.1"},
         seed=7,
         trained_until=datetime(2013, 3, 17, 4, tzinfo=UTC),
+        learnt_until=datetime(2013, 3, 1, 4, tzinfo=UTC),
+        parameters={"torch": {"hidden": [32, 16], "dropout": 0.25}},
+        starts={"torch": "flights/2"},
     )
     return Version("flights", 3, "torch", "champion", {"float32.onnx": "ab" * 32}, {}, lineage)
 
@@ -218,6 +221,9 @@ def test_the_page_tells_what_a_reader_looks_for(version: Version, described: Any
         f"+{wind['rise']['value']:.4f}",
         "weather: missing",
         "make reproduce VERSION=flights/3",
+        "torch went on from flights/2",
+        "parameters of torch hidden [32, 16], dropout 0.25",
+        "It learnt from events up to 2013-03-01 04:00 UTC",
         *told["limits"],
         *(each["name"] for each in told["slices"][0]["shown"]),
     ):
@@ -290,15 +296,14 @@ def test_what_is_not_known_is_a_dash(version: Version, plant: Plant) -> None:
 def test_groups_are_shown_with_their_rates(version: Version, described: Any, plant: Plant) -> None:
     made = plant("binary")
     rate = {"value": 0.21, "low": 0.18, "high": 0.2423}
-    group = {
-        "attribute": "airline",
-        "group": "UA",
-        "rows": 321,
-        "judged": False,
-        "rates": {"true_positive": rate},
-    }
-    text = Page(html(_card(version, made, described["binary", True] | {"fairness": [group]}))).text
-    assert "airline events true positive judged UA 321 0.2100 ( 0.1800 to 0.2423 ) no" in text
+    group = {"attribute": "airline", "group": "UA", "rows": 321, "judged": False}
+    one = group | {"rates": {"true_positive_rate": rate}}
+    text = Page(html(_card(version, made, described["binary", True] | {"fairness": [one]}))).text
+    assert "airline events true positive rate judged UA 321 0.2100 0.1800 to 0.2423 no" in text
+    three = group | {"rates": {f"selection_rate of {name}": rate for name in ("late", "early", "fine")}}
+    told = _card(version, plant("multiclass"), described["multiclass", True] | {"fairness": [three]})
+    text = Page(html(told)).text
+    assert "airline events class selection rate judged UA 321 late 0.2100 0.1800 to 0.2423 no" in text
 
 
 def test_no_slices_and_no_attributes_are_said(version: Version, described: Any, plant: Plant) -> None:
