@@ -14,13 +14,14 @@ from core.plain import plain
 from models.rows import Rows
 from models.slices import FEWEST, MOST, by_column, over_time
 
+OF = "gate.slices"
 Plant = Callable[..., Any]
 
 
 def test_a_slice_is_measured_on_its_rows_alone(plant: Plant) -> None:
     made = plant("binary")
     problem, rows, answers = made.fit.problem, made.holdout, made.answers
-    found = by_column(problem, rows, answers, "airline", made.spec)
+    found = by_column(problem, rows, answers, "airline", made.spec, OF)
     assert found.hidden == 0
     sizes = [each.rows for each in found.shown]
     assert sizes == sorted(sizes, reverse=True)
@@ -36,7 +37,7 @@ def test_a_slice_is_measured_on_its_rows_alone(plant: Plant) -> None:
 @pytest.mark.parametrize("kind", ["multiclass", "regression", "ranking"])
 def test_every_problem_has_slices(kind: str, plant: Plant) -> None:
     made = plant(kind)
-    found = by_column(made.fit.problem, made.holdout, made.answers, "airline", made.spec)
+    found = by_column(made.fit.problem, made.holdout, made.answers, "airline", made.spec, OF)
     names = {"multiclass": "accuracy", "regression": "rmse", "ranking": "ndcg"}
     assert all(np.isfinite(each.measures[names[kind]].value) for each in found.shown)
     assert (found.shown[0].observed is None) == (kind in ("multiclass", "ranking"))
@@ -52,7 +53,7 @@ def test_of_many_values_the_largest_and_the_worst_are_shown(plant: Plant) -> Non
     wrong = ((routes == "small 07") | routes.str.starts_with("single")).to_numpy()
     answers = made.answers[: len(rows)].copy()
     answers[wrong] = np.where(rows.labels[wrong] > 0, 0.01, 0.99)
-    found = by_column(made.fit.problem, rows, answers, "route", made.spec)
+    found = by_column(made.fit.problem, rows, answers, "route", made.spec, OF)
     shown = [each.name for each in found.shown]
     assert shown[:10] == list(sizes)[:10]
     assert "small 07" in shown
@@ -63,7 +64,7 @@ def test_of_many_values_the_largest_and_the_worst_are_shown(plant: Plant) -> Non
 
 def test_missing_values_are_a_slice_and_many_numbers_are_bands(plant: Plant) -> None:
     made = plant("binary")
-    found = by_column(made.fit.problem, made.holdout, made.answers, "wind", made.spec)
+    found = by_column(made.fit.problem, made.holdout, made.answers, "wind", made.spec, OF)
     missing = made.holdout.frame["wind"].null_count()
     assert {each.rows for each in found.shown if each.name == "missing"} == {missing}
     bands = [each for each in found.shown if each.name != "missing"]
@@ -82,7 +83,8 @@ def test_slices_of_one_row_and_of_one_class_can_be_told(plant: Plant) -> None:
     labels[:401] = 0
     odd = Rows(rows.frame.with_columns(airline=airline), labels, rows.times)
     found = {
-        each.name: each for each in by_column(made.fit.problem, odd, made.answers, "airline", made.spec).shown
+        each.name: each
+        for each in by_column(made.fit.problem, odd, made.answers, "airline", made.spec, OF).shown
     }
     told = json.loads(json.dumps(plain(found), allow_nan=False))
     assert told["alone"]["measures"]["log_loss"]["low"] is None
@@ -93,8 +95,8 @@ def test_slices_of_one_row_and_of_one_class_can_be_told(plant: Plant) -> None:
 
 def test_a_column_that_is_not_there_is_named(plant: Plant) -> None:
     made = plant("binary")
-    with pytest.raises(SpecError, match="no column 'airlines'"):
-        by_column(made.fit.problem, made.holdout, made.answers, "airlines", made.spec)
+    with pytest.raises(SpecError, match=r"gate\.slices: the rows have no column 'airlines'"):
+        by_column(made.fit.problem, made.holdout, made.answers, "airlines", made.spec, OF)
 
 
 @pytest.mark.parametrize(
