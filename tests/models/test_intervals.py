@@ -6,8 +6,10 @@ from typing import Any, get_args
 import numpy as np
 import polars as pl
 import pytest
+from scipy import stats
 
 from core.learning import ProblemKind
+from models.evaluate import measures
 from models.intervals import drawn_blocks, intervals, local
 from models.paired import Blocks
 from models.problems.binary import Binary
@@ -30,6 +32,40 @@ def test_an_interval_lies_around_the_problem_s_own_measure(
         assert interval.value == pytest.approx(measures[name]), name
         assert interval.low <= interval.value <= interval.high, name
         assert interval.high - interval.low < 1, name
+
+
+@pytest.mark.parametrize("digits", [1, 8])
+def test_intervals_are_those_of_drawing_whole_blocks_by_hand(digits: int) -> None:
+    """Student's t times the spread of the measures of rows that are really drawn, with ties and without."""
+    random = np.random.default_rng(2)
+    days = np.sort(random.integers(0, 20, 1_000))
+    margins = random.normal(-1, 1, 1_000) + random.normal(0, 1, 20)[days]
+    labels = (random.random(1_000) < 1 / (1 + np.exp(-margins))).astype(float)
+    answers = np.clip(1 / (1 + np.exp(-margins)), 0.05, 0.95).round(digits)
+    rows = Rows(pl.DataFrame({"day": days}), labels, pl.Series(days).cast(pl.Datetime("us", "UTC")))
+    blocks = Blocks.draw(days, 200, 4)
+    found = intervals(Binary(), rows, answers, blocks, 0.9)
+    drawn = [np.repeat(np.arange(1_000), counts[days]) for counts in blocks.weights]
+    by_hand = [measures(labels[places], answers[places]) for places in drawn]
+    for name in ("auc", "log_loss", "brier"):
+        error = np.std([each[name] for each in by_hand]) * np.sqrt(20 / 19)
+        reach = float(stats.t.ppf(0.95, 19) * error)
+        value = measures(labels, answers)[name]
+        assert (found[name].low, found[name].high) == pytest.approx((value - reach, value + reach), abs=1e-9)
+    assert 0 <= found["calibration_error"].low < found["calibration_error"].high
+
+
+def test_rows_that_hang_together_leave_more_doubt() -> None:
+    random = np.random.default_rng(8)
+    days = np.repeat(np.arange(30), 100)
+    labels = (random.random(3_000) < np.repeat(random.beta(1, 3, 30), 100)).astype(float)
+    rows = Rows(pl.DataFrame({"day": days}), labels, pl.Series(days).cast(pl.Datetime("us", "UTC")))
+    answers = np.full(3_000, 0.25)
+    by_day, by_row = (
+        intervals(Binary(), rows, answers, Blocks.draw(names, 300, 1), 0.95)["log_loss"]
+        for names in (days, np.arange(3_000))
+    )
+    assert by_day.high - by_day.low > 3 * (by_row.high - by_row.low)
 
 
 def test_rows_of_a_block_that_say_the_same_make_nothing_surer(plant: Callable[..., Any]) -> None:
