@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import polars as pl
 
@@ -11,7 +11,7 @@ from models.balance import balanced
 from models.calibrate import Platt, fit_platt
 from models.family import Fitted, Job, Parameter, Report, family
 from models.problem import Floats, Problem, problem_of
-from models.rows import Columns, columns
+from models.rows import Columns, Rows, columns
 from models.split import Split
 
 
@@ -50,15 +50,25 @@ def fit(name: str, split: Split, spec: Spec, report: Report, given: Given | None
     fall. SpecError when the family or one of its parameters is unknown, or it cannot do what the
     spec asks for.
     """
+    fitted = calibrated(name, split.train, split.validation, spec, report, given)
+    for part, rows in (("validation", split.validation), ("holdout", split.holdout)):
+        fitted.measures[part] = fitted.problem.measures(rows, fitted.answers(rows.frame))
+    return fitted
+
+
+def calibrated(
+    name: str, train: Rows, validation: Rows, spec: Spec, report: Report, given: Given | None = None
+) -> Fit:
+    """The same on any rows, stopped and calibrated on `validation`, and not measured."""
     started = time.monotonic()
     given, chosen, problem = given or Given(), family(name), problem_of(spec)
     parameters = dict(spec.training.parameters.get(name, {})) | dict(given.parameters or {})
-    train, _ = balanced(split.train, problem, spec.training)
+    weighed, _ = balanced(train, problem, spec.training)
     job = Job(
         problem=problem,
         columns=columns(spec),
-        train=train,
-        validation=split.validation,
+        train=weighed,
+        validation=validation,
         parameters=parameters,
         seed=spec.training.seed,
         report=report,
@@ -68,10 +78,8 @@ def fit(name: str, split: Split, spec: Spec, report: Report, given: Given | None
         members=given.members or {},
     )
     model = chosen.fit(job)
-    calibration = fit_platt(model.margins(split.validation.frame)[:, 0], split.validation.labels)
-    fitted = Fit(
-        chosen.name, chosen.complexity, problem, model, calibration, job.columns, parameters, {}, 0.0
+    calibration = fit_platt(model.margins(validation.frame)[:, 0], validation.labels)
+    seconds = time.monotonic() - started
+    return Fit(
+        chosen.name, chosen.complexity, problem, model, calibration, job.columns, parameters, {}, seconds
     )
-    for part, rows in (("validation", split.validation), ("holdout", split.holdout)):
-        fitted.measures[part] = problem.measures(rows, fitted.answers(rows.frame))
-    return replace(fitted, seconds=time.monotonic() - started)

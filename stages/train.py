@@ -13,7 +13,7 @@ import polars as pl
 from core.ledger import fingerprint
 from core.plain import plain
 from models.evaluate import calibration_curve, intervals
-from models.fit import Fit, fit
+from models.fit import Fit, Given, fit
 from models.gate import Served
 from models.onnx.export import Variant, best, export
 from models.rows import Rows
@@ -24,6 +24,7 @@ from models.versions import Lineage, Version
 from stages.cards import write_card
 from stages.featurise import labelled
 from stages.lineage import lineage, tables
+from stages.tune import chosen
 from stages.workspace import Workspace
 
 REFERENCE_ROWS = 20_000
@@ -55,7 +56,7 @@ def train(workspace: Workspace, family: str, as_of: datetime) -> Candidate:
     name, group = f"{family} {as_of:%Y-%m-%d}", f"{as_of:%Y-%m-%d}"
     config = {"family": family, "training": spec.training.model_dump(mode="json"), "lineage": made}
     with track(spec.name, name, group, config, [family], workspace.settings.home) as run:
-        fitted = fit(family, parts, spec, run.curve)
+        fitted = fit(family, parts, spec, run.curve, Given(parameters=chosen(workspace, family, as_of)))
         with tempfile.TemporaryDirectory(dir=workspace.settings.home, prefix="fit-") as folder:
             return _kept(workspace, fitted, parts, made, made_from, Path(folder), run)
 
