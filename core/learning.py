@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, FiniteFloat, model_validator
+from pydantic import Field, model_validator
 
 from core.scalars import Duration, Model, Share, Window
 
@@ -74,10 +74,10 @@ class Range(Model):
     Both ends belong to it.
     """
 
-    low: FiniteFloat | int | None = None
-    high: FiniteFloat | int | None = None
+    low: float | int | None = None
+    high: float | int | None = None
     log: bool = False
-    choices: tuple[FiniteFloat | int | str | bool, ...] = ()
+    choices: tuple[float | int | str | bool, ...] = ()
 
     @model_validator(mode="after")
     def _of_one_kind(self) -> Self:
