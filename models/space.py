@@ -17,18 +17,20 @@ def space_of(name: str, training: Training) -> Space:
     """The range of each parameter of a family that is looked for, by name; ends of its own type.
 
     SpecError names the key under `training.tuning` whose parameter the family does not have, or
-    whose range holds what the family does not take; and the family that has no range at all.
+    whose range holds what the family does not take; and the family that has no range at all, or is
+    made of others.
 
     >>> space_of("linear", Training())["strength"].high
     10.0
     """
     chosen, tuning = family(name), training.tuning or Tuning()
-    said = tuning.space.get(name, {})
+    said, given = tuning.space.get(name, {}), training.parameters.get(name, {})
+    if members := chosen.takes(given):
+        raise SpecError(f"training.tuning.families: {name} is made of {list(members)}: tune those instead")
     for key in said:
         if key not in chosen.Parameters.model_fields:
             known = nearest(key, chosen.Parameters.model_fields)
             raise SpecError(f"{_place(name, key)}: the family {name} has no such parameter{known}")
-    given = training.parameters.get(name, {})
     found = {**chosen.space, **said}
     if not found:
         raise SpecError(f"training.tuning.space.{name} is missing: the family brings no ranges of its own")

@@ -14,7 +14,8 @@ import pytest
 from core.errors import PerennialError, SpecError
 from core.learning import Range, Training, Tuning
 from core.spec import Spec
-from models.space import present, space_of
+from models.family import families, family
+from models.space import holds, present, space_of
 from models.split import before_holdout, cut, folds, split
 from models.trial import Proposal, Trial, evaluate
 from models.tune import ROUND, best, is_hopeless, search
@@ -142,8 +143,23 @@ def test_a_space_is_that_of_the_family_with_the_spec_over_it() -> None:
     assert present("linear", training, space) == {"min_rows": 30, "strength": 0.05}
 
 
+@pytest.mark.parametrize("name", families())
+def test_each_family_brings_ranges_that_hold_what_it_takes_by_default(name: str) -> None:
+    training = Training()
+    if not family(name).takes({}):
+        space = space_of(name, training)
+        assert space == family(name).space
+        assert holds(space, present(name, training, space))
+
+
+def test_a_family_that_is_made_of_others_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(family("linear"), "takes", lambda parameters: ("torch",))
+    with pytest.raises(SpecError, match=r"linear is made of \['torch'\]: tune those"):
+        space_of("linear", Training())
+
+
 @pytest.mark.parametrize(
-    ("family", "ranges", "said"),
+    ("name", "ranges", "said"),
     [
         ("linear", {"strenth": {"low": 1, "high": 2}}, r"linear\.strenth: .* did you mean 'strength'"),
         (
@@ -159,10 +175,10 @@ def test_a_space_is_that_of_the_family_with_the_spec_over_it() -> None:
         ("lightgbm", {"max_bin": {"choices": [63, "many"]}}, r"lightgbm\.max_bin: 'many' should be"),
     ],
 )
-def test_a_range_that_the_family_does_not_take_is_named(family: str, ranges: Any, said: str) -> None:
-    tuning = {"families": [family], "space": {family: ranges}}
+def test_a_range_that_the_family_does_not_take_is_named(name: str, ranges: Any, said: str) -> None:
+    tuning = {"families": [name], "space": {name: ranges}}
     with pytest.raises(SpecError, match=r"training\.tuning\.space\." + said):
-        space_of(family, Training.model_validate({"tuning": tuning}))
+        space_of(name, Training.model_validate({"tuning": tuning}))
 
 
 # -- trials on rows
