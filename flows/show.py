@@ -12,6 +12,7 @@ from models.gate import GateReport
 from models.versions import Version
 from reports.lifecycle import Batch, Summary
 from stages.ingest import Ingested
+from stages.reproduce import Reproduced
 from stages.tune import Tuned
 
 
@@ -53,6 +54,21 @@ def versions(console: Console, found: Sequence[Version]) -> None:
         measures = version.metrics["holdout"]
         told = f"AUC {_number(measures['auc'])}  log loss {_number(measures['log_loss'])}"
         console.print(f"{version.id}  {version.family:9} {told}")
+
+
+def reproduced(console: Console, found: Reproduced) -> None:
+    """Each measure then and now, and whether they are the same to the last bit."""
+    table = _table(f"{found.version}, made again", "measure", "registered", "now", "same")
+    for each in found.measures:
+        table.add_row(each.name, _exact(each.registered), _exact(each.now), "yes" if each.same else "NO")
+    console.print(table)
+    console.print("the same to the last bit" if found.same else "NOT the same")
+    for change in found.changed:
+        console.print(f"changed: {change}", highlight=False)
+
+
+def _exact(value: float | None) -> str:
+    return "-" if value is None else repr(value)
 
 
 def gate(console: Console, report: GateReport) -> None:

@@ -92,7 +92,7 @@ def calibration_error(labels: Floats, probabilities: Floats) -> float:
     The mean, over rows, of the distance between the mean probability and the observed rate of the
     row's bin. Rows of equal probability share a bin, so the order of the rows does not matter.
     """
-    bins = _bins(np.asarray(probabilities, np.float64))
+    bins = equal_bins(np.asarray(probabilities, np.float64))
     return float(np.abs(np.bincount(bins, _gaps(labels, probabilities))).sum() / len(bins))
 
 
@@ -104,7 +104,7 @@ def calibration_curve(labels: Floats, probabilities: Floats) -> Curve:
     ([0.25, 0.75], [0.5, 1.0], [2, 2])
     """
     labels, probabilities = _checked(labels, probabilities)
-    bins = np.unique(_bins(probabilities), return_inverse=True)[1]
+    bins = np.unique(equal_bins(probabilities), return_inverse=True)[1]
     rows = np.bincount(bins)
     return Curve(np.bincount(bins, probabilities) / rows, np.bincount(bins, labels) / rows, rows)
 
@@ -152,11 +152,11 @@ def _gaps(labels: Floats, probabilities: Floats) -> NDArray[np.float64]:
     return np.asarray(probabilities, np.float64) - np.asarray(labels, np.float64)
 
 
-def _bins(probabilities: NDArray[np.float64]) -> NDArray[np.intp]:
-    """The bin of each row [n], of equal mass up to ties."""
-    ranked = np.sort(probabilities)
+def equal_bins(answers: NDArray[np.float64]) -> NDArray[np.intp]:
+    """The bin of each answer [n], from 0: 15 of equal mass up to ties, some of which may stay empty."""
+    ranked = np.sort(answers)
     edges = ranked[np.arange(1, BINS) * len(ranked) // BINS]
-    return np.searchsorted(edges, probabilities, side="right")
+    return np.searchsorted(edges, answers, side="right")
 
 
 def _wins(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -188,7 +188,7 @@ def _gaps_by_block(
     labels: NDArray[np.float64], probabilities: NDArray[np.float64], block: NDArray[np.intp]
 ) -> NDArray[np.float64]:
     """The sum of probability minus outcome by block and calibration bin [blocks, bins]."""
-    bins, count = _bins(probabilities), int(block.max()) + 1
+    bins, count = equal_bins(probabilities), int(block.max()) + 1
     sums = np.bincount(block * BINS + bins, _gaps(labels, probabilities), count * BINS)
     return np.asarray(sums.reshape(count, BINS), np.float64)
 

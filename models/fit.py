@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -10,7 +10,7 @@ from core.spec import Spec
 from models.balance import balanced
 from models.calibrate import Platt, fit_platt
 from models.family import Fitted, Job, Parameter, Report, family
-from models.problem import Floats, Problem, problem_of
+from models.problem import Floats, Problem, problem_of, relative_loss
 from models.rows import Columns, Rows, columns
 from models.split import Split
 
@@ -36,33 +36,35 @@ class Fit:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What a fit begins with: tuned parameters, a champion to go on from, fits that it is made of."""
+    """What a fit begins with: parameters by family, a fit to go on from, fits that it is made of."""
 
-    parameters: Mapping[str, Parameter] | None = None
+    parameters: Mapping[str, Mapping[str, Parameter]] = field(default_factory=dict)
     start: Fitted | None = None
-    members: Mapping[str, Fitted] | None = None
+    members: Mapping[str, Fitted] = field(default_factory=dict)
 
 
 def fit(name: str, split: Split, spec: Spec, report: Report, given: Given | None = None) -> Fit:
-    """Fit the family of this name with the project's parameters and seed, calibrate it, measure it.
+    """Fit the family of this name with the project's seed and parameters, calibrate it, measure it.
 
-    The same rows, spec and given parts give the same model. `report` is told the losses as they
-    fall. SpecError when the family or one of its parameters is unknown, or it cannot do what the
-    spec asks for.
+    Parameters that are given stand in place of the spec's. The same rows, spec and given parts give
+    the same model. `report` is told the losses as they fall. SpecError when the family or one of its
+    parameters is unknown, or it cannot do what the spec asks for.
     """
+    started = time.monotonic()
     fitted = calibrated(name, split.train, split.validation, spec, report, given)
     for part, rows in (("validation", split.validation), ("holdout", split.holdout)):
-        fitted.measures[part] = fitted.problem.measures(rows, fitted.answers(rows.frame))
-    return fitted
+        answers = fitted.answers(rows.frame)
+        relative = {"relative_loss": relative_loss(fitted.problem, rows, answers)}
+        fitted.measures[part] = fitted.problem.measures(rows, answers) | relative
+    return replace(fitted, seconds=time.monotonic() - started)
 
 
 def calibrated(
     name: str, train: Rows, validation: Rows, spec: Spec, report: Report, given: Given | None = None
 ) -> Fit:
-    """The same on any rows, stopped and calibrated on `validation`, and not measured."""
-    started = time.monotonic()
+    """The same on any rows, stopped and calibrated on `validation`, neither measured nor timed."""
     given, chosen, problem = given or Given(), family(name), problem_of(spec)
-    parameters = dict(spec.training.parameters.get(name, {})) | dict(given.parameters or {})
+    parameters = (spec.training.parameters | dict(given.parameters)).get(name, {})
     weighed, _ = balanced(train, problem, spec.training)
     job = Job(
         problem=problem,
@@ -75,11 +77,8 @@ def calibrated(
         monotone={one: 1 if way == "increasing" else -1 for one, way in spec.training.monotone.items()},
         focal=spec.training.imbalance == "focal",
         start=given.start,
-        members=given.members or {},
+        members=given.members,
     )
     model = chosen.fit(job)
     calibration = fit_platt(model.margins(validation.frame)[:, 0], validation.labels)
-    seconds = time.monotonic() - started
-    return Fit(
-        chosen.name, chosen.complexity, problem, model, calibration, job.columns, parameters, {}, seconds
-    )
+    return Fit(chosen.name, chosen.complexity, problem, model, calibration, job.columns, parameters, {}, 0.0)

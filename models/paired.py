@@ -58,17 +58,17 @@ class Blocks:
         sums, counts = (np.bincount(self.block, part, self.count) for part in (values * rows, rows))
         with np.errstate(invalid="ignore"):
             drawn = (self.weights @ sums) / (self.weights @ counts)
-        return _interval(float(sums.sum() / counts.sum()), drawn, int((counts > 0).sum()), confidence)
+        return interval(float(sums.sum() / counts.sum()), drawn, int((counts > 0).sum()), confidence)
 
     def auc_gain(self, labels: Floats, ours: Floats, theirs: Floats, confidence: float) -> Interval:
         """How much higher the AUC of the probabilities `ours` [n] is than that of `theirs` [n]."""
         once = np.ones(self.count, np.int64)  # the rows as they are, as one more draw
         weights = np.vstack([once, self.weights])
         gains = np.subtract(*(drawn_auc(labels, scores, self.block, weights) for scores in (ours, theirs)))
-        return _interval(float(gains[0]), gains[1:], self.count, confidence)
+        return interval(float(gains[0]), gains[1:], self.count, confidence)
 
 
-def _interval(value: float, drawn: Floats, blocks: int, confidence: float) -> Interval:
+def interval(value: float, drawn: Floats, blocks: int, confidence: float) -> Interval:
     """The estimate ± Student's t times the bootstrap's standard error, with one degree per block but one.
 
     Percentiles of the draws would be too narrow for few blocks, and would need ten thousands of

@@ -51,6 +51,10 @@ class Registry:
             raise PerennialError(f"{folder} holds no file to register")
         return {path.relative_to(folder).as_posix(): self._files.add(path) for path in paths}
 
+    def kept(self, digest: str, name: str) -> Path:
+        """The path of the kept file of this SHA-256, verified just now; `name` is what errors call it."""
+        return self._files.path(digest, name)
+
     def enter(
         self,
         project: str,
@@ -123,11 +127,9 @@ class Registry:
         Promoting the present champion changes nothing. Raises IntegrityError when another than
         `over` is champion by now: then the evidence speaks of the wrong model.
         """
-        with self._writing(records.project_of(version)) as connection:
-            found, champion = (
-                records.get(connection, version),
-                records.champion(connection, records.project_of(version)),
-            )
+        project = records.project_of(version)
+        with self._writing(project) as connection:
+            found, champion = records.get(connection, version), records.champion(connection, project)
             if champion != found and str(champion) != str(over):
                 now = champion or "no version"
                 raise IntegrityError(
@@ -168,6 +170,10 @@ class Registry:
             records.require_out_of_use(found)
             facts = {"action": "retire", "why": why, "evidence": plain(evidence), "at": at, "by": by}
             return records.move(connection, found, "retired", facts)
+
+    def require_out_of_use(self, version: Version | str) -> None:
+        """PerennialError for a version that serves."""
+        records.require_out_of_use(self.version(version))
 
     def archive(self, version: Version | str, sha256: str, *, why: str, at: datetime, by: str) -> Archive:
         """Retire a version, unless it is, and put on record that the file of this SHA-256 holds it whole.

@@ -108,7 +108,7 @@ def _judged(
         learnable("the validation part", later, spec),
     )
     judged = learnable("the part to judge by", unseen, spec)
-    given = Given(parameters=parameters)
+    given = Given({name: {**rules.parameters.get(name, {}), **parameters}})
     fitted = calibrated(name, train, validation, spec, lambda step, losses: None, given)
     answers = fitted.answers(judged.frame)
     if fault := fitted.problem.fault(answers):

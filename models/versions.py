@@ -16,8 +16,8 @@ class Lineage:
     `tables` are Delta versions by table name, `settings` the hash of the spec (which is among the
     version's files), `code` a git revision or "unknown". The rows from `trained_until` on were seen
     by no fit, and those after `learnt_until` only to stop and to calibrate it. `parameters` are
-    those of the family, and of the families that it is made of, by name. A stateful fit went on
-    from the version `start`.
+    those of the family, and of the families that it is made of, by name; `starts` are the versions that
+    such of them went on from as are stateful.
     """
 
     tables: Mapping[str, int]
@@ -30,7 +30,7 @@ class Lineage:
     trained_until: datetime
     learnt_until: datetime | None = None
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    start: str | None = None
+    starts: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, kept: Mapping[str, Any]) -> Self:

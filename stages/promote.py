@@ -43,7 +43,7 @@ def _judged(workspace: Workspace, versions: Sequence[Version], as_of: datetime) 
         rows,
         _contender(workspace, challenger, rows),
         _contender(workspace, champion, rows) if champion else None,
-        base_rate=challenger.metrics["base_rate"],
+        base_rate=challenger.metrics["base"],
         files=[Served(**facts) for facts in challenger.metrics["served"]],
     )
     _settle(workspace, report, versions, champion, as_of)

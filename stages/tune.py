@@ -27,9 +27,13 @@ _SILENT_IN_TRAINING = {"families", "first_batches", "parameters", "tuning", "sta
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """All trials of a family, by number; the first was of the parameters that the project has."""
+    """All trials of a family, by number, and the `parameters` to fit it with: the best, all of them.
+
+    The first trial was of the parameters that the project has.
+    """
 
     family: str
+    parameters: Mapping[str, Parameter]
     trials: tuple[Trial, ...]
 
     @property
@@ -41,11 +45,6 @@ class Tuned:
     def best(self) -> Trial:
         """The trial of the least loss."""
         return best(self.trials)
-
-    @property
-    def parameters(self) -> Mapping[str, Parameter]:
-        """What to fit with, over the project's own parameters."""
-        return self.best.parameters
 
     @property
     def gain(self) -> tuple[float, float]:
@@ -67,7 +66,7 @@ class Tuned:
     @classmethod
     def read(cls, facts: Mapping[str, Any]) -> Self:
         """What `core.plain` made of it."""
-        return cls(facts["family"], tuple(Trial.read(trial) for trial in facts["trials"]))
+        return cls(**{**facts, "trials": tuple(Trial.read(trial) for trial in facts["trials"])})
 
 
 def tuned(workspace: Workspace, family: str, as_of: datetime, attempt: Attempt | None = None) -> Tuned:
@@ -89,7 +88,9 @@ def tuned(workspace: Workspace, family: str, as_of: datetime, attempt: Attempt |
         return [try_out(workspace, family, as_of, each) for each in proposals]
 
     first = present(family, training, space)
-    found = Tuned(family, search(space, first, tuning, training.seed, attempt or in_turn))
+    trials = search(space, first, tuning, training.seed, attempt or in_turn)
+    parameters = {**training.parameters.get(family, {}), **best(trials).parameters}
+    found = Tuned(family, parameters, trials)
     workspace.ledger.record("tune", subject, made_from, plain(found), as_of)
     return found
 
@@ -104,17 +105,6 @@ def try_out(workspace: Workspace, family: str, as_of: datetime, proposal: Propos
     trial = evaluate(rows, workspace.spec, family, proposal, is_hopeless)
     workspace.ledger.record("trial", subject, made_from, plain(trial), as_of)
     return trial
-
-
-def chosen(workspace: Workspace, family: str, as_of: datetime) -> Mapping[str, Parameter]:
-    """What a fit at `as_of` takes over the project's own parameters; nothing for a family not tuned.
-
-    A search that is not on record yet is made now.
-    """
-    tuning = workspace.spec.training.tuning
-    if tuning is None or family not in tuning.families:
-        return {}
-    return tuned(workspace, family, as_of).parameters
 
 
 def _judged_by(workspace: Workspace, family: str, as_of: datetime) -> str:

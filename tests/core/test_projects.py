@@ -18,22 +18,6 @@ WriteTrips = Callable[..., Path]
 MakeTrips = Callable[..., Project]
 
 
-@pytest.fixture
-def faults(write_trips: WriteTrips, settings: Settings) -> Callable[..., list[str]]:
-    """The problems of the project with this edit, each without the folder before the file's name."""
-
-    def find(*args: Any, **kwargs: Any) -> list[str]:
-        folder = write_trips(*args, **kwargs)
-        with pytest.raises(SpecError) as caught:
-            load("trips", settings)
-        said = str(caught.value)
-        for jargon in ("Input", "extra_forbidden", "pydantic", "valid string", "dictionary", "_type", "tag"):
-            assert jargon not in said
-        return [line.removeprefix(f"{folder}/") for line in said.splitlines()]
-
-    return find
-
-
 def line_of(folder: Path, text: str) -> int:
     """The line of the spec that begins with this, indented or not."""
     lines = (folder / "project.yaml").read_text().splitlines()

@@ -11,7 +11,7 @@ import yaml
 from core.errors import PerennialError
 from core.settings import Settings
 from models.trial import Proposal, Trial
-from stages.tune import Tuned, chosen, try_out, tuned
+from stages.tune import Tuned, try_out, tuned
 from stages.workspace import Workspace, open_workspace
 
 AS_OF = datetime(2013, 3, 3, tzinfo=UTC)
@@ -90,6 +90,16 @@ def test_the_best_parameters_beat_those_of_the_project(calm: Tuned) -> None:
     assert "pruned" in {trial.state for trial in calm.trials}
 
 
+def test_parameters_that_were_not_looked_for_stay(shop: Settings) -> None:
+    workspace = edited(
+        shop, parameters={"linear": {"min_rows": 5}}, tuning={"families": ["linear"], "trials": 2}
+    )
+    found = tuned(workspace, "linear", AS_OF)
+    assert found.parameters == {"min_rows": 5, **found.best.parameters}
+    assert "min_rows" not in found.best.parameters
+
+
+
 def test_the_trials_are_rows_for_the_tracker(calm: Tuned) -> None:
     rows = calm.rows()
     assert set(rows[0]) == {
@@ -114,7 +124,6 @@ def test_a_killed_search_goes_on_and_ends_as_one_that_was_not(
 def test_a_search_that_is_done_is_not_done_again(shop: Settings, fits: list[int]) -> None:
     found = tuned(open_workspace("shop", shop), "linear", AS_OF)
     assert tuned(open_workspace("shop", shop), "linear", AS_OF) == found
-    assert chosen(open_workspace("shop", shop), "linear", AS_OF) == found.parameters
     assert len(fits) == 10
 
 
@@ -152,9 +161,3 @@ def test_a_search_that_cannot_be_is_a_sentence(shop: Settings) -> None:
     workspace = edited(shop, tuning={"families": ["linear"], "trials": 5, "folds": 400})
     with pytest.raises(PerennialError, match=r"none of 5 trials .* fold 1 of 400: .* at least 20 rows"):
         tuned(workspace, "linear", AS_OF)
-
-
-def test_a_family_that_is_not_tuned_keeps_its_parameters(shop: Settings, fits: list[int]) -> None:
-    assert chosen(open_workspace("shop", shop), "lightgbm", AS_OF) == {}
-    assert chosen(edited(shop, tuning=None), "linear", AS_OF) == {}
-    assert fits == []
