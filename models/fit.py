@@ -8,7 +8,7 @@ import polars as pl
 
 from core.spec import Spec
 from models.balance import balanced
-from models.calibrate import Platt, fit_platt
+from models.calibrate import Calibration, fit_calibration, uncalibrated
 from models.family import Fitted, Job, Parameter, Report, family
 from models.problem import Floats, Problem, problem_of, relative_loss
 from models.rows import Columns, Rows, columns
@@ -23,7 +23,7 @@ class Fit:
     complexity: int
     problem: Problem
     model: Fitted
-    calibration: Platt
+    calibration: Calibration
     columns: Columns
     parameters: Mapping[str, Parameter]
     measures: dict[str, dict[str, float]]
@@ -31,7 +31,7 @@ class Fit:
 
     def answers(self, frame: pl.DataFrame) -> Floats:
         """The calibrated answer to each row of a feature frame: [n], or [n, K] for classes."""
-        return self.calibration.apply(self.model.margins(frame)[:, 0])
+        return self.calibration.apply(self.model.margins(frame))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def calibrated(
     """The same on any rows, stopped and calibrated on `validation`, neither measured nor timed."""
     given, chosen, problem = given or Given(), family(name), problem_of(spec)
     parameters = (spec.training.parameters | dict(given.parameters)).get(name, {})
-    weighed, _ = balanced(train, problem, spec.training)
+    weighed, offset = balanced(train, problem, spec.training)
     job = Job(
         problem=problem,
         columns=columns(spec),
@@ -80,5 +80,12 @@ def calibrated(
         members=given.members,
     )
     model = chosen.fit(job)
-    calibration = fit_platt(model.margins(validation.frame)[:, 0], validation.labels)
+    calibration = _calibration(problem, model, validation, offset)
     return Fit(chosen.name, chosen.complexity, problem, model, calibration, job.columns, parameters, {}, 0.0)
+
+
+def _calibration(problem: Problem, model: Fitted, rows: Rows, offset: tuple[float, ...]) -> Calibration:
+    """The calibration that these rows show to be best; none for scores, and for what is no mean."""
+    if problem.metric in ("ndcg", "mae"):
+        return uncalibrated(problem.link, offset)
+    return fit_calibration(model.margins(rows.frame), rows.labels, problem.link, offset)

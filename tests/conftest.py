@@ -10,20 +10,17 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import hypothesis
-import numpy as np
 import polars as pl
 import pytest
 import sqlalchemy
 import yaml
 
 from core.settings import CHECKOUT, Settings
-from stages.workspace import open_workspace
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -93,72 +90,6 @@ def make_project(flights: pl.DataFrame, tmp_path_factory: pytest.TempPathFactory
         return Settings(home=home / "state", projects=home / "projects")
 
     return make
-
-
-SHOP = """
-name: shop
-title: Returns to a shop
-objective: {business: know, learning: predict}
-problem: binary
-batches: {every: 1mo, timezone: UTC, start: 2013-01-01, end: 2013-03-01}
-events: orders
-datasets:
-  orders:
-    source: {kind: files, path: orders.csv}
-    columns: {id: integer, at: datetime, price: float, weight: float, late: boolean, seen: datetime}
-    key: [id]
-    event_time: at
-    known_at: seen
-decision: {before: at, lead: 1h}
-outcome: {label: late, known_at: seen, maturity: 1d}
-features:
-  price: {from: row, column: price, kind: number}
-  weight: {from: row, column: weight, kind: number}
-training:
-  families: [linear]
-  parameters: {linear: {strength: 0.00001}}
-  tuning: {families: [linear], trials: 10}
-"""
-
-
-@pytest.fixture(scope="session")
-def make_shop(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Settings]:
-    """Makes a project with features and outcomes in its lake: 1,400 orders of two months, with a sound label.
-
-    Its linear family has a strength that is far too low, and is to be tuned in 10 trials.
-    """
-
-    def make() -> Settings:
-        home = tmp_path_factory.mktemp("shop")
-        (home / "projects" / "shop").mkdir(parents=True)
-        (home / "projects" / "shop" / "project.yaml").write_text(SHOP)
-        settings = Settings(home=home / "state", projects=home / "projects")
-        _stock(settings)
-        return settings
-
-    return make
-
-
-def _stock(settings: Settings) -> None:
-    random, rows = np.random.default_rng(3), 1_400
-    at = pl.datetime(2013, 1, 1, time_zone="UTC") + pl.duration(hours=pl.int_range(rows))
-    price, weight = random.normal(size=rows), random.normal(size=rows)
-    late = random.random(rows) < 1 / (1 + np.exp(-2 * price + weight))
-    frame = pl.DataFrame({"id": range(rows), "price": price, "weight": weight, "label": late}).select(
-        "id",
-        at.alias("event_time"),
-        (at - timedelta(hours=1)).alias("decision_time"),
-        "price",
-        "weight",
-        "label",
-        (at + timedelta(hours=5)).alias("known_at"),
-    )
-    workspace = open_workspace("shop", settings)
-    for batch in workspace.spec.batches.calendar().batches():
-        held = frame.filter(pl.col("event_time").is_between(batch.start, batch.end, closed="left"))
-        workspace.lake.write("features", batch.id, held.drop("label", "known_at"))
-        workspace.lake.write("outcomes", batch.id, held.select("id", "known_at", "label"))
-        workspace.ledger.record("features", batch.id, "", {"content": f"{batch}"}, batch.end)
 
 
 def deliver(rows: pl.DataFrame, path: Path) -> None:

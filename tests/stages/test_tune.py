@@ -1,48 +1,64 @@
 """A search is on record trial by trial: killed, it goes on; done, it is not done again; changed, it is."""
 
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from core.errors import PerennialError
 from core.settings import Settings
 from models.trial import Proposal, Trial
 from stages.tune import Tuned, try_out, tuned
 from stages.workspace import Workspace, open_workspace
+from tests.stages.orders import AS_OF, make_orders, write_spec
 
-AS_OF = datetime(2013, 3, 3, tzinfo=UTC)
+pytestmark = pytest.mark.slow
+
+LINEAR = {"families": ["linear"], "trials": 10}
+# Far too low a strength, which is to be bettered.
+WEAK = {"tuning": LINEAR, "parameters": {"linear": {"strength": 0.00001}}}
 
 
 class Killed(BaseException):
     """What ends a process in the middle."""
 
 
-@pytest.fixture
-def shop(make_shop: Callable[[], Settings]) -> Settings:
-    return make_shop()
+@pytest.fixture(scope="module")
+def settled(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """Orders of five months, ingested and featurised; their linear family is to be tuned in 10 trials."""
+    return make_orders(tmp_path_factory.mktemp("orders"), training=WEAK)
 
 
 @pytest.fixture(scope="module")
-def calm(make_shop: Callable[[], Settings]) -> Tuned:
+def calm(settled: Workspace) -> Tuned:
     """The search that nothing disturbed."""
-    return tuned(open_workspace("shop", make_shop()), "linear", AS_OF)
+    return tuned(settled, "linear", AS_OF)
 
 
-def untimed(found: Tuned) -> list[Trial]:
-    return [replace(trial, seconds=0) for trial in found.trials]
+@pytest.fixture
+def orders(settled: Workspace, tmp_path: Path) -> Settings:
+    """A copy of the project without a search on record."""
+    places = {"home": "state", "projects": "projects", "suites": "expectations"}
+    shutil.copytree(settled.settings.home.parent, tmp_path, dirs_exist_ok=True)
+    found = Settings(**{name: tmp_path / place for name, place in places.items()})
+    ledger = open_workspace("orders", found).ledger
+    for step in ("tune", "trial"):
+        for subject in ledger.results(step):
+            ledger.forget(step, subject)
+    return found
 
 
 def edited(settings: Settings, **training: Any) -> Workspace:
     """The project, opened with other rules of training."""
-    path = settings.projects / "shop" / "project.yaml"
-    document = yaml.safe_load(path.read_text())
-    document["training"] |= training
-    path.write_text(yaml.safe_dump(document))
-    return open_workspace("shop", settings)
+    write_spec(settings, "binary", training=WEAK | training)
+    return open_workspace("orders", settings)
+
+
+def untimed(found: Tuned) -> list[Trial]:
+    return [replace(trial, seconds=0) for trial in found.trials]
 
 
 class Counter:
@@ -90,14 +106,13 @@ def test_the_best_parameters_beat_those_of_the_project(calm: Tuned) -> None:
     assert "pruned" in {trial.state for trial in calm.trials}
 
 
-def test_parameters_that_were_not_looked_for_stay(shop: Settings) -> None:
+def test_parameters_that_were_not_looked_for_stay(orders: Settings) -> None:
     workspace = edited(
-        shop, parameters={"linear": {"min_rows": 5}}, tuning={"families": ["linear"], "trials": 2}
+        orders, parameters={"linear": {"min_rows": 5}}, tuning={"families": ["linear"], "trials": 2}
     )
     found = tuned(workspace, "linear", AS_OF)
     assert found.parameters == {"min_rows": 5, **found.best.parameters}
     assert "min_rows" not in found.best.parameters
-
 
 
 def test_the_trials_are_rows_for_the_tracker(calm: Tuned) -> None:
@@ -111,26 +126,26 @@ def test_the_trials_are_rows_for_the_tracker(calm: Tuned) -> None:
 
 @pytest.mark.parametrize("number", [2, 4, 9])
 def test_a_killed_search_goes_on_and_ends_as_one_that_was_not(
-    shop: Settings, calm: Tuned, fits: list[int], number: int
+    orders: Settings, calm: Tuned, fits: list[int], number: int
 ) -> None:
-    workspace = open_workspace("shop", shop)
+    workspace = open_workspace("orders", orders)
     with pytest.raises(Killed):
         tuned(workspace, "linear", AS_OF, Counter(workspace, dies_at=number))
-    found = tuned(open_workspace("shop", shop), "linear", AS_OF)
+    found = tuned(open_workspace("orders", orders), "linear", AS_OF)
     assert untimed(found) == untimed(calm)
     assert fits == list(range(10))
 
 
-def test_a_search_that_is_done_is_not_done_again(shop: Settings, fits: list[int]) -> None:
-    found = tuned(open_workspace("shop", shop), "linear", AS_OF)
-    assert tuned(open_workspace("shop", shop), "linear", AS_OF) == found
+def test_a_search_that_is_done_is_not_done_again(orders: Settings, fits: list[int]) -> None:
+    found = tuned(open_workspace("orders", orders), "linear", AS_OF)
+    assert tuned(open_workspace("orders", orders), "linear", AS_OF) == found
     assert len(fits) == 10
 
 
-def test_a_larger_budget_goes_on_from_the_smaller(shop: Settings, calm: Tuned, fits: list[int]) -> None:
+def test_a_larger_budget_goes_on_from_the_smaller(orders: Settings, calm: Tuned, fits: list[int]) -> None:
     few = {"families": ["linear"], "trials": 6}
-    assert untimed(tuned(edited(shop, tuning=few), "linear", AS_OF)) == untimed(calm)[:6]
-    assert untimed(tuned(edited(shop, tuning=few | {"trials": 10}), "linear", AS_OF)) == untimed(calm)
+    assert untimed(tuned(edited(orders, tuning=few), "linear", AS_OF)) == untimed(calm)[:6]
+    assert untimed(tuned(edited(orders, tuning=few | {"trials": 10}), "linear", AS_OF)) == untimed(calm)
     # The round of the sixth trial was cut short: what follows it in the round is asked all the same.
     assert fits == list(range(10))
 
@@ -140,24 +155,24 @@ def test_a_larger_budget_goes_on_from_the_smaller(shop: Settings, calm: Tuned, f
     [{"seed": 4}, {"half_life": "9d"}, {"validation": 0.2}, {"tuning": {"families": ["linear"], "folds": 4}}],
 )
 def test_what_the_losses_depend_on_begins_a_search_anew(
-    shop: Settings, fits: list[int], training: Any
+    orders: Settings, fits: list[int], training: Any
 ) -> None:
     few = {"families": ["linear"], "trials": 1}
-    tuned(edited(shop, tuning=few), "linear", AS_OF)
-    tuned(edited(shop, **(training | {"tuning": few | training.get("tuning", {})})), "linear", AS_OF)
+    tuned(edited(orders, tuning=few), "linear", AS_OF)
+    tuned(edited(orders, **(training | {"tuning": few | training.get("tuning", {})})), "linear", AS_OF)
     assert fits == [0, 0]
 
 
-def test_other_rows_begin_a_search_anew(shop: Settings, fits: list[int]) -> None:
+def test_other_rows_begin_a_search_anew(orders: Settings, fits: list[int]) -> None:
     few = {"families": ["linear"], "trials": 1}
-    workspace = edited(shop, tuning=few)
+    workspace = edited(orders, tuning=few)
     tuned(workspace, "linear", AS_OF)
     workspace.ledger.record("features", "2013-02", "", {"content": "other"}, AS_OF)
     tuned(workspace, "linear", AS_OF)
     assert fits == [0, 0]
 
 
-def test_a_search_that_cannot_be_is_a_sentence(shop: Settings) -> None:
-    workspace = edited(shop, tuning={"families": ["linear"], "trials": 5, "folds": 400})
+def test_a_search_that_cannot_be_is_a_sentence(orders: Settings) -> None:
+    workspace = edited(orders, tuning={"families": ["linear"], "trials": 5, "folds": 400})
     with pytest.raises(PerennialError, match=r"none of 5 trials .* fold 1 of 400: .* at least 20 rows"):
         tuned(workspace, "linear", AS_OF)

@@ -2,43 +2,47 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 from distributed import Client
 
-from core.settings import Settings
 from models.trial import Trial
 from stages.tune import Tuned, tuned
-from stages.workspace import open_workspace
+from stages.workspace import Workspace
 from tasks.fanout import cluster, spread
 from tasks.tuning import search_on_cluster
+from tests.stages.orders import AS_OF, make_orders
 
 pytestmark = pytest.mark.slow
 
-AS_OF = datetime(2013, 3, 3, tzinfo=UTC)
+
+@pytest.fixture(scope="module")
+def orders(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """Orders of five months, ingested and featurised; their linear family is to be tuned in 10 trials."""
+    tuning = {"families": ["linear"], "trials": 10}
+    return make_orders(tmp_path_factory.mktemp("orders"), training={"tuning": tuning})
 
 
 @pytest.fixture(scope="module")
-def calm(make_shop: Callable[[], Settings]) -> Tuned:
-    """The search in one process, that nothing disturbed."""
-    return tuned(open_workspace("shop", make_shop()), "linear", AS_OF)
+def calm(orders: Workspace) -> list[Trial]:
+    """What is tried in one process that nothing disturbs."""
+    return untimed(tuned(orders, "linear", AS_OF))
 
 
 @pytest.fixture(scope="module")
-def shop(make_shop: Callable[[], Settings]) -> Iterator[Settings]:
-    """The project, in whose home this process and its workers live."""
-    settings = make_shop()
+def home(orders: Workspace) -> Iterator[None]:
+    """This process and its workers live in the home of the orders."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("PERENNIAL_DASK", raising=False)
-        patch.setenv("PERENNIAL_HOME", str(settings.home))
-        patch.setenv("PERENNIAL_PROJECTS", str(settings.projects))
-        yield settings
+        for name in ("home", "projects", "suites"):
+            patch.setenv(f"PERENNIAL_{name.upper()}", str(getattr(orders.settings, name)))
+        yield
 
 
 @contextmanager
@@ -51,14 +55,14 @@ def workers(count: int) -> Iterator[Client]:
 
 
 @pytest.fixture(scope="module")
-def two(shop: Settings) -> Iterator[Client]:
+def two(home: None) -> Iterator[Client]:
     """A client of two workers."""
     with workers(2) as client:
         yield client
 
 
-def untimed(found: Sequence[Trial]) -> list[Trial]:
-    return [replace(trial, seconds=0) for trial in found]
+def untimed(found: Tuned) -> list[Trial]:
+    return [replace(trial, seconds=0) for trial in found.trials]
 
 
 def later(hours: int) -> datetime:
@@ -67,13 +71,13 @@ def later(hours: int) -> datetime:
 
 
 def test_the_flow_tunes_the_families_of_the_spec(
-    make_shop: Callable[[], Settings], inhabit: Callable[..., AbstractContextManager[None]], calm: Tuned
+    orders: Workspace, inhabit: Callable[..., AbstractContextManager[None]], calm: list[Trial]
 ) -> None:
     from flows.tune import tune
 
-    with inhabit(make_shop()):
-        (found,) = tune("shop", AS_OF)
-    assert untimed(found.trials) == untimed(calm.trials)
+    with inhabit(orders.settings):
+        (found,) = tune("orders", later(1))
+    assert untimed(found) == calm
 
 
 def test_an_answer_stands_in_its_place_and_an_error_is_raised(two: Client) -> None:
@@ -86,15 +90,15 @@ def test_an_answer_stands_in_its_place_and_an_error_is_raised(two: Client) -> No
         two.submit(job, [1, 0]).result(timeout=60)
 
 
-def test_two_workers_find_what_one_process_finds(two: Client, calm: Tuned) -> None:
-    found = two.submit(search_on_cluster, "shop", "linear", later(1)).result(timeout=120)
-    assert untimed(found.trials) == untimed(calm.trials)
+def test_two_workers_find_what_one_process_finds(two: Client, calm: list[Trial]) -> None:
+    found = two.submit(search_on_cluster, "orders", "linear", later(2)).result(timeout=120)
+    assert untimed(found) == calm
 
 
-def test_two_of_a_search_at_once_on_a_single_worker_find_the_same(shop: Settings, calm: Tuned) -> None:
+def test_two_of_a_search_at_once_on_a_single_worker_find_the_same(home: None, calm: list[Trial]) -> None:
     with workers(1) as client:
-        found = client.map(search_on_cluster, ["shop"] * 2, ["linear"] * 2, [later(2)] * 2, pure=False)
-        assert [untimed(each.trials) for each in client.gather(found)] == [untimed(calm.trials)] * 2
+        found = client.map(search_on_cluster, ["orders"] * 2, ["linear"] * 2, [later(3)] * 2, pure=False)
+        assert [untimed(each) for each in client.gather(found)] == [calm] * 2
 
 
 def arm(client: Client, module: str, name: str, marker: Path) -> None:
@@ -119,22 +123,22 @@ def arm(client: Client, module: str, name: str, marker: Path) -> None:
 
 
 def test_a_worker_that_is_killed_in_the_middle_of_a_trial_changes_nothing(
-    two: Client, shop: Settings, calm: Tuned, tmp_path: Path
+    two: Client, orders: Workspace, calm: list[Trial], tmp_path: Path
 ) -> None:
     marker = tmp_path / "killed"
     arm(two, "stages.tune", "is_hopeless", marker)
-    found = two.submit(search_on_cluster, "shop", "linear", later(3)).result(timeout=120)
+    found = two.submit(search_on_cluster, "orders", "linear", later(4)).result(timeout=120)
     assert marker.read_text().endswith(",)")  # the mean over one fold: the trial had begun and was not done
-    assert untimed(found.trials) == untimed(calm.trials)
-    recorded = open_workspace("shop", shop).ledger.results("trial")
-    numbers = [trial["number"] for subject, trial in recorded.items() if later(3).isoformat() in subject]
+    assert untimed(found) == calm
+    recorded = orders.ledger.results("trial")
+    numbers = [trial["number"] for subject, trial in recorded.items() if later(4).isoformat() in subject]
     assert sorted(numbers) == list(range(10))
 
 
-def test_a_search_whose_own_worker_is_killed_goes_on(two: Client, calm: Tuned, tmp_path: Path) -> None:
+def test_a_search_whose_own_worker_is_killed_goes_on(two: Client, calm: list[Trial], tmp_path: Path) -> None:
     marker = tmp_path / "killed"
     arm(two, "models.tune", "_next_round", marker)
-    found = two.submit(search_on_cluster, "shop", "linear", later(4)).result(timeout=120)
-    assert untimed(found.trials) == untimed(calm.trials)
+    found = two.submit(search_on_cluster, "orders", "linear", later(5)).result(timeout=120)
+    assert untimed(found) == calm
     # To the second that they took: the first round was taken from the record.
     assert marker.read_text() == repr(list(found.trials[:4]))
