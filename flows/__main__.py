@@ -18,6 +18,7 @@ COMMANDS = (
     "suite",
     "data_docs",
     "train",
+    "tune",
     "score",
     "monitor",
     "retrain",

@@ -59,6 +59,18 @@ def train(settings: Settings, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def tune(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Look for parameters on what was known when the outcomes of a batch were in."""
+    workspace, batch, matured = at_batch(settings, arguments, with_outcomes=True)
+    with running(settings, workspace, [batch.id]):
+        from flows.tune import tune as flow
+
+        found = flow(workspace.project.name, matured)
+    for each in found:
+        show.tuned(console(), each)
+    return 0
+
+
 def score(settings: Settings, arguments: argparse.Namespace) -> int:
     """Score a batch with the champion."""
     workspace, batch, over = at_batch(settings, arguments, with_outcomes=False)
