@@ -218,10 +218,10 @@ def test_losses_are_reported_and_the_best_round_is_kept(case: Case) -> None:
     assert steps == sorted(set(steps))
     assert all(set(losses) == {"train_loss", "validation_loss"} for _, losses in case.curve)
     best = min(losses["validation_loss"] for _, losses in case.curve)
-    if case.name in ("lightgbm", "distilled"):  # these count a value in spreads, and a list's ties their way
-        assert case.loss(case.job.validation) == pytest.approx(best, rel=0.1)
-    else:
-        assert case.loss(case.job.validation) == pytest.approx(best, rel=1e-5)
+    of_lists = (
+        case.job.problem.kind == "ranking" and case.name == "lightgbm"
+    )  # whose nDCG counts ties its own way
+    assert case.loss(case.job.validation) == pytest.approx(best, rel=0.1 if of_lists else 1e-5)
 
 
 def test_an_unknown_parameter_is_named_with_the_nearest_right_one(case: Case) -> None:
