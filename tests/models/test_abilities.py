@@ -232,6 +232,21 @@ def test_a_network_that_learns_nothing_better_stays_as_it_was(tasks: dict[str, A
     )
 
 
+def test_a_warm_network_moves_less_at_a_lower_rate(tasks: dict[str, Any]) -> None:
+    task = tasks["binary"]
+    start = family("torch").fit(job_of(task, "torch"))
+    fresh = {"train": changed(task.train), "validation": changed(task.validation)}
+    moved = []
+    for rate in (0.02, 1.0):
+        job = job_of(task, "torch", parameters=QUICK["torch"] | {"warm_rate": rate}, start=start, **fresh)
+        moved.append(
+            np.abs(
+                family("torch").fit(job).margins(task.later.frame) - start.margins(task.later.frame)
+            ).mean()
+        )
+    assert moved[0] < 0.3 * moved[1]
+
+
 def test_refitting_keeps_the_level_of_the_labels(tasks: dict[str, Any]) -> None:
     task = tasks["binary"]
     rare = replace(task.train, labels=task.train.labels * (np.arange(len(task.train)) % 8 == 0))
