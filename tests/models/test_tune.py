@@ -144,12 +144,15 @@ def test_a_space_is_that_of_the_family_with_the_spec_over_it() -> None:
 
 
 @pytest.mark.parametrize("name", families())
-def test_each_family_brings_ranges_that_hold_what_it_takes_by_default(name: str) -> None:
-    training = Training()
-    if not family(name).takes({}):
-        space = space_of(name, training)
-        assert space == family(name).space
-        assert holds(space, present(name, training, space))
+def test_a_family_brings_ranges_that_hold_what_it_has_by_default_or_is_refused(name: str) -> None:
+    chosen, training = family(name), Training()
+    if chosen.takes({}) or not chosen.space:
+        with pytest.raises(SpecError, match=r"training\.tuning\..* is (made of|missing)"):
+            space_of(name, training)
+        return
+    space = space_of(name, training)
+    assert space == chosen.space
+    assert holds(space, present(name, training, space))
 
 
 def test_a_family_that_is_made_of_others_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
