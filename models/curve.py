@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.evaluate import equal_bins
+from models.intervals import mean
 from models.paired import Blocks, Interval
 from models.problem import Floats, Problem
 from models.rows import Rows
@@ -34,6 +35,6 @@ def curve(
     found = []
     for name in np.unique(bins):
         among = bins == name
-        observed = blocks.mean(true, confidence, among)
+        observed = mean(blocks, true, confidence, among)
         found.append(Point(float(told[among].mean()), observed, int(among.sum())))
     return tuple(found)

@@ -11,6 +11,7 @@ from core.spec import Spec
 from models.curve import Point, curve
 from models.examples import Example, examples
 from models.explain import Effect, Method, effects
+from models.fairness import OF, Group, groups
 from models.fit import Fit
 from models.intervals import drawn_blocks, intervals
 from models.outside import Outside, Seen, outside
@@ -58,6 +59,7 @@ class Description:
     method: Method
     effects: tuple[Effect, ...]
     examples: tuple[Example, ...]
+    fairness: tuple[Group, ...]
     trials: tuple[Trial, ...]
     outside: Outside
     cost: Cost
@@ -74,19 +76,26 @@ def describe(fit: Fit, split: Split, spec: Spec) -> Description:
     confidence, seen = spec.gate.confidence, Seen.of(split.train.frame, fit.columns)
     some = holdout.at(spread(holdout, problem, ROWS, spec.training.seed))
     method, found = effects(problem, fit.model, fit.answers, some, seen, spec)
-    columns = dict.fromkeys([*spec.gate.slices, *spec.gate.fairness.attributes])
+    attributes = spec.gate.fairness.attributes
+    columns = dict.fromkeys(spec.gate.slices, "gate.slices")
+    columns |= {name: OF for name in attributes if name not in columns}
     parts = {"train": split.train, "validation": split.validation, "holdout": holdout}
     return Description(
         parts={name: _part(rows, problem.outputs, spec) for name, rows in parts.items()},
         measures=intervals(problem, holdout, answers, blocks, confidence),
         blocks=blocks.count,
         periods=over_time(problem, holdout, answers, spec),
-        slices=tuple(by_column(problem, holdout, answers, column, spec) for column in columns),
+        slices=tuple(by_column(problem, holdout, answers, name, spec, of) for name, of in columns.items()),
         curve=curve(problem, holdout, answers, blocks, confidence),
         sampled=len(some),
         method=method,
         effects=found,
         examples=examples(problem, fit.model, holdout, answers, seen, spec),
+        fairness=tuple(
+            group
+            for name in attributes
+            for group in groups(problem, holdout, answers, name, blocks, spec.gate)
+        ),
         trials=trials(problem, fit.answers, some, seen, spec),
         outside=outside(problem, holdout, answers, seen, spec),
         cost=Cost(fit.seconds, time.monotonic() - started, _machine()),

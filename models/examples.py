@@ -91,6 +91,7 @@ def _told(problem: Problem, answer: Floats, label: float) -> tuple[float, str, f
 def _parts(row: pl.DataFrame, values: Floats, columns: Columns) -> tuple[tuple[Part, ...], float]:
     """What the weightiest features of a row add, and the sum of all others."""
     top = np.argsort(-np.abs(values), kind="stable")[:TOLD]
+    top = top[values[top] != 0]
     parts = [(columns.names[feature], float(values[feature])) for feature in top]
     rest = float(values.sum() - values[top].sum())
     return tuple(Part(name, _value(row[name][0]), added) for name, added in parts), rest

@@ -15,7 +15,7 @@ from models.outside import Seen
 from models.paired import Blocks, Interval
 from models.problem import Floats, Problem
 from models.rows import Columns, Rows
-from models.sample import Answers, asked
+from models.sample import Answers, as_read, asked
 
 Method = Literal["shap", "permutation"]
 
@@ -41,7 +41,7 @@ class Added:
         found = model.contributions(frame)
         if found is not None:
             return cls(True, found)
-        usual = _usual(seen)
+        frame, usual = as_read(frame, seen.columns), _usual(seen)
         whole = model.margins(frame)
         frames = (frame.with_columns(usual[name]) for name in seen.columns.names)
         return cls(False, np.stack([whole - each for each in asked(model.margins, frames)], axis=1))
@@ -101,8 +101,9 @@ def _rises(
     random = np.random.default_rng(spec.training.seed)
     orders = [random.permutation(len(rows)) for _ in range(REPEATS)]
     of_units = Blocks(blocks.block[problem.units(rows)], blocks.weights)
-    losses = problem.losses(rows, answers(rows.frame))
-    shuffled = (rows.frame.with_columns(rows.frame[n][order]) for n in columns.names for order in orders)
+    frame = as_read(rows.frame, columns)
+    losses = problem.losses(rows, answers(frame))
+    shuffled = (frame.with_columns(frame[name][order]) for name in columns.names for order in orders)
     rises = [problem.losses(rows, told) - losses for told in asked(answers, shuffled)]
     means = np.reshape(rises, (len(columns.names), REPEATS, -1)).mean(axis=1)
     return [of_units.mean(rise, spec.gate.confidence) for rise in means]

@@ -12,6 +12,9 @@ from models.paired import Blocks, Interval, interval
 from models.problem import Floats, Problem
 from models.rows import Rows
 
+# A measure that more than one draw in 20 does not have, as where rows of one class are few, has no interval.
+KNOWN = 0.95
+
 
 def intervals(
     problem: Problem, rows: Rows, answers: Floats, blocks: Blocks, confidence: float
@@ -28,11 +31,22 @@ def intervals(
         return {}
     of_units = replace(blocks, block=blocks.block[units])
     parts = problem.parts(rows, answers)
-    found = {name: _mean(of_units, part, confidence) for name, part in parts.items()}
+    found = {name: mean(of_units, part, confidence) for name, part in parts.items()}
     if "squared_error" in found:
         squared = found.pop("squared_error")
-        found["rmse"] = Interval(*(float(np.sqrt(end)) for end in (squared.value, squared.low, squared.high)))
+        found["rmse"] = Interval(*(_root(end) for end in (squared.value, squared.low, squared.high)))
     return found | _of_classes(problem, rows, answers, blocks, confidence)
+
+
+def mean(
+    blocks: Blocks, values: Floats, confidence: float, among: NDArray[np.bool_] | None = None
+) -> Interval:
+    """The mean of `values` [n], or of those `among` them; it reaches no further than the values do."""
+    found = blocks.mean(values, confidence, among)
+    if not np.isfinite(found.low):
+        return found
+    low, high = max(found.low, float(values.min())), min(found.high, float(values.max()))
+    return Interval(found.value, low, high)
 
 
 def local(times: pl.Series, timezone: str) -> NDArray[np.int64]:
@@ -47,12 +61,9 @@ def drawn_blocks(rows: Rows, spec: Spec) -> Blocks:
     return Blocks.draw(names, spec.gate.draws, spec.training.seed)
 
 
-def _mean(blocks: Blocks, part: Floats, confidence: float) -> Interval:
-    found = blocks.mean(part, confidence)
-    if not np.isfinite(found.low):
-        return found
-    low, high = max(found.low, float(part.min())), min(found.high, float(part.max()))
-    return Interval(found.value, low, high)
+def _root(end: float) -> float:
+    """The root of an end of an interval; one that reaches down without end still does."""
+    return end if end < 0 else float(np.sqrt(end))
 
 
 def _of_classes(
@@ -75,9 +86,8 @@ def _of_classes(
 
 def _within(draws: Floats, blocks: int, confidence: float) -> Interval:
     """The interval of a measure from 0 to 1, whose first draw is the estimate."""
-    if np.isnan(draws[0]):
-        return Interval(np.nan, np.nan, np.nan)
-    found = interval(float(draws[0]), draws[1:], blocks, confidence)
+    value, known = float(draws[0]), ~np.isnan(draws[1:])
+    found = interval(value, draws[1:], blocks if known.mean() > KNOWN else 1, confidence)
     if not np.isfinite(found.low):
         return found
     return Interval(found.value, max(found.low, 0.0), min(found.high, 1.0))

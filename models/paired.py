@@ -1,11 +1,12 @@
 """The paired block bootstrap: is a difference between two models on the same rows more than chance?"""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
+from scipy.special import ndtr, ndtri, stdtrit
 
 from models.evaluate import drawn_auc
 
@@ -22,6 +23,53 @@ class Interval:
 
     def __str__(self) -> str:
         return f"{self.value:+.4f} ({self.low:+.4f} to {self.high:+.4f})"
+
+
+@dataclass(frozen=True, slots=True)
+class Estimates:
+    """The means of several parts of the rows: `values` [p], their draws [draws, p], their `blocks` [p]."""
+
+    values: Floats
+    drawn: Floats
+    blocks: NDArray[np.int64]
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Estimates from the same draws, one after the other; there is at least one."""
+        names = ("values", "drawn", "blocks")
+        return cls(*(np.concatenate([getattr(part, name) for part in parts], axis=-1) for name in names))
+
+    def gaps(self) -> tuple["Estimates", NDArray[np.intp], NDArray[np.intp]]:
+        """The difference of each two of them, and which two: the first less the second."""
+        one, other = np.triu_indices(len(self.values), k=1)
+        drawn = self.drawn[:, one] - self.drawn[:, other]
+        blocks = np.minimum(self.blocks[one], self.blocks[other])
+        return Estimates(self.values[one] - self.values[other], drawn, blocks), one, other
+
+    def intervals(self, confidence: float) -> list[Interval]:
+        """The interval of each, as if there were no other."""
+        parts = zip(self.values, self.drawn.T, self.blocks, strict=True)
+        return [interval(float(value), drawn, int(blocks), confidence) for value, drawn, blocks in parts]
+
+    def jointly(self, confidence: float) -> list[Interval]:
+        """Intervals that all hold together with this confidence.
+
+        They reach as many standard errors as the furthest of all estimates does in the draws
+        (Westfall and Young, "Resampling-based multiple testing", 1993), as far into the tail of
+        Student's t with the blocks of each; never further than Bonferroni's.
+        """
+        if not len(self.values):
+            return []
+        alone, furthest = ndtri((1 + confidence) / 2), ndtri(1 - (1 - confidence) / 2 / len(self.values))
+        reach = np.clip(np.quantile(self._furthest(), confidence), alone, furthest)
+        return self.intervals(float(2 * ndtr(reach) - 1))
+
+    def _furthest(self) -> Floats:
+        """How many standard errors the estimate that is furthest off is off in each draw [draws]."""
+        errors = np.nanstd(self.drawn, axis=0)
+        some = (errors > 0) & (self.blocks > 1)
+        off = np.abs(self.drawn[:, some] - self.values[some]) / errors[some]
+        return np.asarray(np.nan_to_num(off).max(axis=1, initial=0.0), np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +102,24 @@ class Blocks:
         >>> blocks.mean(np.ones(40), 0.95)
         Interval(value=1.0, low=1.0, high=1.0)
         """
-        rows = np.ones(len(values)) if among is None else among.astype(np.float64)
-        sums, counts = (np.bincount(self.block, part, self.count) for part in (values * rows, rows))
+        part = np.zeros(len(values), np.intp) if among is None else np.where(among, 0, -1)
+        return self.means(values, part, 1).intervals(confidence)[0]
+
+    def means(self, values: Floats, part: NDArray[np.intp], count: int) -> Estimates:
+        """The means of `values` [n] over each of `count` parts; `part` [n] is -1 for a row of none.
+
+        The mean of a part without a row is NaN.
+        """
+        among = part >= 0
+        cells = part[among] * self.count + self.block[among]
+        size, shape = count * self.count, (count, self.count)
+        sums = np.bincount(cells, values[among], size).reshape(shape)
+        counts = np.bincount(cells, minlength=size).reshape(shape).astype(np.float64)
+        weights = self.weights.astype(np.float64)
         with np.errstate(invalid="ignore"):
-            drawn = (self.weights @ sums) / (self.weights @ counts)
-        return interval(float(sums.sum() / counts.sum()), drawn, int((counts > 0).sum()), confidence)
+            drawn = (weights @ sums.T) / (weights @ counts.T)
+            found = sums.sum(axis=1) / counts.sum(axis=1)
+        return Estimates(found, drawn, (counts > 0).sum(axis=1))
 
     def auc_gain(self, labels: Floats, ours: Floats, theirs: Floats, confidence: float) -> Interval:
         """How much higher the AUC of the probabilities `ours` [n] is than that of `theirs` [n]."""
@@ -74,7 +135,7 @@ def interval(value: float, drawn: Floats, blocks: int, confidence: float) -> Int
     Percentiles of the draws would be too narrow for few blocks, and would need ten thousands of
     draws for the far tails of many slices (Efron and Tibshirani, 1993, chapters 12 and 13).
     """
-    if blocks < 2:
+    if blocks < 2 or np.isnan(value):
         return Interval(value, -np.inf, np.inf)
     error = float(np.nanstd(drawn) * np.sqrt(blocks / (blocks - 1)))
     reach = float(stdtrit(blocks - 1, (1 + confidence) / 2)) * error

@@ -41,7 +41,7 @@ class Problem(Protocol):
     def link(self) -> Link: ...
 
     def units(self, rows: Rows) -> NDArray[np.intp]:
-        """The rows that stand for what is judged as one: each row, or the first of each list [u]."""
+        """The rows that stand for what is judged as one: each row, or the most relevant of each list [u]."""
 
     def losses(self, rows: Rows, answers: Floats) -> Floats:
         """The loss of each unit [u]: their mean is what models are compared by; lower is better."""
@@ -55,8 +55,26 @@ class Problem(Protocol):
     def constant(self, rows: Rows) -> Floats:
         """The answer to every row that would be best on these: [], or [K]."""
 
-    def fault(self, answers: Floats) -> str | None:
-        """What is wrong with answers, whatever the labels: no numbers, out of range, or all the same."""
+    def fault(self, rows: Rows, answers: Floats) -> str | None:
+        """What is wrong with answers, however good they are: no numbers, or out of any sound range."""
+
+    def targets(self, rows: Rows) -> Floats:
+        """What each output should be high for [n, K]: the label, whether it is the class, or the grade."""
+
+    def selected(self, rows: Rows, answers: Floats) -> Floats:
+        """How far the answers select each row [n, K]: for yes, for a class, for the first places of its list.
+
+        [n, 0] where they decide nothing.
+        """
+
+    def off(self, rows: Rows, answers: Floats) -> Floats:
+        """How far above the truth each answer is [n, K], as a share: 0 on average when it is calibrated.
+
+        [n, 0] where the answers claim no such thing.
+        """
+
+    def told(self, rows: Rows, scores: Floats) -> float:
+        """How much of the labels scores [n, K] tell, up to 1 for all: an AUC, or a share of what varies."""
 
     def lack(self, rows: Rows) -> str | None:
         """Why nothing can be learnt or told from the labels of these rows; None when it can."""

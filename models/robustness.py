@@ -12,8 +12,8 @@ from models.intervals import drawn_blocks
 from models.outside import Seen
 from models.paired import Blocks, Interval
 from models.problem import Problem
-from models.rows import Rows, categories, numbers
-from models.sample import Answers, asked
+from models.rows import Rows
+from models.sample import Answers, as_read, asked
 
 NOISE = (0.1, 0.5)
 BEYOND = 3.0
@@ -44,7 +44,7 @@ class Trial:
 
 def trials(problem: Problem, answers: Answers, rows: Rows, seen: Seen, spec: Spec) -> tuple[Trial, ...]:
     """Try every change on these rows: each feature alone, those of one source, and all together."""
-    frame = _plain(rows.frame, seen)
+    frame = as_read(rows.frame, seen.columns)
     before, blocks = answers(frame), drawn_blocks(rows, spec)
     of_units = Blocks(blocks.block[problem.units(rows)], blocks.weights)
     losses = problem.losses(rows, before)
@@ -75,12 +75,6 @@ def sources(spec: Spec) -> dict[str, tuple[str, ...]]:
         for source in sorted(looked_up | past):
             found.setdefault(source, []).append(name)
     return {source: tuple(names) for source, names in found.items()}
-
-
-def _plain(frame: pl.DataFrame, seen: Seen) -> pl.DataFrame:
-    """The features alone, as the models read them: numbers in float32, categories as text."""
-    values = dict(zip(seen.columns.numbers, numbers(frame, seen.columns).T, strict=True))
-    return pl.DataFrame(values).with_columns(categories(frame, seen.columns)).fill_nan(None)
 
 
 def _changes(frame: pl.DataFrame, seen: Seen, spec: Spec) -> Iterator[tuple[str, str, list[pl.Series]]]:

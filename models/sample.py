@@ -8,7 +8,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from models.problem import Floats, Problem
-from models.rows import Rows
+from models.rows import Columns, Rows, categories, numbers
 
 Answers = Callable[[pl.DataFrame], Floats]
 
@@ -23,6 +23,13 @@ def asked(answers: Answers, frames: Iterable[pl.DataFrame]) -> Iterator[Floats]:
     frames = iter(frames)
     while some := list(islice(frames, AT_ONCE)):
         yield from np.split(answers(pl.concat(some)), len(some))
+
+
+def as_read(frame: pl.DataFrame, columns: Columns) -> pl.DataFrame:
+    """The features alone, as models read them: numbers in float32, categories as text, missing as null."""
+    values = zip(columns.numbers, numbers(frame, columns).T, strict=True)
+    texts = [series.replace("", None) for series in categories(frame, columns)]
+    return pl.DataFrame([*(pl.Series(name, each).fill_nan(None) for name, each in values), *texts])
 
 
 def spread(rows: Rows, problem: Problem, count: int, seed: int) -> NDArray[np.intp]:

@@ -2,24 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
-from core.errors import SpecError
 from core.spec import Spec
 from models.intervals import drawn_blocks, intervals, local
 from models.paired import Blocks, Interval
 from models.problem import Floats, Problem
 from models.rows import Rows
+from models.subgroups import Subgroups, subgroups
 
 Mask = NDArray[np.bool_]
 
-# Of a column of many values the largest and the worst are shown, so many of each; of a number of more
-# values than both, the rows are cut into so many bands of equal mass.
-LARGEST, WORST, BANDS = 10, 10, 5
+# Of a column of many values the largest and the worst are shown, so many of each.
+LARGEST, WORST = 10, 10
 # Fewer rows are too few to be called the worst.
 MIN_ROWS = 30
 # Periods from the one to try first; the first that makes 8 to 40 points is taken.
@@ -66,18 +63,15 @@ class Periods:
     shown: tuple[Slice, ...]
 
 
-def by_column(problem: Problem, rows: Rows, answers: Floats, column: str, spec: Spec) -> Sliced:
+def by_column(problem: Problem, rows: Rows, answers: Floats, column: str, spec: Spec, of: str) -> Sliced:
     """The rows by the values of a column, the largest slice first; missing values are one, too.
 
-    SpecError when the rows have no such column.
+    SpecError when the rows have no such column; `of` is the key of the spec that names it.
     """
-    if column not in rows.frame.columns:
-        known = ", ".join(rows.frame.columns)
-        raise SpecError(f"the rows have no column {column!r} to be cut by, but {known}")
-    names, codes = _values(rows.frame[column])
-    shown = _shown(problem, rows, answers, codes)
-    found = [_slice(problem, names[code], rows, answers, codes == code, spec) for code in shown]
-    return Sliced(column, tuple(found), len(names) - len(found))
+    found = subgroups(rows.frame, column, of)
+    shown = _shown(problem, rows, answers, found)
+    told = [_slice(problem, found.names[code], rows, answers, found.part == code, spec) for code in shown]
+    return Sliced(column, tuple(told), len(found.names) - len(told))
 
 
 def over_time(problem: Problem, rows: Rows, answers: Floats, spec: Spec) -> Periods:
@@ -116,27 +110,9 @@ def _stretches(part: Rows, spec: Spec) -> Blocks:
     return Blocks.draw(names, spec.gate.draws, spec.training.seed)
 
 
-def _values(column: pl.Series) -> tuple[list[str], NDArray[np.intp]]:
-    """The name of each slice, and the position of each row's one [n]; many numbers become bands."""
-    if column.dtype.is_numeric() and column.n_unique() > LARGEST + WORST:
-        column = _bands(column.cast(pl.Float64).fill_nan(None))
-    texts = column.cast(pl.String).fill_null("missing").to_numpy().astype(object)
-    names, codes = np.unique(texts, return_inverse=True)
-    return [str(name) for name in names], codes
-
-
-def _bands(column: pl.Series) -> pl.Series:
-    """Each number's fifth, named by its bounds."""
-    known = column.drop_nulls().to_numpy()
-    edges = np.unique(np.quantile(known, np.linspace(0, 1, BANDS + 1)))
-    names = np.array([f"{low:.4g} to {high:.4g}" for low, high in pairwise(edges)])
-    places = np.searchsorted(edges[1:-1], column.fill_null(0.0).to_numpy(), side="right")
-    return pl.Series(names[places]).set(column.is_null(), None)
-
-
-def _shown(problem: Problem, rows: Rows, answers: Floats, codes: NDArray[np.intp]) -> list[int]:
+def _shown(problem: Problem, rows: Rows, answers: Floats, found: Subgroups) -> list[int]:
     """The positions of the values to be shown, the largest first."""
-    counts = np.bincount(codes)
+    counts, codes = found.rows, found.part
     by_size: list[int] = np.argsort(-counts, kind="stable").tolist()
     if len(counts) <= LARGEST + WORST:
         return by_size

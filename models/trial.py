@@ -111,7 +111,7 @@ def _judged(
     given = Given({name: {**rules.parameters.get(name, {}), **parameters}})
     fitted = calibrated(name, train, validation, spec, lambda step, losses: None, given)
     answers = fitted.answers(judged.frame)
-    if fault := fitted.problem.fault(answers):
+    if fault := fitted.problem.fault(judged, answers):
         raise PerennialError(fault)
     losses = fitted.problem.losses(judged, answers)
     return float(losses.mean()), len(losses)

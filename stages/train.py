@@ -14,11 +14,10 @@ import polars as pl
 from core.ledger import fingerprint
 from core.plain import plain
 from models.answers import to_column
-from models.evaluate import calibration_curve, intervals
+from models.describe import describe
 from models.fit import Fit
 from models.gate import Served
 from models.onnx.export import Variant, best, export
-from models.rows import Rows
 from models.runtime import Model
 from models.split import Split
 from models.tracking import Run, track
@@ -115,7 +114,7 @@ def _metrics(workspace: Workspace, learnt: Learnt, variants: Sequence[Variant]) 
     fitted, parts, serves = learnt.fit, learnt.parts, best(variants)
     return {
         **fitted.measures,
-        **_shape(workspace, fitted, parts.holdout),
+        "described": describe(fitted, parts, workspace.spec),
         "base": fitted.problem.constant(parts.train),
         "columns": list(workspace.spec.features),
         "rows": {
@@ -129,15 +128,6 @@ def _metrics(workspace: Workspace, learnt: Learnt, variants: Sequence[Variant]) 
         "served": [_served(serves)],
         "variants": [_variant(variant) for variant in variants],
     }
-
-
-def _shape(workspace: Workspace, fitted: Fit, holdout: Rows) -> dict[str, Any]:
-    """How sure the measures on the holdout are, and its calibration curve."""
-    spec = workspace.spec
-    answers = fitted.answers(holdout.frame)
-    days = holdout.times.dt.convert_time_zone(spec.batches.timezone).dt.date().to_physical().to_numpy()
-    sure = intervals(holdout.labels, answers, days, spec.gate.draws, spec.gate.confidence, spec.training.seed)
-    return {"intervals": sure, "curve": calibration_curve(holdout.labels, answers)}
 
 
 def _served(variant: Variant) -> Served:
