@@ -34,6 +34,7 @@ def framing_faults(spec: Spec) -> Iterator[Fault]:
     yield from _costs(spec)
     yield from _fairness(spec)
     yield from _named(spec)
+    yield from _tuned(spec)
 
 
 def _imbalance(spec: Spec) -> Iterator[Fault]:
@@ -116,3 +117,12 @@ def _named(spec: Spec) -> Iterator[Fault]:
             yield keys, f"no feature {name!r}{nearest(name, spec.features)}"
         elif spec.features[name].kind != "number":
             yield keys, "is a category: only a number can rise"
+
+
+def _tuned(spec: Spec) -> Iterator[Fault]:
+    """The families that have a space and are not tuned; what their parameters are, only the families know."""
+    tuning = spec.training.tuning
+    for name in tuning.space if tuning else ():
+        if tuning and name not in tuning.families:
+            known = nearest(name, tuning.families)
+            yield ("training", "tuning", "space", name), f"no family {name!r} is tuned{known}"

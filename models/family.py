@@ -81,7 +81,8 @@ class Family(Protocol):
     """A kind of model: a module of `models/families/` that has these names.
 
     `complexity` orders the families: of those that win, the simplest is released. `abilities` are
-    what it takes of a Job beyond rows and parameters; `space` is where its parameters are looked for.
+    what it takes of a Job beyond rows and parameters. `Parameters` is the class that reads its
+    parameters, and `space` is where they are looked for.
     """
 
     @property
@@ -92,6 +93,9 @@ class Family(Protocol):
 
     @property
     def abilities(self) -> frozenset[Ability]: ...
+
+    @property
+    def Parameters(self) -> type[BaseModel]: ...
 
     @property
     def space(self) -> Mapping[str, Range]: ...

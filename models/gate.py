@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from core.errors import PerennialError
 from core.spec import Spec
@@ -12,12 +11,12 @@ from models import checks, duel
 from models.checks import Check, Contender, Floats, Served
 from models.duel import Duel
 from models.fairness import fairness
+from models.intervals import drawn_blocks
 from models.leakage import leakage
-from models.paired import Blocks
 from models.problem import problem_of
 from models.rows import Rows
 
-__all__ = ["Check", "Contender", "GateReport", "Served", "blocks_of", "judge"]
+__all__ = ["Check", "Contender", "GateReport", "Served", "judge"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ def judge(
     """
     contenders = [challenger, champion] if champion else [challenger]
     _require_alike(spec, rows, contenders)
-    problem, blocks = problem_of(spec), blocks_of(rows, spec)
+    problem, blocks = problem_of(spec), drawn_blocks(rows, spec)
     found = [
         checks.unseen(rows, contenders),
         checks.sanity(problem, rows, contenders),
@@ -78,14 +77,6 @@ def judge(
     accepted = all(check.passed for check in found)
     name = champion.id if champion else None
     return GateReport(challenger.id, name, len(rows), int(found[2].value), accepted, tuple(found))
-
-
-def blocks_of(rows: Rows, spec: Spec) -> Blocks:
-    """The rows in blocks of `gate.block` by local time, drawn as often as `gate.draws` says."""
-    local = rows.times.dt.convert_time_zone(spec.batches.timezone).dt.replace_time_zone(None)
-    step = int(spec.gate.block.total_seconds() * 1_000_000)
-    names: NDArray[np.int64] = (local.dt.epoch("us") // step).to_numpy()
-    return Blocks.draw(names, spec.gate.draws, spec.training.seed)
 
 
 def _require_alike(spec: Spec, rows: Rows, contenders: Sequence[Contender]) -> None:
@@ -115,5 +106,5 @@ def _consistent(match: Duel, spec: Spec, earlier: Rows | None, base: Floats) -> 
         )
     assert theirs.earlier is not None
     then = [replace(each, answers=np.asarray(each.earlier)) for each in (ours, theirs)]
-    before = Duel(match.problem, match.rules, earlier, blocks_of(earlier, spec), then[0], then[1])
+    before = Duel(match.problem, match.rules, earlier, drawn_blocks(earlier, spec), then[0], then[1])
     return [duel.consistent(replace(match, theirs=theirs), before)]

@@ -91,7 +91,7 @@ def _batch(workspace: Workspace, batch: Batch) -> BatchFacts:
         "stopped": stopped,
         "quarantine_reasons": ingested.get("reasons", {}),
         "auc_interval": intervals.get("auc"),
-        "baseline_auc": judged.get("baseline_auc"),
+        "baseline_auc": judged.get("baseline", {}).get("auc"),
         "base_rate": measures.get("base_rate"),
         "calibration_error": measures.get("calibration_error"),
         "calibration": judged.get("calibration", []),

@@ -45,7 +45,7 @@ def _judged(workspace: Workspace, versions: Sequence[Version], as_of: datetime) 
         rows,
         _contender(workspace, challenger, rows),
         _contender(workspace, champion, rows) if champion else None,
-        base=np.asarray(challenger.metrics["base_rate"]),
+        base=np.asarray(challenger.metrics["base"]),
     )
     _settle(workspace, report, versions, champion, as_of)
     return report

@@ -6,11 +6,12 @@ import lightgbm as lgb
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, compose, helper, inliner, numpy_helper, version_converter
+from onnx import TensorProto, compose, helper, inliner, version_converter
 
 from core.errors import PerennialError
-from models.calibrate import Platt
+from models.calibrate import Calibration
 from models.encode import CategoryCodes, CategoryValues
+from models.onnx.calibration import calibration_graph
 from models.onnx.encoders import code_node, float_node, value_node
 from models.onnx.linear import linear_margin
 from models.onnx.proto import OPSETS, assemble, checked, column, of_room
@@ -87,19 +88,11 @@ def from_network(
     return _merged(front, of_room(flat))
 
 
-def calibrated(model: onnx.ModelProto, calibration: Platt) -> onnx.ModelProto:
-    """The graph with the output "probability" float32 [n, 1]: sigmoid(slope * margin + intercept)."""
-    nodes = [
-        helper.make_node("Mul", ["margin", "slope"], ["scaled"]),
-        helper.make_node("Add", ["scaled", "intercept"], ["log_odds"]),
-        helper.make_node("Sigmoid", ["log_odds"], ["probability"]),
-    ]
-    numbers = {"slope": calibration.slope, "intercept": calibration.intercept}
-    constants = [
-        numpy_helper.from_array(np.array([value], np.float32), name) for name, value in numbers.items()
-    ]
-    outputs = [column("probability")]
-    return _merged(model, assemble("calibration", nodes, [column("margin")], outputs, constants))
+def calibrated(
+    model: onnx.ModelProto, calibration: Calibration, output: str = "probability"
+) -> onnx.ModelProto:
+    """The graph with the calibrated answer instead of the margin (see `calibration_graph`)."""
+    return _merged(model, calibration_graph(calibration, output))
 
 
 def described(model: onnx.ModelProto, properties: Mapping[str, str]) -> onnx.ModelProto:

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from core.errors import PerennialError
-from models.calibrate import fit_platt
+from models.calibrate import fit_calibration
 from models.evaluate import measures
 from models.family import Fitted, Job, Parameter, family
 from models.fit import Fit
@@ -40,8 +40,9 @@ def parts(rows_frame: pl.DataFrame) -> Split:
 def fitted(name: str, parts: Split, columns: Columns) -> Fit:
     kind = family(name)
     model = kind.fit(Job(Binary(), columns, parts.train, parts.validation, PARAMETERS[name], 1))
-    platt = fit_platt(model.margins(parts.validation.frame)[:, 0], parts.validation.labels)
-    return Fit(name, kind.complexity, Binary(), model, platt, columns, {}, {}, 0.0)
+    margins = model.margins(parts.validation.frame)
+    calibration = fit_calibration(margins, parts.validation.labels, "sigmoid", (0.0,))
+    return Fit(name, kind.complexity, Binary(), model, calibration, columns, {}, {}, 0.0)
 
 
 @pytest.fixture(scope="module", params=list(PARAMETERS))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from core.errors import PerennialError
-from models.calibrate import Platt
+from models.calibrate import Calibration, uncalibrated
 from models.encode import CategoryCodes, CategoryValues, fit_codes, fit_values
 from models.onnx.graph import calibrated, described, from_linear, from_network, from_trees
 from models.rows import Columns, categories, numbers
@@ -170,8 +170,9 @@ def test_calibration_and_description(
 ) -> None:
     parts = linear_parts(columns, codes)
     graph = from_linear(columns, *parts, codes)
-    whole = calibrated(graph, Platt(0.01, -0.5))
-    expected = Platt(0.01, -0.5).apply(linear_margins(hard_frame, columns, codes, parts))
+    platt = Calibration("platt", "sigmoid", (0.0,), (0.01,), (-0.5,))
+    whole = calibrated(graph, platt)
+    expected = platt.apply(linear_margins(hard_frame, columns, codes, parts)[:, None])
     np.testing.assert_allclose(run(whole, hard_frame, "probability"), expected, atol=1e-6)
     assert [value.name for value in whole.graph.output] == ["probability"]
     told = described(whole, {"trained_until": "2013-03-31"})
@@ -188,7 +189,9 @@ def test_encodings_in_another_order_are_refused(columns: Columns, codes: list[Ca
 def test_a_feature_may_be_named_like_an_inner_part(name: str) -> None:
     columns, one = Columns((name,), ()), np.ones(1, np.float32)
     graph = from_linear(columns, one, one, one, np.ones(2, np.float32), 0.0, [])
-    answers = run(calibrated(graph, Platt(1.0, 0.0)), pl.DataFrame({name: one}), "probability")
+    answers = run(
+        calibrated(graph, uncalibrated("sigmoid", (0.0,))), pl.DataFrame({name: one}), "probability"
+    )
     assert answers.tolist() == [0.5]
 
 
@@ -196,4 +199,7 @@ def test_a_feature_may_be_named_like_an_inner_part(name: str) -> None:
 def test_a_feature_may_not_be_named_like_an_output(name: str) -> None:
     columns, one = Columns((name,), ()), np.ones(1, np.float32)
     with pytest.raises(PerennialError, match=f"'{name}'"):
-        calibrated(from_linear(columns, one, one, one, np.ones(2, np.float32), 0.0, []), Platt(1.0, 0.0))
+        calibrated(
+            from_linear(columns, one, one, one, np.ones(2, np.float32), 0.0, []),
+            uncalibrated("sigmoid", (0.0,)),
+        )

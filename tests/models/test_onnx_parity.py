@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from models.calibrate import Platt
+from models.calibrate import Calibration
 from models.families import lightgbm
 from models.family import Job
 from models.onnx.graph import calibrated
@@ -20,7 +20,7 @@ from models.problems.binary import Binary
 from models.rows import Columns, Rows
 from models.runtime import Model
 
-PLATT = Platt(1.1, -0.1)
+PLATT = Calibration("platt", "sigmoid", (0.0,), (1.1,), (-0.1,))
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def graph(trees: lightgbm.Trees) -> onnx.ModelProto:
 
 def compared(graph: onnx.ModelProto, trees: lightgbm.Trees, rows: pl.DataFrame) -> Parity:
     model = Model(graph.SerializeToString(), "graph")
-    return parity(model, rows, PLATT.apply(trees.margins(rows)[:, 0]), EXACT)
+    return parity(model, rows, PLATT.apply(trees.margins(rows)), EXACT)
 
 
 def test_a_right_graph_holds(

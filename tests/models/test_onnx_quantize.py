@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import quantize_dynamic
 
-from models.calibrate import Platt
+from models.calibrate import Calibration
 from models.encode import fit_codes
 from models.onnx.graph import calibrated, from_linear, from_network
 from models.onnx.quantize import quantized, weight_nodes
@@ -67,7 +67,9 @@ def network(rows_frame: pl.DataFrame, columns: Columns) -> onnx.ModelProto:
     outputs = [helper.make_tensor_value_info("margin", TensorProto.FLOAT, ["n", 1])]
     graph = helper.make_graph(nodes, "main_graph", inputs, outputs, tensors)
     core = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
-    return calibrated(from_network(core, columns, encodings), Platt(2.0, -0.5))
+    return calibrated(
+        from_network(core, columns, encodings), Calibration("platt", "sigmoid", (0.0,), (2.0,), (-0.5,))
+    )
 
 
 def feeds(network: onnx.ModelProto, frame: pl.DataFrame) -> Iterator[Feed]:

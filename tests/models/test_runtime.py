@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 
 from core.errors import IntegrityError, PerennialError
-from models.calibrate import Platt
+from models.calibrate import uncalibrated
 from models.encode import CategoryCodes
 from models.onnx.graph import calibrated, described, from_linear
 from models.onnx.proto import assemble, column
@@ -29,7 +29,9 @@ def graph() -> onnx.ModelProto:
     nought, ten = np.zeros(1, np.float32), np.full(1, 10, np.float32)
     weights = np.array([1, 1, 0, 2], np.float32)
     codes = [CategoryCodes("airline", {"UA": 1})]
-    return calibrated(from_linear(COLUMNS, nought, nought, ten, weights, 0.0, codes), Platt(1.0, 0.0))
+    return calibrated(
+        from_linear(COLUMNS, nought, nought, ten, weights, 0.0, codes), uncalibrated("sigmoid", (0.0,))
+    )
 
 
 @pytest.fixture(scope="module")
