@@ -12,7 +12,8 @@ from core.errors import SpecError
 from core.learning import Fairness
 from core.spec import Spec
 from models.fairness import Group, groups
-from models.gate import Contender, GateReport, blocks_of
+from models.gate import Contender, GateReport
+from models.intervals import drawn_blocks
 from models.problem import problem_of
 
 Gate = Callable[..., GateReport]
@@ -33,7 +34,7 @@ def limited(spec: Spec, *attributes: str, **limits: Any) -> Spec:
 
 def shown(stage: Any, attribute: str = "airline", **limits: Any) -> dict[str, Group]:
     spec, rows = limited(stage.spec, attribute, **limits), stage.world.rows
-    blocks = blocks_of(rows, spec)
+    blocks = drawn_blocks(rows, spec)
     told = groups(problem_of(spec), rows, stage.challenger.answers, attribute, blocks, spec.gate)
     return {group.group: group for group in told}
 
@@ -133,7 +134,7 @@ def test_the_threshold_is_that_of_the_costs(gate: Gate, stage: Any) -> None:
         return
     objective = stage.spec.objective.model_copy(update={"costs": {"missed": 9.0, "false_alarm": 1.0}})
     spec, rows = stage.spec.model_copy(update={"objective": objective}), stage.world.rows
-    blocks, answers = blocks_of(rows, spec), stage.challenger.answers
+    blocks, answers = drawn_blocks(rows, spec), stage.challenger.answers
     first, *_ = groups(problem_of(spec), rows, answers, "airline", blocks, spec.gate)
     ours = (rows.frame["airline"] == first.group).to_numpy()
     assert first.rates["selection_rate"].value == pytest.approx((answers[ours] >= 0.1).mean())
