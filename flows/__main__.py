@@ -24,6 +24,7 @@ COMMANDS = (
     "rollback",
     "status",
     "ui",
+    "wandb_sync",
     "clean_state",
 )
 
