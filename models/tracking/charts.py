@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from core.plain import plain
 from models.curves import Agreement, Confusion, PrecisionRecall, Roc
 
-
 Points = NDArray[Any] | Sequence[float]
 
 

@@ -101,6 +101,21 @@ def log_artifact(run: Any, artifact: Artifact, *, used: bool) -> None:
         run._log_artifact(made, is_user_created=used, use_after_commit=used)
 
 
+def finish(run: Any, exit_code: int) -> None:
+    """End a run, with the end of its record on the disk."""
+    from wandb.sdk import wandb_setup
+
+    run.finish(exit_code=exit_code)
+    setup = wandb_setup.singleton()
+    service = setup.ensure_service()
+
+    async def answered() -> None:
+        # W&B does not wait for its own process to write the end, which answers in order.
+        await (await service.sync_status("")).wait_async(timeout=ANSWER_SECONDS)
+
+    setup.asyncer.run(answered)
+
+
 def folder(run: Any) -> Path:
     """Where all of a run lies."""
     return Path(run.dir).parent

@@ -72,7 +72,7 @@ class Run:
 
     def finish(self, exit_code: int) -> None:
         """End the run, 0 for success, and wait for the rest of it to be sent while a server answers."""
-        self._try("finish", lambda run: run.finish(exit_code=exit_code))
+        self._try("finish", lambda run: client.finish(run, exit_code))
         self._try("rest, `make wandb-sync` sends it later", lambda _: self._settle())
 
     def _settle(self) -> None:

@@ -23,6 +23,7 @@ from models.tracking import client
 from models.tracking.files import KEPT
 
 PROBE_SECONDS = 5
+BROKEN_OFF = "incomplete transaction log"  # such as of a machine that went down: nothing more will come
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +82,18 @@ def settled(record: Path, sending: Any, seconds: float | None) -> Outcome:
     try:
         client.wait(sending, seconds)
     except Exception as error:
-        why = "it took too long" if isinstance(error, TimeoutError) else str(error)
+        errors = ["it took too long" if isinstance(error, TimeoutError) else str(error)]
     else:
-        why = _first_error(folder / "wandb" / "logs")
-        if not why and not _mark(record).exists():
-            why = "W&B did not say why"
-    if why:
+        errors = _errors(folder / "wandb" / "logs")
+        if not errors and not _mark(record).exists():
+            errors = ["W&B did not say why"]
+    if faults := [error for error in errors if BROKEN_OFF not in error]:
         _mark(record).unlink(missing_ok=True)
-        return Outcome(folder.name, "failed", why)
+        return Outcome(folder.name, "failed", faults[0])
+    _mark(record).touch()
     for made in (KEPT, "wandb"):
         shutil.rmtree(folder / made, ignore_errors=True)
-    return Outcome(folder.name, "sent")
+    return Outcome(folder.name, "sent", "as far as it goes: its record breaks off" if errors else "")
 
 
 def grew(record: Path) -> None:
@@ -135,11 +137,12 @@ def _mark(record: Path) -> Path:
     return record.with_suffix(".wandb.synced")
 
 
-def _first_error(logs: Path) -> str:
+def _errors(logs: Path) -> list[str]:
+    found = []
     for log in sorted(logs.glob("debug-sync.*.log")):
         for line in log.read_text().splitlines():
             entry = json.loads(line)
             if entry["level"].startswith("ERROR"):
                 facts = [str(entry[name]) for name in ("msg", "error", "status", "url") if name in entry]
-                return " ".join(" ".join(facts).split())
-    return ""
+                found.append(" ".join(" ".join(facts).split()))
+    return found
