@@ -200,6 +200,16 @@ with track("flights", "fit", "g", {}, [], Path(sys.argv[1])) as run:
     assert server.exit_codes[identity(folder)] == 1
 
 
+def test_a_run_that_went_on_after_it_was_sent_is_sent_again(server: WandbServer, tmp_path: Path) -> None:
+    """As when `wandb sync` was called by hand meanwhile."""
+    with track("flights", "fit", "g", {}, [], tmp_path) as run:
+        run.curve(0, {"loss": 0.5})
+        run.record.with_suffix(".wandb.synced").touch()
+        run.curve(1, {"loss": 0.25})
+    assert [outcome.state for outcome in sync(tmp_path)] == ["sent"]
+    assert [line["loss"] for line in server.lines(identity(run.folder))] == [0.5, 0.25]
+
+
 def test_a_record_that_was_cut_off_is_sent_as_far_as_it_goes(server: WandbServer, tmp_path: Path) -> None:
     folder = fit(tmp_path, steps=2_000)
     [record] = Path(folder).glob("*.wandb")
@@ -223,6 +233,7 @@ def test_a_fit_goes_on_with_a_server_that_is_ill_throughout(
     server.answer_with = lambda name: answer
     folder = fit(tmp_path)
     assert server.exit_codes == {}
+    assert server.asked.count("UpsertBucket") <= 2  # it does not wait for a server that is known to be ill
     [warning] = warnings(caplog)
     assert Path(folder).name in warning and "`make wandb-sync` sends it later" in warning
     assert summary(folder)["exit_code"] == 0
