@@ -4,6 +4,7 @@ W&B's sync marks a run as sent once it has read its record to the end, whatever 
 meanwhile; what went wrong is in its log. Here a run is sent when it is marked and the log has no error.
 """
 
+import hashlib
 import json
 import os
 import shutil
@@ -91,8 +92,7 @@ def settled(record: Path, sending: Any, seconds: float | None) -> Outcome:
         _mark(record).unlink(missing_ok=True)
         return Outcome(folder.name, "failed", faults[0])
     _mark(record).touch()
-    for made in (KEPT, "wandb"):
-        shutil.rmtree(folder / made, ignore_errors=True)
+    _forget(folder)
     return Outcome(folder.name, "sent", "as far as it goes: its record breaks off" if errors else "")
 
 
@@ -135,6 +135,16 @@ def _sent(record: Path) -> Outcome:
 
 def _mark(record: Path) -> Path:
     return record.with_suffix(".wandb.synced")
+
+
+def _forget(folder: Path) -> None:
+    """Remove what a run that was sent kept for that, and what W&B cached of it, which nobody asks for."""
+    cached = folder.parent / "cache" / "artifacts" / "obj" / "md5"
+    for file in (folder / KEPT / "staging").glob("*"):
+        digest = hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()
+        (cached / digest[:2] / digest[2:]).unlink(missing_ok=True)
+    for made in (KEPT, "wandb"):
+        shutil.rmtree(folder / made, ignore_errors=True)
 
 
 def _errors(logs: Path) -> list[str]:

@@ -120,6 +120,7 @@ def test_what_is_kept_only_to_be_sent_goes_once_it_was(server: WandbServer, tmp_
     assert [outcome.state for outcome in sync(tmp_path)] == ["sent"]
     assert is_whole(server, folder)
     assert not kept_for_sending(folder)
+    assert not [path for path in (tmp_path / "wandb" / "cache" / "artifacts").rglob("*") if path.is_file()]
     assert summary(folder)["summary"]["auc"] == 0.75
 
 
