@@ -11,12 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
+from core.errors import PerennialError
 from core.plain import plain
 from models.tracking.charts import Bars, Chart, Lines, cells
 from models.tracking.files import Artifact, kept
 
 ANSWER_SECONDS = 5  # of W&B's own process, not of a server
-RETRIES = 2
+RETRIES = 2  # W&B takes 0 for its own choice, which is thousands
 REQUEST_SECONDS = 30
 
 _ENVIRONMENT = threading.RLock()
@@ -179,7 +182,11 @@ def _online() -> Any:
     import wandb
 
     settings = wandb.Settings()
-    settings.update_from_env_vars(dict(os.environ))
+    try:
+        settings.update_from_env_vars(dict(os.environ))
+    except ValidationError as error:  # its own text shows the value, which may be a key
+        fault = error.errors(include_input=False)[0]
+        raise PerennialError(f"WANDB_{str(fault['loc'][0]).upper()}: {fault['msg']}") from None
     settings.mode = "online"
     return settings
 

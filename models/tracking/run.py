@@ -143,8 +143,8 @@ def _in_use(run: Run) -> Iterator[None]:
     lock = uploads.in_use(run.record)
     try:
         lock.acquire(timeout=0)
-    except Timeout:  # someone sends what has begun this moment; that will not be all of it
-        _log.debug("%s is being sent already", run.folder)
+    except (Timeout, OSError) as error:  # someone sends what has begun; or there are no locks here
+        _log.debug("%s may be sent before it has ended: %s", run.folder, error)
     try:
         yield
     finally:

@@ -1,7 +1,8 @@
 """Sending recorded runs to the server: which were not sent yet, and what became of each.
 
 W&B's sync marks a run as sent once it has read its record to the end, whatever the server said
-meanwhile; what went wrong is in its log. Here a run is sent when it is marked and the log has no error.
+meanwhile; what went wrong is in its log. Here a run is sent when it is marked and the log tells of
+no fault.
 """
 
 import hashlib
@@ -25,6 +26,8 @@ from models.tracking.files import KEPT
 
 PROBE_SECONDS = 5
 BROKEN_OFF = "incomplete transaction log"  # such as of a machine that went down: nothing more will come
+# What W&B logs as an error, too: an old server, its own cache, and what it says once more with the reason.
+HARMLESS = ("featurechecker:", "error adding file to cache", "api: HTTP error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +155,6 @@ def _errors(logs: Path) -> list[str]:
     for log in sorted(logs.glob("debug-sync.*.log")):
         for line in log.read_text().splitlines():
             entry = json.loads(line)
-            if entry["level"].startswith("ERROR"):
-                facts = [str(entry[name]) for name in ("msg", "error", "status", "url") if name in entry]
-                found.append(" ".join(" ".join(facts).split()))
+            if entry["level"].startswith("ERROR") and not entry["msg"].startswith(HARMLESS):
+                found.append(" ".join(f"{entry['msg']} {entry.get('error', '')}".split()))
     return found

@@ -133,10 +133,18 @@ def test_a_kept_file_takes_no_space_of_its_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "ill",
-    ["UpsertBucket", "file_stream", "CreateArtifact", "CommitArtifact", "artifact/flights-1/graph.onnx"],
+    ("ill", "status"),
+    [
+        ("UpsertBucket", 400),
+        ("file_stream", 400),
+        ("file_stream", 500),
+        ("CreateRunFiles", 400),
+        ("CreateArtifact", 400),
+        ("CommitArtifact", 500),
+        ("UseArtifact", 400),
+        ("artifact/flights-1/graph.onnx", 500),
+    ],
 )
-@pytest.mark.parametrize("status", [400, 500])
 def test_what_a_server_does_not_take_is_sent_later(
     ill: str, status: int, server: WandbServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,6 +156,16 @@ def test_what_a_server_does_not_take_is_sent_later(
     assert (outcome.run, outcome.state) == (Path(folder).name, "failed")
     assert str(status) in outcome.why or "giving up" in outcome.why
     server.answer_with = lambda name: None
+    assert [outcome.state for outcome in sync(tmp_path)] == ["sent"]
+    assert is_whole(server, folder)
+
+
+def test_a_server_that_does_not_know_its_features_gets_everything(
+    server: WandbServer, tmp_path: Path
+) -> None:
+    """Older ones do not; W&B logs that as an error."""
+    folder = fit(tmp_path)
+    server.answer_with = lambda name: 400 if name == "ServerFeaturesQuery" else None
     assert [outcome.state for outcome in sync(tmp_path)] == ["sent"]
     assert is_whole(server, folder)
 
@@ -171,6 +189,9 @@ def test_without_a_server_or_a_key_it_says_so(
     fit(tmp_path)
     server.answer_with = lambda name: 503
     with pytest.raises(PerennialError, match=f"{server.address} does not answer: all 1 runs stay here"):
+        list(sync(tmp_path))
+    monkeypatch.setenv("WANDB_BASE_URL", "wandb.example.org")
+    with pytest.raises(PerennialError, match="WANDB_BASE_URL: Input should be a valid URL"):
         list(sync(tmp_path))
     monkeypatch.delenv("WANDB_API_KEY")
     with pytest.raises(PerennialError, match="set WANDB_API_KEY to your key"):
@@ -300,10 +321,11 @@ def test_the_key_is_in_no_file(
 
 
 def test_an_unusable_key_does_not_stop_a_fit(
-    online: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    online: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setenv("WANDB_API_KEY", "short")
+    monkeypatch.setenv("WANDB_API_KEY", "not a key\n")
     assert summary(fit(tmp_path))["exit_code"] == 0
+    assert "not a key" not in caplog.text
 
 
 def test_a_home_may_have_no_runs(tmp_path: Path) -> None:
