@@ -142,7 +142,7 @@ def charts(answers: Answers) -> Iterator[tuple[str, Chart]]:
         yield "calibration", calibration_lines(predicted, observed)
 
 
-def tables(lake: Lake, versions: Mapping[str, int], batches: Sequence[str]) -> list[Table]:
+def tables_read(lake: Lake, versions: Mapping[str, int], batches: Sequence[str]) -> list[Table]:
     """What a fit reads of tables, by name, at these versions; IntegrityError when one is not there."""
     found = []
     for name, version in versions.items():

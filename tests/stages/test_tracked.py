@@ -13,7 +13,7 @@ import pytest
 from core.errors import IntegrityError
 from core.lake import Lake
 from models.tracking import Artifact, dataset, track
-from stages.tracked import Answers, Tracked, Trial, charts, record, tables
+from stages.tracked import Answers, Tracked, Trial, charts, record, tables_read
 from tests.models.wandb_runs import environment, records, summary
 
 RANDOM = np.random.default_rng(5)
@@ -47,7 +47,7 @@ def fit(home: Path, lake: Lake) -> Tracked:
     (home / "graph.onnx").write_text("the graph")
     version = lake.version("features") - 1
     return Tracked(
-        data=dataset("flights-data", tables(lake, {"features": version}, ["2013-01", "2013-02"])),
+        data=dataset("flights-data", tables_read(lake, {"features": version}, ["2013-01", "2013-02"])),
         model=Artifact("flights-linear", "model", {"graph.onnx": home / "graph.onnx"}, metadata={"bytes": 9}),
         answers=ANSWERS,
         measures={"validation": {"auc": 0.8}, "holdout": {"auc": 0.75, "brier": float("nan")}},
@@ -147,7 +147,7 @@ def test_the_data_is_a_reference_with_its_version_and_no_copy(kept: Path, lake: 
 
 @pytest.mark.slow
 def test_another_version_of_the_data_is_another_version_of_the_artifact(lake: Lake) -> None:
-    found = [dataset("d", tables(lake, {"features": version}, ["2013-01"])) for version in (2, 3)]
+    found = [dataset("d", tables_read(lake, {"features": version}, ["2013-01"])) for version in (2, 3)]
     assert found[0].references != found[1].references
 
 
@@ -168,7 +168,7 @@ def test_the_machine_is_watched(kept: Path) -> None:
 
 def test_a_table_that_is_not_there_is_named(lake: Lake) -> None:
     with pytest.raises(IntegrityError, match="outcomes: no such table"):
-        tables(lake, {"outcomes": 0}, ["2013-01"])
+        tables_read(lake, {"outcomes": 0}, ["2013-01"])
 
 
 def drawn(answers: Answers) -> list[str]:
