@@ -126,7 +126,7 @@ def folder(run: Any) -> Path:
 
 def address() -> str:
     """Where the server is, by WANDB_BASE_URL."""
-    return str(_online().base_url)
+    return str(_settings().base_url)
 
 
 def send(record: Path, *, follow: bool) -> Any:
@@ -137,7 +137,7 @@ def send(record: Path, *, follow: bool) -> Any:
     """
     from wandb.sdk import wandb_setup
 
-    settings = _online()
+    settings = _settings()
     settings.root_dir = str(record.parent)
     if not follow:
         for part in ("graphql", "file_stream", "file_transfer"):
@@ -178,7 +178,8 @@ def _staged_in(run: Any) -> Iterator[Any]:
             os.environ["WANDB_DATA_DIR"] = before
 
 
-def _online() -> Any:
+def _settings() -> Any:
+    """What the environment says of the server; W&B's sync sends whatever WANDB_MODE is."""
     import wandb
 
     settings = wandb.Settings()
@@ -187,7 +188,6 @@ def _online() -> Any:
     except ValidationError as error:  # its own text shows the value, which may be a key
         fault = error.errors(include_input=False)[0]
         raise PerennialError(f"WANDB_{str(fault['loc'][0]).upper()}: {fault['msg']}") from None
-    settings.mode = "online"
     return settings
 
 

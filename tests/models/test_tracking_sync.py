@@ -198,7 +198,11 @@ def test_without_a_server_or_a_key_it_says_so(
         list(sync(tmp_path))
 
 
-def test_a_killed_run_is_sent_as_far_as_it_went(server: WandbServer, tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", ["online", "offline"])
+def test_a_killed_run_is_sent_as_far_as_it_went(
+    mode: str, server: WandbServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_MODE", mode)
     script = """
 import os, sys
 from pathlib import Path
@@ -215,7 +219,7 @@ with track("flights", "fit", "g", {}, [], Path(sys.argv[1])) as run:
         while sum(each["type"] == "history" for each in records(folder)) < 49:
             pass  # the newest is held back until the next one
         assert [outcome.state for outcome in sync(tmp_path)] == ["in use"]
-        assert server.runs == []
+        assert server.exit_codes == {}
         process.kill()
     assert [outcome.state for outcome in sync(tmp_path)] == ["sent"]
     assert len(server.lines(identity(folder))) >= 49
