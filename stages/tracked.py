@@ -9,7 +9,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from core.errors import PerennialError
 from core.lake import Lake
 from models.curves import agreement, confusion, confusion_at, precision_recall, roc
 from models.tracking import Artifact, Run, Table
@@ -107,7 +106,7 @@ def record(run: Run, fit: Tracked) -> None:
     try:
         for name, chart in charts(fit.answers):
             run.chart(name, chart)
-    except PerennialError as error:
+    except Exception as error:  # as with all of the tracker: it is in no fit's way
         _log.warning("the answers of this fit cannot be drawn, which goes on: %s", error)
     run.made(fit.model)
 
@@ -129,6 +128,7 @@ def charts(answers: Answers) -> Iterator[tuple[str, Chart]]:
         )
         yield from _rankings({names[1]: (labels > 0, predictions)})
     elif answers.problem == "multiclass":
+        labels = labels.astype(np.int64)
         found = confusion(labels, predictions.argmax(1), answers.classes)
         yield "confusion", Matrix("Confusion of the most likely class", found)
         frequent = np.argsort(-np.bincount(labels, minlength=len(answers.classes)), kind="stable")[:CURVES]

@@ -180,7 +180,7 @@ def test_each_problem_has_its_charts() -> None:
     classes = tuple(f"class {each}" for each in range(12))
     labels = RANDOM.integers(12, size=300)
     assert drawn(ANSWERS) == ["confusion", "roc", "precision_recall", "calibration"]
-    many = dict(charts(Answers("multiclass", labels, shares, classes)))
+    many = dict(charts(Answers("multiclass", labels.astype(float), shares, classes)))
     assert list(many) == ["confusion", "roc", "precision_recall"]
     assert len(getattr(many["roc"], "lines")) == 10  # noqa: B009
     assert drawn(Answers("regression", labels * 1.0, labels + 0.5)) == ["agreement", "residuals"]
