@@ -37,6 +37,16 @@ class Matrix:
     title: str
     confusion: Confusion
 
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """A row a cell, by the names that the chart of the W&B app asks for."""
+        names, counts = self.confusion.classes, self.confusion.counts.tolist()
+        return [
+            {"Actual": actual, "Predicted": predicted, "nPredictions": count}
+            for actual, row in zip(names, counts, strict=True)
+            for predicted, count in zip(names, row, strict=True)
+        ]
+
 
 Chart = Lines | Bars | Matrix
 

@@ -35,10 +35,9 @@ def settle(home: Path) -> None:
             "WANDB_SILENT": "true",
             "WANDB_ERROR_REPORTING": "false",  # or else it calls home, offline too
             "WANDB_DIR": str(home),
-            **{
-                f"WANDB_{part.upper()}_DIR": str(home / "wandb" / part)
-                for part in ("cache", "data", "config")
-            },
+            "WANDB_CACHE_DIR": str(home / "wandb" / "cache"),
+            "WANDB_DATA_DIR": str(home / "wandb" / "data"),
+            "WANDB_CONFIG_DIR": str(home / "wandb" / "config"),
             "WANDB_ARTIFACT_DIR": str(home / "wandb" / "artifacts"),
         }
     (home / "wandb").mkdir(parents=True, exist_ok=True)
@@ -199,13 +198,7 @@ def _drawn(wandb: Any, chart: Chart) -> Any:
     if isinstance(chart, Bars):
         rows = [{"name": name, "value": value} for name, value in chart.values.items()]
         return wandb.plot.bar(wandb.Table(*cells(rows)), "name", "value", chart.title)
-    names, counts = chart.confusion.classes, chart.confusion.counts.tolist()
-    columns = ["Actual", "Predicted", "nPredictions"]
-    rows = [
-        dict(zip(columns, (actual, predicted, count), strict=True))
-        for actual, row in zip(names, counts, strict=True)
-        for predicted, count in zip(names, row, strict=True)
-    ]
     # `wandb.plot.confusion_matrix` counts rows itself; this is the chart that it makes of its counts.
-    fields, table = {name: name for name in columns}, wandb.Table(*cells(rows))
+    table = wandb.Table(*cells(chart.rows))
+    fields = {name: name for name in table.columns}
     return wandb.plot_table("wandb/confusion_matrix/v1", table, fields, {"title": chart.title})
