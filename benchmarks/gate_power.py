@@ -25,13 +25,16 @@ from models.gate import judge
 from models.problem import problem_of
 
 DAILY = 930  # departures of a day from New York
-SHARES_OF_GAIN = (0.5, 0.75, 1.5)
+SHARES_OF_GAIN = (0.4, 0.6, 0.8, 1.2)
 SHARES_OF_DAYS = (0.7, 1.5, 2.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """So many draws of a duel: over so many days, of a challenger of this noise and complexity."""
+    """So many draws of a duel: over so many days, with a champion of this noise.
+
+    The challenger is of the usual noise, and of this complexity to the champion's 2.
+    """
 
     kind: ProblemKind
     days: int
@@ -117,8 +120,8 @@ def _failed(task: tuple[Trial, int]) -> tuple[str, ...]:
     spec, random = _SPECS[trial.kind], np.random.default_rng(seed)
     problem, made = problem_of(spec), world(spec, trial.days, DAILY, random)
     rows = with_features(spec, made.rows, random)
-    ours = contender("challenger", made.answers(problem, trial.noise, random), trial.complexity)
-    theirs = contender("champion", made.answers(problem, NOISE, random), 2)
+    ours = contender("challenger", made.answers(problem, NOISE, random), trial.complexity)
+    theirs = contender("champion", made.answers(problem, trial.noise, random), 2)
     checks = judge(spec, rows, ours, theirs, base=problem.constant(rows)).checks
     return tuple(check.name for check in checks if not check.passed)
 

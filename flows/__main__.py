@@ -18,6 +18,7 @@ COMMANDS = (
     "suite",
     "data_docs",
     "train",
+    "tune",
     "score",
     "monitor",
     "retrain",
@@ -26,6 +27,7 @@ COMMANDS = (
     "retire",
     "status",
     "ui",
+    "wandb_sync",
     "clean_state",
 )
 

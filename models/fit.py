@@ -51,15 +51,28 @@ def fit(name: str, split: Split, spec: Spec, report: Report, given: Given | None
     parameters is unknown, or it cannot do what the spec asks for.
     """
     started = time.monotonic()
+    fitted = calibrated(name, split.train, split.validation, spec, report, given)
+    for part, rows in (("validation", split.validation), ("holdout", split.holdout)):
+        answers = fitted.answers(rows.frame)
+        relative = {"relative_loss": relative_loss(fitted.problem, rows, answers)}
+        fitted.measures[part] = fitted.problem.measures(rows, answers) | relative
+    return replace(fitted, seconds=time.monotonic() - started)
+
+
+def calibrated(
+    name: str, train: Rows, validation: Rows, spec: Spec, report: Report, given: Given | None = None
+) -> Fit:
+    """The same on any rows, stopped and calibrated on `validation`, neither measured nor timed."""
     given, chosen, problem = given or Given(), family(name), problem_of(spec)
-    parameters = (spec.training.parameters | dict(given.parameters)).get(name, {})
-    train, offset = balanced(split.train, problem, spec.training)
+    settings = spec.training.parameters | dict(given.parameters)
+    seen = balanced(train, validation, problem, spec.training)
     job = Job(
         problem=problem,
         columns=columns(spec),
-        train=train,
-        validation=split.validation,
-        parameters=parameters,
+        train=seen.train,
+        validation=seen.validation,
+        parameters=settings.get(name, {}),
+        settings=settings,
         seed=spec.training.seed,
         report=report,
         monotone={one: 1 if way == "increasing" else -1 for one, way in spec.training.monotone.items()},
@@ -68,18 +81,13 @@ def fit(name: str, split: Split, spec: Spec, report: Report, given: Given | None
         members=given.members,
     )
     model = chosen.fit(job)
-    calibration = _calibrated(problem, model, split.validation, offset)
-    fitted = Fit(
-        chosen.name, chosen.complexity, problem, model, calibration, job.columns, parameters, {}, 0.0
+    calibration = _calibration(problem, model, validation, seen.offset)
+    return Fit(
+        chosen.name, chosen.complexity, problem, model, calibration, job.columns, job.parameters, {}, 0.0
     )
-    for part, rows in (("validation", split.validation), ("holdout", split.holdout)):
-        answers = fitted.answers(rows.frame)
-        relative = {"relative_loss": relative_loss(problem, rows, answers)}
-        fitted.measures[part] = problem.measures(rows, answers) | relative
-    return replace(fitted, seconds=time.monotonic() - started)
 
 
-def _calibrated(problem: Problem, model: Fitted, rows: Rows, offset: tuple[float, ...]) -> Calibration:
+def _calibration(problem: Problem, model: Fitted, rows: Rows, offset: tuple[float, ...]) -> Calibration:
     """The calibration that these rows show to be best; none for scores, and for what is no mean."""
     if problem.metric in ("ndcg", "mae"):
         return uncalibrated(problem.link, offset)

@@ -29,7 +29,7 @@ from stages.lineage import tables
 from stages.workspace import Workspace
 
 REFERENCE_ROWS = 20_000
-SPEC = "spec.json"
+SPEC, FITTED = "spec.json", "fitted.parquet"
 # The parts of a spec that a fit, its files and its figures hang on.
 LEARNT_FROM = {"problem", "objective", "constraints", "batches", "outcome", "training", "gate"}
 
@@ -98,6 +98,7 @@ def _kept(workspace: Workspace, learnt: Learnt, made_from: str, folder: Path, ru
     fitted.model.save(folder / "native")
     (folder / "calibration.json").write_text(json.dumps(plain(fitted.calibration)))
     (folder / SPEC).write_text(workspace.spec.model_dump_json(by_alias=True))
+    _keys(workspace, parts).write_parquet(folder / FITTED)
     _reference(fitted, parts, best(variants)).write_parquet(folder / "reference.parquet")
     for variant in variants:
         if not variant.kept:
@@ -128,6 +129,12 @@ def _metrics(workspace: Workspace, learnt: Learnt, variants: Sequence[Variant]) 
         "served": [_served(serves)],
         "variants": [_variant(variant) for variant in variants],
     }
+
+
+def _keys(workspace: Workspace, parts: Split) -> pl.DataFrame:
+    """The keys of the rows that a fit has seen: to learn from, or to stop and to calibrate by."""
+    key = list(workspace.spec.datasets[workspace.spec.events].key)
+    return pl.concat([parts.train.frame.select(key), parts.validation.frame.select(key)])
 
 
 def _served(variant: Variant) -> Served:

@@ -215,6 +215,28 @@ def value(*keys: str | int, to: Any) -> Edit:
             value("training", "parameters", to={"linear": {"c": [0.5]}}),
             "training.parameters.linear.c: should be a number or",
         ),
+        (
+            value("training", "tuning", "space", "lightgbm", "num_leaves", to={"low": 9, "high": 3}),
+            "training.tuning.space.lightgbm.num_leaves: low 9 should be below high 3",
+        ),
+        (
+            value(
+                "training", "tuning", "space", "lightgbm", "lambda_l2", to={"low": 0, "high": 3, "log": True}
+            ),
+            "training.tuning.space.lightgbm.lambda_l2: low 0 should be above 0 on a log scale",
+        ),
+        (
+            value("training", "tuning", "space", "lightgbm", "max_bin", to={"low": 9}),
+            "training.tuning.space.lightgbm.max_bin: should have low and high, or choices",
+        ),
+        (
+            value("training", "tuning", "space", "lightgbm", "max_bin", to={"low": 9, "choices": [63, 255]}),
+            "training.tuning.space.lightgbm.max_bin: has choices: leave out low, high and log",
+        ),
+        (
+            value("training", "tuning", "space", "lightgmb", "max_bin", to={"low": 9, "high": 99}),
+            "training.tuning.space.lightgmb: no family 'lightgmb' is tuned; did you mean 'lightgbm'?",
+        ),
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_right(

@@ -77,6 +77,16 @@ def test_a_curve_is_one_line_on_either_side_of_a_knot(calibration: Calibration, 
     assert curve.apply(beyond) == pytest.approx([values[0] - 3, values[-1] + 3])
 
 
+def test_no_line_ends_above_the_start_of_the_next_by_its_last_bit() -> None:
+    """A line from far below nought to just above it ends where float64 is finer than its sums."""
+    random = np.random.default_rng(4)
+    for _ in range(300):
+        points = [np.array([-1, 1e-3, 1]) * random.uniform(0.5, 2, 3) for _ in range(2)]
+        knots, values = (tuple(part.tolist()) for part in points)
+        curve = Calibration("isotonic", "identity", (0.0,), (1.0,), (0.0,), knots, values)
+        assert np.all(curve.apply(np.nextafter(knots, -np.inf)[:, None]) <= values)
+
+
 def _points(calibration: Calibration) -> tuple[tuple[float, ...], tuple[float, ...]]:
     return (calibration.knots, calibration.values) if calibration.knots else ((-1.0, 2.0), (0.0, 1.0))
 

@@ -13,7 +13,7 @@ from sklearn import metrics
 from core.errors import PerennialError
 from core.learning import Outcome
 from core.spec import Spec
-from models.problem import Problem, as_answers, problem_of
+from models.problem import Problem, as_answers, problem_of, relative_loss
 from models.problems.binary import Binary
 from models.problems.multiclass import Multiclass
 from models.problems.ranking import Ranking
@@ -146,12 +146,13 @@ def test_every_problem_keeps_the_same_promises(name: str) -> None:
     assert problem.losses(known, answers).shape == units.shape
     assert problem.measures(known, answers)["loss"] == pytest.approx(parts["loss"].mean())
     assert problem.measures(known, answers)["rows"] == 4
-    assert problem.fault(answers) is None
+    assert problem.fault(known, answers) is None
     constant = np.broadcast_to(problem.constant(known), answers.shape)
-    assert "the same for every row" in str(problem.fault(constant))
+    assert problem.fault(known, constant) is None
+    assert relative_loss(problem, known, constant) == pytest.approx(1)
     broken = answers.copy()
     broken[1] = np.nan
-    assert str(problem.fault(broken)).startswith("1 of 4")
+    assert str(problem.fault(known, broken)).startswith("1 of 4")
     assert problem.lack(known) is None
     assert problem.lack(known.at(known.labels == known.labels[0])) is not None
     margins = RANDOM.normal(size=(4, len(problem.outputs)))
