@@ -105,6 +105,12 @@ def tuned(workspace: Workspace, family: str, as_of: datetime, attempt: Attempt |
     return found
 
 
+def trials_of(workspace: Workspace, family: str, as_of: datetime) -> list[dict[str, Any]]:
+    """The trials of the search that was done for a family at `as_of`, as rows; none where none was."""
+    found = workspace.ledger.result("tune", f"{family} {as_of.isoformat()}")
+    return Tuned.read(found).rows() if found else []
+
+
 def try_out(workspace: Workspace, family: str, as_of: datetime, proposal: Proposal) -> Trial:
     """Try a proposal and put the trial on record, or take it from there if it was made from the same."""
     subject = f"{family} {as_of.isoformat()} {proposal.number}"
