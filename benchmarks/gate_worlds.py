@@ -9,6 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
+from core.errors import PerennialError
 from core.learning import ProblemKind
 from core.spec import Spec
 from models.gate import Contender, Served
@@ -22,9 +23,10 @@ LIST = 15  # rows of each list of a ranking
 
 # In log-odds, or in the label's unit. Of two months of flights, the mean over 13 days of what one
 # family saves on another had 2 to 4 times the standard error that independent rows would have.
-BASE, SIGNAL, NOISE = -1.3, 0.75, 0.55
+BASE, SIGNAL, NOISE = -1.3, 0.75, 0.4
 DAY, CELL = 0.5, 0.5  # how far days differ, and each value of a category within them
 SHARED = 0.33  # the share of a model's errors that the rows of one day and value have in common
+WORST = 10.0  # the noise of a model that knows next to nothing
 MOST = 1_000_000  # rows that a true gain is the mean over
 
 
@@ -112,19 +114,22 @@ def framed(spec: Spec, kind: ProblemKind) -> Spec:
 
 
 def noise_for(spec: Spec, gain: float) -> float:
-    """The noise of a model that truly gains so much over one of the usual noise.
+    """The noise of a champion over which a challenger of the usual noise truly gains so much.
 
-    Found on a million independent rows, as many of each loss as the spec's problem has.
+    Found on a million independent rows. PerennialError when no model is so bad.
     """
-    problem, daily = problem_of(spec), LIST if spec.problem == "ranking" else 1
-    far = world(spec, MOST // daily // (4 if daily > 1 else 1), daily, np.random.default_rng(1))
+    problem = problem_of(spec)
+    days, daily = (MOST // 60, LIST) if spec.problem == "ranking" else (MOST, 1)
+    far = world(spec, days, daily, np.random.default_rng(1))
 
     def loss(noise: float) -> float:
         answers = far.answers(problem, noise, np.random.default_rng(2))
         return float(problem.losses(far.rows, answers).mean())
 
-    usual = loss(NOISE)
-    return float(brentq(lambda noise: usual - loss(noise) - gain, 0.0, NOISE, xtol=1e-3))
+    usual, worst = loss(NOISE), loss(WORST)
+    if worst - usual <= gain:
+        raise PerennialError(f"gate.gain: there is no more than {worst - usual:.3g} to gain in these worlds")
+    return float(brentq(lambda noise: loss(noise) - usual - gain, NOISE, WORST, xtol=1e-3))
 
 
 def contender(name: str, answers: Floats, complexity: int) -> Contender:

@@ -32,6 +32,7 @@ def framing_faults(spec: Spec) -> Iterator[Fault]:
     yield from _outcome(spec)
     yield from _imbalance(spec)
     yield from _costs(spec)
+    yield from _fairness(spec)
     yield from _named(spec)
     yield from _tuned(spec)
 
@@ -53,6 +54,15 @@ def _outcome(spec: Spec) -> Iterator[Fault]:
         yield ("outcome", "group"), "should name the columns that tell one list of events from another"
     if spec.problem != "ranking" and group:
         yield ("outcome", "group"), f"is of a ranking problem, and this is a {spec.problem} one"
+
+
+def _fairness(spec: Spec) -> Iterator[Fault]:
+    rules, decides = spec.gate.fairness, spec.problem != "regression"
+    for name in ("max_selection_gap", "max_true_positive_gap", "max_false_positive_gap"):
+        if getattr(rules, name) is not None and not decides:
+            yield ("gate", "fairness", name), "a regression decides nothing: say max_calibration_gap"
+    if rules.max_calibration_gap is not None and (spec.problem == "ranking" or spec.metric == "mae"):
+        yield ("gate", "fairness", "max_calibration_gap"), f"means nothing for {spec.metric}"
 
 
 def _costs(spec: Spec) -> Iterator[Fault]:

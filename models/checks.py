@@ -131,7 +131,7 @@ def evidence(problem: Problem, rows: Rows, blocks: Blocks) -> Check:
 
 def scored_afresh(challenger: Contender, champion: Contender | None) -> Check:
     """Challenger and champion are two models, each answering as it did when it was registered."""
-    apart = _apart(challenger, champion) if champion else np.inf
+    apart = _apart(challenger, champion) if champion else 1.0
     faults = [
         f"the answers of {each.id} are {each.off_record:.1g} off those on its record"
         for each in (challenger, champion)
@@ -141,16 +141,13 @@ def scored_afresh(challenger: Contender, champion: Contender | None) -> Check:
         faults.append(f"{champion.id} is the champion itself")
     elif champion and apart <= COPY:
         faults.append(f"{challenger.id} answers as {champion.id} does, row by row: it is a copy")
-    detail = "; ".join(faults) or f"two models: their answers are up to {apart:.2g} apart"
-    if champion is None and not faults:
-        detail = "there is no champion"
-    return Check("scored afresh", not faults, min(apart, 1e9), COPY, detail)
+    told = f"two models, whose answers are up to {apart:.2g} apart" if champion else "there is no champion"
+    return Check("scored afresh", not faults, apart, COPY, "; ".join(faults) or told)
 
 
 def _apart(challenger: Contender, champion: Contender) -> float:
-    """The largest difference of their answers, as a share of the range of the champion's (at least 1e-9)."""
-    span = max(float(np.ptp(champion.answers)), 1e-9)
-    return float(np.abs(challenger.answers - champion.answers).max() / span)
+    """The largest difference of their answers, as a share of the range of the challenger's."""
+    return float(np.abs(challenger.answers - champion.answers).max() / np.ptp(challenger.answers))
 
 
 def parity(files: Sequence[Served]) -> Check:

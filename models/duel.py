@@ -97,7 +97,7 @@ def ranking(duel: Duel, must_gain: bool) -> Check:
 def slices(duel: Duel) -> Check:
     """No slice of the rows is surely worse by more than the slice margin.
 
-    The confidence is that of all slices together. SpecError for an unknown column.
+    The confidence is that of all slices together (Bonferroni). SpecError for an unknown column.
     """
     margin, (names, gains) = duel.rules.slice_margin, _sliced(duel)
     ranked = sorted(zip(names, gains, strict=True), key=lambda pair: pair[1].value)

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from core.learning import Fairness
 from core.spec import Gate
-from models.checks import Check, Contender, Floats
+from models.checks import Check, Floats
+from models.duel import Duel
 from models.paired import Blocks, Estimates, Interval
 from models.problem import Problem
 from models.rows import Rows
@@ -20,7 +21,8 @@ OF = "gate.fairness.attributes"
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The rows with one value of an attribute; one of too few rows is shown and not `judged`.
+    """The rows with one value of an attribute; one of too few rows is shown and not `judged`, nor
+    is a rate over too few of them.
 
     `rates` has an interval for what the problem knows of: `selection_rate`, the share that is
     selected; `true_positive_rate` and `false_positive_rate`, the same among those that should be
@@ -80,26 +82,19 @@ def groups(
     ]
 
 
-def fairness(
-    problem: Problem, rows: Rows, ours: Contender, theirs: Contender, blocks: Blocks, rules: Gate
-) -> Check:
+def fairness(match: Duel) -> Check:
     """No two judged groups differ by more than a limit of the spec, unless chance explains it.
 
     A limit holds whatever the champion does. The confidence is that of all pairs, rates and
     attributes together.
     """
-    limits = _limits(rules.fairness)
-    found = [
-        gap
-        for attribute in rules.fairness.attributes
-        for gap in _gaps(problem, rows, (ours, theirs), attribute, blocks, rules, limits)
-    ]
+    attributes = match.rules.fairness.attributes
+    found = [gap for attribute in attributes for gap in _gaps(match, attribute)]
     if not found:
         return Check("fairness", True, 0.0, 0.0, "no limit is set, or no two groups are large enough")
-    worst = max(found, key=lambda gap: (gap.refused, gap.size.value - gap.limit))
-    faults = [gap for gap in found if gap.refused]
-    detail = "; ".join(gap.told for gap in sorted(faults, key=lambda gap: -gap.size.value)[:3]) or worst.told
-    size = worst.size
+    faults = sorted((gap for gap in found if gap.refused), key=lambda gap: gap.limit - gap.size.value)
+    worst = faults[0] if faults else max(found, key=lambda gap: gap.size.value - gap.limit)
+    detail, size = "; ".join(gap.told for gap in faults[:3] or [worst]), worst.size
     return Check("fairness", not faults, size.value, worst.limit, detail, size.low, size.high)
 
 
@@ -130,31 +125,29 @@ def _means(blocks: Blocks, rate: Rate, groups: Subgroups) -> Estimates:
     return blocks.means(rate.values, groups.among(rate.among), len(groups.names))
 
 
-def _gaps(
-    problem: Problem,
-    rows: Rows,
-    pair: tuple[Contender, Contender],
-    attribute: str,
-    blocks: Blocks,
-    rules: Gate,
-    limits: Mapping[str, float],
-) -> Iterator[Gap]:
-    """The largest gap of an attribute in each rate that has a limit, and each that is refused."""
-    found = subgroups(rows.frame, attribute, OF).largest(rules.fairness.min_rows, MOST_GROUPS)
-    ours, theirs = ([*_rates(problem, rows, each.answers)] for each in pair)
-    limited = [(one, other) for one, other in zip(ours, theirs, strict=True) if one.measure in limits]
-    many = len(limited) * len(rules.fairness.attributes)
-    for one, other in limited:
+def _gaps(match: Duel, attribute: str) -> Iterator[Gap]:
+    """The widest gap of an attribute in each rate that has a limit."""
+    rules, limits = match.rules, _limits(match.rules.fairness)
+    groups = subgroups(match.rows.frame, attribute, OF)
+    ours, theirs = (
+        [rate for rate in _rates(match.problem, match.rows, each.answers) if rate.measure in limits]
+        for each in (match.ours, match.theirs)
+    )
+    confidence = 1 - (1 - rules.confidence) / max(len(ours) * len(rules.fairness.attributes), 1)
+    for one, other in zip(ours, theirs, strict=True):
+        judged = Subgroups(groups.names, groups.among(one.among)).largest(
+            rules.fairness.min_rows, MOST_GROUPS
+        )
         limit = limits[one.measure]
-        gap = _widest(_means(blocks, one, found), 1 - (1 - rules.confidence) / many, limit)
-        if gap is None:
+        widest = _widest(_means(match.blocks, one, judged), confidence, limit)
+        if widest is None:
             continue
-        size, high, low = gap
-        values = _means(blocks, other, found).values
+        size, high, low = widest
+        values = _means(match.blocks, other, judged).values
         told = (
-            f"{one.name} of {attribute} {found.names[high]} is {size.value:.3f} above that of "
-            f"{found.names[low]} ({size.low:.3f} to {size.high:.3f}), at most {limit:g}; "
-            f"by {pair[1].id} {values[high] - values[low]:.3f}"
+            f"{one.name} of {attribute} {judged.names[high]} is {size.value:.3f} above that of "
+            f"{judged.names[low]} ({size.low:.3f} to {size.high:.3f}), at most {limit:g}; "
+            f"by {match.theirs.id} {values[high] - values[low]:.3f}"
         )
         yield Gap(told, size, limit)
 

@@ -68,10 +68,7 @@ def judge(
         match = Duel(problem, spec.gate, rows, blocks, challenger, theirs, spec.constraints.loss_per_ms)
         found += [checks.scored_afresh(challenger, champion), *_compared(match, champion is None)]
         found += _consistent(match, spec, earlier, base)
-        found += [
-            fairness(problem, rows, challenger, theirs, blocks, spec.gate),
-            leakage(spec, problem, rows, challenger, blocks),
-        ]
+        found += [fairness(match), leakage(match, spec)]
     found += [
         checks.parity(challenger.files),
         checks.latency(spec.constraints, challenger.files),
@@ -98,7 +95,7 @@ def _compared(match: Duel, first: bool) -> list[Check]:
 def _consistent(match: Duel, spec: Spec, earlier: Rows | None, base: Floats) -> list[Check]:
     """The gain on the rows before, by the champion if those are unseen by it, or else by the constant."""
     ours, theirs = match.ours, match.theirs
-    if earlier is None or ours.earlier is None:
+    if earlier is None or ours.earlier is None or match.problem.lack(earlier):
         return []
     if theirs.earlier is None or (earlier.times < theirs.fitted_until).any():
         theirs = replace(

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from core.declarations import RowFeature
 from core.learning import ProblemKind
 from core.spec import Spec
-from models.checks import Check, Contender, Floats
-from models.paired import Blocks
+from models.checks import Check, Floats
+from models.duel import Duel
 from models.problem import Problem
-from models.rows import Columns, Rows, columns, numbers
+from models.rows import Columns, Rows, columns, numbers, require
 
 BINS = 64
 MOST_ROWS = 100_000  # the screens look at about so many
@@ -37,22 +37,27 @@ LIMITS: Mapping[ProblemKind, Limits] = {
 }
 
 
-def leakage(spec: Spec, problem: Problem, rows: Rows, ours: Contender, blocks: Blocks) -> Check:
-    """Nothing tells the label outright: no feature by its name, alone or with others, nor the model."""
-    limits, taken = LIMITS[problem.kind], columns(spec)
-    whole = problem.told(rows, ours.answers.reshape(len(rows), -1))
+def leakage(match: Duel, spec: Spec) -> Check:
+    """Nothing tells the label outright: no feature by its name, alone or with others, nor the model.
+
+    PerennialError names the features that the rows lack.
+    """
+    problem, rows, taken, limits = match.problem, match.rows, columns(spec), LIMITS[match.problem.kind]
+    require(rows.frame, taken.names)
+    whole = problem.told(rows, match.ours.answers.reshape(len(rows), -1))
     some = _some(rows)
-    part, half = rows.at(some), blocks.block[some] % 2 == 0
-    told = {name: _alone(problem, part, part.frame[name], half) for name in taken.names}
+    part, half = rows.at(some), match.blocks.block[some] % 2 == 0
+    told = {name: _alone(problem, part, _values(part, name, taken), half) for name in taken.names}
     line = _line(problem, part, taken, half)
     faults = [f"{name} is the label {spec.outcome.label}, and a feature" for name in _named(spec)]
     faults += [f"{name} alone tells {told[name]:.4f}" for name in told if told[name] >= limits.feature]
     faults += [f"a straight line through the numbers tells {line:.4f}"] if line >= limits.model else []
-    faults += [f"{ours.id} tells {whole:.4f}, too good to be true"] if whole >= limits.model else []
-    top = max(told, key=lambda name: told[name])
-    detail = "; ".join(faults) or f"no feature tells more than {top}, {told[top]:.4f} of at most 1"
-    detail += f"; less than {limits.feature:g} for a feature, {limits.model:g} for a model"
-    return Check("leakage", not faults, max(told[top], line, whole), limits.feature, detail)
+    faults += [f"{match.ours.id} tells {whole:.4f}, too good to be true"] if whole >= limits.model else []
+    top = max(told, key=lambda name: told[name], default="none")
+    most = max(told.values(), default=0.0)
+    detail = "; ".join(faults[:5]) or f"the feature that tells most is {top}, {most:.4f}"
+    detail += f" (allowed: below {limits.feature:g} for a feature, {limits.model:g} for a model)"
+    return Check("leakage", not faults, max(most, line, whole), limits.feature, detail)
 
 
 def _named(spec: Spec) -> Iterator[str]:
@@ -68,6 +73,10 @@ def _some(rows: Rows) -> NDArray[np.bool_]:
     step = len(rows) // MOST_ROWS + 1
     place = np.arange(len(rows)) if rows.groups is None else rows.groups
     return np.asarray(place % step == 0)
+
+
+def _values(rows: Rows, name: str, taken: Columns) -> pl.Series:
+    return rows.frame[name].cast(pl.String) if name in taken.categories else rows.frame[name]
 
 
 def _alone(problem: Problem, rows: Rows, values: pl.Series, half: NDArray[np.bool_]) -> float:

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri, stdtrit
+from scipy.special import stdtrit
 
 from models.evaluate import drawn_auc
 
@@ -52,24 +52,14 @@ class Estimates:
         return [interval(float(value), drawn, int(blocks), confidence) for value, drawn, blocks in parts]
 
     def jointly(self, confidence: float) -> list[Interval]:
-        """Intervals that all hold together with this confidence.
+        """Intervals that all hold together with this confidence (Bonferroni).
 
-        They reach as many standard errors as the furthest of all estimates does in the draws
-        (Westfall and Young, "Resampling-based multiple testing", 1993), as far into the tail of
-        Student's t with the blocks of each; never further than Bonferroni's.
+        Reaching as far as the furthest of all in the draws (Westfall and Young, 1993) would be a
+        little narrower, and was too narrow on 13 days: of 66 gaps one was wrongly found in 10 of
+        100 cases at 95 %, and in 5 this way.
         """
-        if not len(self.values):
-            return []
-        alone, furthest = ndtri((1 + confidence) / 2), ndtri(1 - (1 - confidence) / 2 / len(self.values))
-        reach = np.clip(np.quantile(self._furthest(), confidence), alone, furthest)
-        return self.intervals(float(2 * ndtr(reach) - 1))
-
-    def _furthest(self) -> Floats:
-        """How many standard errors the estimate that is furthest off is off in each draw [draws]."""
-        errors = np.nanstd(self.drawn, axis=0)
-        some = (errors > 0) & (self.blocks > 1)
-        off = np.abs(self.drawn[:, some] - self.values[some]) / errors[some]
-        return np.asarray(np.nan_to_num(off).max(axis=1, initial=0.0), np.float64)
+        known = int((~np.isnan(self.values) & (self.blocks > 1)).sum())
+        return self.intervals(1 - (1 - confidence) / max(known, 1))
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,16 +61,12 @@ def subgroups(frame: pl.DataFrame, column: str, of: str) -> Subgroups:
 
 
 def _bands(values: pl.Series) -> pl.Series:
-    """What band each value is in, such as `500 to 1020`: its smallest and its largest value."""
-    numbers = values.cast(pl.Float64)
-    known = np.sort(numbers.drop_nulls().to_numpy())
+    """What band each value is in, such as `500 to 1020`: its smallest and its largest; null for none."""
+    numbers = values.cast(pl.Float64).to_numpy()
+    known = np.sort(numbers[~np.isnan(numbers)])
     edges = np.unique(known[np.arange(1, BANDS) * len(known) // BANDS])
-    band = np.searchsorted(edges, numbers.fill_null(0.0).to_numpy(), side="right")
-    table = pl.DataFrame({"value": numbers, "band": band})
-    low, high = pl.col("value").min().over("band"), pl.col("value").max().over("band")
-    shown = table.select(pl.format("{} to {}", _short(low), _short(high))).to_series()
-    return pl.select(pl.when(numbers.is_not_null()).then(shown)).to_series()
-
-
-def _short(number: pl.Expr) -> pl.Expr:
-    return number.map_elements(lambda value: f"{value:g}", return_dtype=pl.String)
+    band, bands = np.searchsorted(edges, numbers, side="right"), np.searchsorted(edges, known, side="right")
+    parts = [known[bands == place] for place in range(len(edges) + 1)]
+    names = pl.Series([f"{part[0]:g} to {part[-1]:g}" if len(part) else None for part in parts])
+    found = names.gather(np.where(np.isnan(numbers), 0, band))
+    return pl.select(pl.when(pl.Series(~np.isnan(numbers))).then(found)).to_series()

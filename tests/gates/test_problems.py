@@ -9,6 +9,7 @@ import pytest
 
 from core.spec import Spec
 from models.gate import Contender, GateReport, Served
+from models.problem import problem_of
 
 
 def failed(report: GateReport) -> set[str]:
@@ -188,3 +189,39 @@ def _flatter(chances: Any) -> Any:
 
 def _wide(mask: Any, answers: Any) -> Any:
     return mask[:, None] if answers.ndim == 2 else mask
+
+
+# Rules of one kind
+
+
+def test_a_regression_far_beyond_its_labels_is_refused(stage: Any) -> None:
+    if stage.world.kind != "regression":
+        return
+    seconds = stage.challenger.answers.copy()
+    seconds[:5] = 60 * np.abs(stage.world.labels).max()
+    report = stage.judged(replace(stage.challenger, answers=seconds))
+    assert failed(report) == {"sanity"}
+    assert "5 of 3600 answers lie far from all labels" in report.reasons[0]
+
+
+def test_features_that_add_up_to_the_label_are_refused(stage: Any) -> None:
+    if stage.world.kind != "regression":
+        return
+    part = np.random.default_rng(1).normal(0, 2, len(stage.world.labels))
+    named = dict.fromkeys(("wind", "rest"), stage.spec.features["wind"])
+    spec = stage.spec.model_copy(update={"features": {**stage.spec.features, **named}})
+    parts = [pl.Series("wind", part), pl.Series("rest", stage.world.labels - part)]
+    rows = replace(stage.world.rows, frame=stage.world.rows.frame.with_columns(*parts))
+    report = stage.judged(stage.challenger, rows=rows, spec=spec)
+    assert failed(report) == {"leakage"}
+    assert "a straight line through the numbers tells 1.0000" in report.reasons[0]
+
+
+def test_a_list_is_in_the_slice_of_its_most_relevant_row(stage: Any) -> None:
+    if stage.world.kind != "ranking":
+        return
+    rows = stage.world.rows
+    units = problem_of(stage.spec).units(rows)
+    assert len(np.unique(rows.groups[units])) == len(units)
+    best = {group: rows.labels[rows.groups == group].max() for group in rows.groups[units[:50]]}
+    assert all(rows.labels[unit] == best[rows.groups[unit]] > 0 for unit in units[:50])
