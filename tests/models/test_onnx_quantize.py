@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import quantize_dynamic
 
 from models.calibrate import Calibration
-from models.encode import fit_codes
+from models.encode import Scaling, fit_codes
 from models.onnx.graph import calibrated, from_linear, from_network
 from models.onnx.quantize import quantized, weight_nodes
 from models.onnx.trees import tree_margin
@@ -145,7 +145,7 @@ def test_trees_and_linear_models_have_nothing_to_quantize(tmp_path: Path) -> Non
     data = lgb.Dataset(x, (x[:, 0] > 0).astype(float))
     trees = tree_margin(lgb.train({"objective": "binary", "verbosity": -1, "num_threads": 1}, data, 5))
     one = np.ones(1, np.float32)
-    linear = from_linear(Columns(("wind",), ()), one, one, one, np.ones(2, np.float32), 0.0, [])
+    linear = from_linear(Columns(("wind",), ()), Scaling(one, one), np.ones((2, 1)), np.zeros(1), [])
     assert quantized(trees, ()) is None
     assert quantized(linear, ()) is None
 
