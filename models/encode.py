@@ -8,6 +8,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+# Standard deviations: a number farther out, an infinite one included, counts as this far.
+LIMIT = 6.0
+
 
 @dataclass(frozen=True, slots=True)
 class CategoryValues:
@@ -70,7 +73,7 @@ class Scaling:
         """
         missing = np.isnan(numbers)
         known = (np.where(missing, self.mean, numbers).astype(np.float64) - self.mean) / self.scale
-        return known, missing.astype(np.float64)
+        return known.clip(-LIMIT, LIMIT), missing.astype(np.float64)
 
 
 def fit_scaling(numbers: NDArray[np.float32]) -> Scaling:

@@ -75,12 +75,14 @@ def _kept(
     workspace: Workspace, fitted: Fit, parts: Split, made: Lineage, made_from: str, folder: Path, run: Run
 ) -> Candidate:
     """Write all files of a version into the folder, measure them, and copy them into the store."""
-    variants = export(fitted, parts, folder, _properties(made))
+    variants = export(fitted, parts, workspace.spec, folder, _properties(made))
     metrics = _metrics(workspace, fitted, parts, variants) | {"made_from": made_from}
     (folder / "native").mkdir()
     fitted.model.save(folder / "native")
     (folder / "calibration.json").write_text(json.dumps(plain(fitted.calibration)))
-    _reference(fitted, parts, best(variants)).write_parquet(folder / "reference.parquet")
+    _reference(fitted, parts, best(variants, workspace.spec.constraints)).write_parquet(
+        folder / "reference.parquet"
+    )
     for variant in variants:
         if not variant.kept:
             variant.path.unlink()
@@ -93,7 +95,7 @@ def _kept(
 
 def _metrics(workspace: Workspace, fitted: Fit, parts: Split, variants: Sequence[Variant]) -> dict[str, Any]:
     """What the registry keeps beside the files: measures, the file that serves, importance, cost."""
-    serves = best(variants)
+    serves = best(variants, workspace.spec.constraints)
     return {
         **fitted.measures,
         **_shape(workspace, fitted, parts.holdout),
@@ -155,6 +157,9 @@ def _properties(made: Lineage) -> dict[str, str]:
         "as_of": made.as_of.isoformat(),
         "trained_until": made.trained_until.isoformat(),
         "code": made.code,
+        "settings": made.settings,
+        "seed": str(made.seed),
+        "tables": json.dumps(dict(made.tables)),
     }
 
 

@@ -1,6 +1,7 @@
 """The whole model as one graph: the raw row in, its margin or its calibrated probability out."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import lightgbm as lgb
 import numpy as np
@@ -19,7 +20,7 @@ from models.rows import Columns
 
 # Before the names of what the encoders give, to keep them apart from the features'.
 FRONT = "front/"
-OUTPUTS = frozenset({"margin", "probability"})
+MARGIN = "margin"
 
 
 def from_trees(
@@ -87,26 +88,34 @@ def from_network(
     return _merged(front, of_room(flat))
 
 
-def calibrated(model: onnx.ModelProto, calibration: Platt) -> onnx.ModelProto:
-    """The graph with the output "probability" float32 [n, 1]: sigmoid(slope * margin + intercept)."""
+def calibrated(model: onnx.ModelProto, calibration: Platt, output: str = "probability") -> onnx.ModelProto:
+    """The graph with the output "probability" float32 [n, 1]: sigmoid(slope * margin + intercept).
+
+    PerennialError when a feature has the output's name.
+    """
+    _require_other_names([value.name for value in model.graph.input], output)
     nodes = [
         helper.make_node("Mul", ["margin", "slope"], ["scaled"]),
         helper.make_node("Add", ["scaled", "intercept"], ["log_odds"]),
-        helper.make_node("Sigmoid", ["log_odds"], ["probability"]),
+        helper.make_node("Sigmoid", ["log_odds"], [output]),
     ]
     numbers = {"slope": calibration.slope, "intercept": calibration.intercept}
     constants = [
         numpy_helper.from_array(np.array([value], np.float32), name) for name, value in numbers.items()
     ]
-    outputs = [column("probability")]
+    outputs = [column(output)]
     return _merged(model, assemble("calibration", nodes, [column("margin")], outputs, constants))
 
 
-def described(model: onnx.ModelProto, properties: Mapping[str, str]) -> onnx.ModelProto:
-    """A copy of the graph with these `metadata_props`."""
+def described(
+    model: onnx.ModelProto, properties: Mapping[str, str], meanings: Mapping[str, str] = MappingProxyType({})
+) -> onnx.ModelProto:
+    """A copy of the graph with these `metadata_props`, and what its inputs and outputs mean, by name."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     helper.set_model_props(copy, dict(properties))
+    for value in [*copy.graph.input, *copy.graph.output]:
+        value.doc_string = meanings.get(value.name, "")
     return copy
 
 
@@ -124,8 +133,12 @@ def _require_match(columns: Columns, encodings: Sequence[CategoryValues | Catego
     encoded = tuple(encoding.column for encoding in encodings)
     if encoded != columns.categories:
         raise PerennialError(f"the encodings are of {encoded}, the categories are {columns.categories}")
-    for name in OUTPUTS.intersection(columns.names):
-        raise PerennialError(f"no feature can be named {name!r}: that is what a graph gives")
+    _require_other_names(columns.names, MARGIN)
+
+
+def _require_other_names(features: Sequence[str], output: str) -> None:
+    if output in features:
+        raise PerennialError(f"no feature can be named {output!r}: that is what the graph gives")
 
 
 def _outputs(nodes: Sequence[onnx.NodeProto]) -> list[str]:

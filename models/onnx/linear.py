@@ -5,6 +5,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from models.encode import LIMIT
 from models.onnx.proto import assemble, column
 
 
@@ -27,6 +28,7 @@ def linear_margin(
     all_weights = np.concatenate([weights, np.ones(terms)])[:, None]
     constants = {"weights": all_weights, "intercept": np.array([intercept])}
     constants |= {"fill": fill, "mean": mean, "scale": scale} if count else {}
+    constants |= {"least": np.array(-LIMIT), "largest": np.array(LIMIT)} if count else {}
     nodes = [
         *(_standardization() if count else []),
         helper.make_node("Concat", design, ["design"], axis=1),
@@ -44,6 +46,7 @@ def _standardization() -> list[onnx.NodeProto]:
         helper.make_node("IsNaN", ["numbers"], ["missing"]),
         helper.make_node("Where", ["missing", "fill", "numbers"], ["filled"]),
         helper.make_node("Sub", ["filled", "mean"], ["centred"]),
-        helper.make_node("Div", ["centred", "scale"], ["standardized"]),
+        helper.make_node("Div", ["centred", "scale"], ["unbounded"]),
+        helper.make_node("Clip", ["unbounded", "least", "largest"], ["standardized"]),
         helper.make_node("Cast", ["missing"], ["indicators"], to=TensorProto.FLOAT),
     ]
