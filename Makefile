@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 RUN := $(VENV)/bin/python -m flows
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ingest backfill release-quarantine suite data-docs train score monitor retrain rollback status ui test test-fast lint format bench-loop bench-data lock clean-state
+.PHONY: help setup demo ingest backfill release-quarantine suite data-docs train score monitor retrain rollback status ui test test-fast lint format bench-loop bench-data bench-models lock clean-state
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +80,9 @@ bench-loop: $(READY) ## measure the demo against the same work as a plain script
 
 bench-data: $(READY) ## measure validation, features, memory and ingestion against peers and by size
 	@$(VENV)/bin/python -m benchmarks.data
+
+bench-models: $(READY) ## measure scoring by the ONNX files against the fitted models themselves
+	@$(VENV)/bin/python -m benchmarks.models
 
 lock: ## write constraints.txt anew from what pip resolves today
 	@$(PYTHON) -m venv --clear .lock

@@ -18,7 +18,7 @@ from models.onnx.parity import EXACT, LOSSY, Truth, parity
 from models.onnx.placement import cpu_nodes
 from models.onnx.probes import compared_rows
 from models.onnx.prune import pruned
-from models.onnx.quantize import dynamic, halved, quantized
+from models.onnx.quantize import dynamic, halved, quantized, weight_nodes
 from models.onnx.variants import Variant, best, weighed
 from models.paired import Blocks
 from models.problem import Floats
@@ -45,8 +45,7 @@ def export(
     says, told = facts(fit, split.train, properties or {}), meanings(spec, fit.problem.output)
     files = [_written(name, described(graph, says, told), folder) for name, graph in _graphs(fit, split)]
     exact, *others = _compared(fit, split, spec, files)
-    if not others:
-        return (replace(exact, note=exact.note or "it has neither weights nor trees to spare"),)
+    exact = replace(exact, note=exact.note or _no_int8(files[0].graph))
     return exact, *(weighed(other, exact, spec.gate.margin) for other in others)
 
 
@@ -75,6 +74,15 @@ def _graphs(fit: Fit, split: Split) -> Iterator[tuple[str, onnx.ModelProto]]:
     for name, graph in made.items():
         if graph is not None:
             yield name, graph
+
+
+def _no_int8(graph: onnx.ModelProto) -> str:
+    """Why a graph has no 8-bit variant; nothing where it has one."""
+    if weight_nodes(graph):
+        return ""
+    if any(node.op_type == "TreeEnsemble" for node in graph.graph.node):
+        return "trees stay in float32: the quantizers of onnxruntime leave them as they are"
+    return "it has no weights worth 8 bits"
 
 
 def _pruned(fit: Fit, margin: onnx.ModelProto, validation: Rows) -> onnx.ModelProto | None:

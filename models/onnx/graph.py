@@ -18,8 +18,9 @@ from models.onnx.proto import OPSETS, assemble, checked, column, of_room
 from models.onnx.trees import tree_margin
 from models.rows import Columns
 
-# Before the names of what the encoders give, to keep them apart from the features'.
-FRONT = "front/"
+# What the names of inner parts begin with, and no feature's may, to keep them apart.
+INNER = ":"
+FRONT = INNER + "front/"
 MARGIN = "margin"
 
 
@@ -34,7 +35,7 @@ def from_trees(
     _require_match(columns, encodings)
     if booster.num_feature() != len(columns.names):
         raise PerennialError(f"the booster takes {booster.num_feature()} features, not the {columns.names}")
-    encoded = [value_node(encoding, FRONT + encoding.column) for encoding in encodings]
+    encoded = [value_node(encoding, FRONT + encoding.column + "/encoded") for encoding in encodings]
     front = _front(columns, encoded, {"x": [*columns.numbers, *_outputs(encoded)]})
     return _merged(front, tree_margin(booster))
 
@@ -77,7 +78,7 @@ def from_network(
     Raises PerennialError when the encodings do not fit the columns, or the core takes other inputs.
     """
     _require_match(columns, encodings)
-    encoded = [code_node(encoding, FRONT + encoding.column) for encoding in encodings]
+    encoded = [code_node(encoding, FRONT + encoding.column + "/encoded") for encoding in encodings]
     front = _front(columns, encoded, {"codes": _outputs(encoded), "numbers": columns.numbers})
     given = {value.name.removeprefix(FRONT) for value in front.graph.output}
     taken = {value.name for value in core.graph.input}
@@ -134,6 +135,9 @@ def _require_match(columns: Columns, encodings: Sequence[CategoryValues | Catego
     if encoded != columns.categories:
         raise PerennialError(f"the encodings are of {encoded}, the categories are {columns.categories}")
     _require_other_names(columns.names, MARGIN)
+    for name in columns.names:
+        if name.startswith(INNER):
+            raise PerennialError(f"no feature's name can start with {INNER!r}, as {name!r} does: rename it")
 
 
 def _require_other_names(features: Sequence[str], output: str) -> None:
@@ -147,7 +151,7 @@ def _outputs(nodes: Sequence[onnx.NodeProto]) -> list[str]:
 
 def _term(encoding: CategoryCodes, weights: NDArray[np.float32]) -> onnx.NodeProto:
     values = {category: float(weights[code]) for category, code in encoding.codes.items()}
-    return float_node(encoding.column, FRONT + encoding.column, values, float(weights[0]))
+    return float_node(encoding.column, FRONT + encoding.column + "/encoded", values, float(weights[0]))
 
 
 def _front(
@@ -163,7 +167,7 @@ def _front(
 
 def _merged(front: onnx.ModelProto, core: onnx.ModelProto) -> onnx.ModelProto:
     """`core` behind `front`: its inputs are the front's outputs of the same names."""
-    prefix = f"{core.graph.name}/"
+    prefix = f"{INNER}{core.graph.name}/"
     apart = compose.add_prefix(core, prefix, rename_outputs=False)
     pairs = [(value.name, prefix + value.name.removeprefix(FRONT)) for value in front.graph.output]
     return checked(of_room(compose.merge_models(front, apart, io_map=pairs)))

@@ -51,8 +51,9 @@ class Parity:
 
     `unsteady` is the share of the rows whose answer moves by more than 1e-5 with the batch size.
     `swapped` are the rows that native puts clearly after another one (by more than 2e-5), and the
-    graph before it. `moved` is the largest move of the holdout's loss, AUC or nDCG. `faults` are the
-    rows whose answer is no number, or no probability. `reasons` are what does not hold.
+    graph before it. `moved` is the largest move of the holdout's AUC, nDCG or loss (a share of a loss
+    above 1). `faults` are the rows whose answer is no number, or no probability. `reasons` are what
+    does not hold.
     """
 
     rows: int
@@ -102,7 +103,7 @@ class Truth:
             self.problem.measures(self.holdout, each[: len(self.holdout)].reshape(shape))
             for each in (self.answers, answers)
         )
-        moves = [abs(ours[name] - theirs[name]) for name in ORDERED if name in ours]
+        moves = [abs(ours[one] - theirs[one]) / max(1, abs(theirs[one])) for one in ORDERED if one in ours]
         return float(np.nanmax([0.0, *moves]))
 
 

@@ -75,6 +75,60 @@ def test_a_column_of_the_wrong_type_is_named(model: Model) -> None:
         model.predict(pl.DataFrame({"wind": ["strong"], "airline": ["UA"]}))
 
 
+def answering(output: str, width: int, says: dict[str, str] | None = None) -> Model:
+    """A graph whose answers are its number times 1, 2, ..."""
+    times = onnx.numpy_helper.from_array(np.arange(1, width + 1, dtype=np.float32), "times")
+    nodes = [onnx.helper.make_node("Mul", ["wind", "times"], [output])]
+    graph = assemble("times", nodes, [column("wind")], [column(output, width=width)], [times])
+    return Model(described(graph, says or {}).SerializeToString(), "times")
+
+
+@pytest.mark.parametrize("output", ["probability", "value", "score"])
+def test_one_answer_a_row(output: str) -> None:
+    model, frame = answering(output, 1), pl.DataFrame({"wind": [0.25, 0.5]})
+    assert (model.output, model.classes) == (output, ())
+    assert model.predict(frame).tolist() == [0.25, 0.5]
+    assert model.predict(frame.clear()).shape == (0,)
+
+
+def test_an_answer_for_each_class() -> None:
+    model = answering("probabilities", 3, {"classes": '["red", "green", "blue"]', "family": "linear"})
+    frame = pl.DataFrame({"wind": [1.0] * (CHUNK + 1)})
+    assert (model.output, model.classes) == ("probabilities", ("red", "green", "blue"))
+    assert model.says["family"] == "linear"
+    assert model.predict(frame).shape == (CHUNK + 1, 3)
+    assert model.predict(frame)[-1].tolist() == [1, 2, 3]
+    assert model.predict(frame.clear()).shape == (0, 3)
+    with pytest.raises(PerennialError, match=r"times gives 3 probabilities for the classes \('red',\)"):
+        answering("probabilities", 3, {"classes": '["red"]'})
+
+
+@pytest.mark.parametrize(
+    "number", ["wind speed", "風速", "^wind.*$", "*", "calibration/slope", "linear/mean", "x"]
+)
+@pytest.mark.parametrize("category", ["air line", "Fluggesellschaft 🛫", "front/codes", "terms"])
+def test_columns_may_be_called_anything(number: str, category: str) -> None:
+    nought, weights = np.zeros(1, np.float32), np.array([1, 1, 0, 2], np.float32)
+    columns, codes = Columns((number,), (category,)), [CategoryCodes(category, {"UA": 1})]
+    graph = from_linear(columns, nought, nought, nought + 10, weights, 0.0, codes)
+    model = Model(calibrated(graph, Platt(1.0, 0.0)).SerializeToString(), "odd")
+    frame = pl.DataFrame({"wind": [1.0], "windy": [2.0]}).with_columns(
+        pl.Series(number, [10.0]), pl.Series(category, ["UA"])
+    )
+    assert model.columns == columns
+    np.testing.assert_allclose(model.predict(frame), sigmoid([3]), rtol=1e-6)
+
+
+def test_many_columns_and_none_of_one_kind() -> None:
+    names = tuple(f"n{place}" for place in range(500))
+    nought = np.zeros(500, np.float32)
+    weights = np.append(np.full(500, 0.01), nought).astype(np.float32)
+    graph = from_linear(Columns(names, ()), nought, nought, nought + 1, weights, 0.0, [])
+    model = Model(calibrated(graph, Platt(1.0, 0.0)).SerializeToString(), "many")
+    frame = pl.DataFrame({name: [0.1, None] for name in names})
+    np.testing.assert_allclose(model.predict(frame), sigmoid([0.5, 0]), rtol=1e-6)
+
+
 def test_only_the_registered_bytes_are_loaded(graph: onnx.ModelProto, tmp_path: Path) -> None:
     path, content = tmp_path / "float32.onnx", graph.SerializeToString()
     path.write_bytes(content)
