@@ -82,7 +82,7 @@ bench-data: $(READY) ## measure validation, features, memory and ingestion again
 	@$(VENV)/bin/python -m benchmarks.data
 
 bench-models: $(READY) ## measure scoring by the ONNX files against the fitted models themselves
-	@$(VENV)/bin/python -m benchmarks.models
+	@POLARS_MAX_THREADS=1 OMP_NUM_THREADS=1 $(VENV)/bin/python -m benchmarks.models
 
 lock: ## write constraints.txt anew from what pip resolves today
 	@$(PYTHON) -m venv --clear .lock

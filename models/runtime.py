@@ -2,24 +2,24 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import onnxruntime as ort
 import polars as pl
-import polars.selectors as cs
 from numpy.typing import NDArray
 
 from core.errors import IntegrityError, PerennialError
+from models.bulk import Bulk
 from models.rows import Columns
+from models.session import Feed, feed, session
 
-Feed = Mapping[str, NDArray[Any]]
+__all__ = ["CHUNK", "OUTPUTS", "Model"]
 
-# Rows a run: the strings of a chunk are Python objects, so larger chunks cost memory and gain no speed.
-CHUNK = 16_384
-CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+# Rows a run: larger chunks cost memory and gain no speed. From MANY on, a look at the distinct texts pays.
+CHUNK, MANY = 16_384, 1_000
 KINDS = {"tensor(float)": "number", "tensor(string)": "category"}
 # What a graph may give: one answer a row, or one for each class.
 OUTPUTS = ("probability", "probabilities", "value", "score")
@@ -39,7 +39,7 @@ class Model:
         many as its probabilities.
         """
         self.name = name
-        self._session = session(content, name)
+        self._content, self._session = content, session(content, name)
         self.columns = _columns(self._session, name)
         given = self._session.get_outputs()[0]
         self.output, self._width = str(given.name), given.shape[-1]
@@ -69,9 +69,11 @@ class Model:
 
         PerennialError names the columns that the frame lacks, or the one of a wrong type.
         """
-        slices = frame.iter_slices(CHUNK) if frame.height else ()
         shape = (0, self._width) if self.output == "probabilities" else (0,)
-        return np.concatenate([np.empty(shape), *(self.run(self.feed(part)) for part in slices)])
+        if not frame.height:
+            return np.empty(shape)
+        way = self._bulk.run if frame.height >= MANY and self._bulk else self._whole
+        return np.concatenate([self._exact(way(part)) for part in frame.iter_slices(CHUNK)])
 
     def feed(self, frame: pl.DataFrame) -> Feed:
         """The rows as the graph's inputs (see `feed`)."""
@@ -79,54 +81,19 @@ class Model:
 
     def run(self, feed: Feed) -> NDArray[np.float64]:
         """The answer to each row of a feed: [n], or [n, classes]."""
-        (answers,) = self._session.run([self.output], feed)
-        exact: NDArray[np.float64] = answers.astype(np.float64)
+        return self._exact(self._session.run([self.output], feed)[0])
+
+    @cached_property
+    def _bulk(self) -> Bulk | None:
+        return Bulk.of(self._content, self.columns, self.name)
+
+    def _whole(self, frame: pl.DataFrame) -> NDArray[np.float32]:
+        answers: NDArray[np.float32] = self._session.run([self.output], self.feed(frame))[0]
+        return answers
+
+    def _exact(self, answers: NDArray[np.float32]) -> NDArray[np.float64]:
+        exact = answers.astype(np.float64)
         return exact if self.output == "probabilities" else exact[:, 0]
-
-
-def feed(frame: pl.DataFrame, columns: Columns, name: str) -> dict[str, NDArray[Any]]:
-    """The rows as the inputs of a graph, each [n, 1]: float32 with NaN, or strings with "".
-
-    PerennialError, which calls the graph `name`, when the frame lacks columns, or one is of a wrong
-    type.
-    """
-    missing = [column for column in columns.names if column not in frame.columns]
-    if missing:
-        raise PerennialError(f"the rows lack {missing}; {name} takes {list(columns.names)}")
-    # By name, since a plain name may read as a pattern; at once, since a call for each column costs more
-    # than its cast.
-    numbers = cs.by_name(*columns.numbers).cast(pl.Float32).fill_null(np.nan)
-    categories = cs.by_name(*columns.categories).cast(pl.String).fill_null("")
-    try:
-        typed = frame.select(*([numbers] * bool(columns.numbers)), *([categories] * bool(columns.categories)))
-    except pl.exceptions.PolarsError as error:
-        reason = str(error).splitlines()[0]
-        raise PerennialError(f"{name} cannot take these rows: {reason}") from error
-    return {series.name: series.to_numpy()[:, None] for series in typed.iter_columns()}
-
-
-def session(content: bytes, name: str) -> ort.InferenceSession:
-    """A graph, loaded to run on one thread; PerennialError, which calls it `name`, when it is none."""
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    providers = _providers()
-    try:
-        loaded = ort.InferenceSession(content, options, providers=providers)
-    except Exception as error:  # onnxruntime's errors have no common class of their own
-        raise PerennialError(f"{name} is no graph that onnxruntime can load: {error}") from error
-    if loaded.get_providers()[0] != providers[0]:
-        raise PerennialError(f"{name} runs on {loaded.get_providers()[0]}, though {providers[0]} is offered")
-    return loaded
-
-
-def _providers() -> list[str]:
-    """CUDA where there is a device for it, else the CPU; the list of what was compiled in would lie."""
-    offered = {device.ep_name for device in ort.get_ep_devices()}
-    if CUDA not in offered:
-        return [CPU]
-    ort.preload_dlls()  # CUDA's libraries, where pip brought them
-    return [CUDA, CPU]
 
 
 def _columns(loaded: ort.InferenceSession, name: str) -> Columns:

@@ -23,7 +23,8 @@ from models.onnx.variants import Variant, best, weighed
 from models.paired import Blocks
 from models.problem import Floats
 from models.rows import Rows
-from models.runtime import Feed, Model, feed, session
+from models.runtime import Model
+from models.session import Feed, feed, session
 from models.split import Split
 
 __all__ = ["Variant", "best", "export"]

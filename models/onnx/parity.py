@@ -15,7 +15,7 @@ from models.runtime import CHUNK, Model
 
 Floats = NDArray[np.float64]
 
-# The largest sees every row; of the smaller ones, an even sample of at most so many runs.
+# The largest sees every row, as bulk does; of the smaller ones, an even sample of at most so many runs.
 BATCH_SIZES = (1, 2, 63, 64, 1000)
 MAX_RUNS = 2000
 # An answer that moves by more than this with the batch, or two that native tells apart by more than
@@ -163,9 +163,13 @@ def _beyond(difference: float, how: str, limit: float) -> str:
 
 
 def _answers(model: Model, frame: pl.DataFrame, width: int) -> tuple[Floats, NDArray[np.bool_]]:
-    """The answers by batch size and row [sizes, n, width], and which of the rows a size has seen."""
-    answers = np.zeros((len(BATCH_SIZES), frame.height, width))
+    """The answers by batch size and row [sizes, n, width], and which of the rows a size has seen.
+
+    The last ones are those of all rows at once, as they are scored in bulk.
+    """
+    answers = np.zeros((len(BATCH_SIZES) + 1, frame.height, width))
     seen = np.zeros(answers.shape[:2], bool)
+    answers[-1], seen[-1] = model.predict(frame).reshape(frame.height, -1), True
     for offset in range(0, frame.height, CHUNK):
         feed = model.feed(frame[offset : offset + CHUNK])
         for place, size in enumerate(BATCH_SIZES):

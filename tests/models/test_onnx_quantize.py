@@ -18,7 +18,8 @@ from models.onnx.graph import calibrated, from_linear, from_network
 from models.onnx.quantize import dynamic, halved, quantized, weight_nodes
 from models.onnx.trees import tree_margin
 from models.rows import Columns, categories
-from models.runtime import Feed, Model
+from models.runtime import Model
+from models.session import Feed
 
 WIDTH, HIDDEN = 8, 96
 

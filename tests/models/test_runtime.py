@@ -15,13 +15,15 @@ from onnx import TensorProto
 from core.errors import IntegrityError, PerennialError
 from models.calibrate import Platt
 from models.encode import CategoryCodes
+from models.onnx.encoders import float_node
 from models.onnx.graph import calibrated, described, from_linear
 from models.onnx.proto import assemble, column
 from models.rows import Columns
-from models.runtime import CHUNK, Model
+from models.runtime import CHUNK, MANY, Model
 
 # sigmoid(wind / 10 + 1 where wind is missing + 2 for UA, 0 for any other)
 COLUMNS = Columns(("wind",), ("airline",))
+SHAPES = {"flat": [-1], "tall": [-1, 1]}
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +129,38 @@ def test_many_columns_and_none_of_one_kind() -> None:
     model = Model(calibrated(graph, Platt(1.0, 0.0)).SerializeToString(), "many")
     frame = pl.DataFrame({name: [0.1, None] for name in names})
     np.testing.assert_allclose(model.predict(frame), sigmoid([0.5, 0]), rtol=1e-6)
+
+
+def test_many_rows_get_the_answers_of_single_ones(graph: onnx.ModelProto) -> None:
+    """To the last bit, though each distinct text is looked up but once for many."""
+    random, model = np.random.default_rng(4), Model(graph.SerializeToString(), "wind/1")
+    texts = np.array(["UA", "B6", "", None, "never seen", "UA ", "ua", "🛫"], dtype=object)
+    airlines = [*random.choice(texts, MANY), *(f"unique {row}" for row in range(200))]
+    frame = pl.DataFrame({"airline": airlines, "wind": random.normal(0, 20, len(airlines))})
+    frame = frame.with_columns(
+        pl.when(pl.col("wind") > 30).then(None).otherwise(pl.col("wind")).alias("wind")
+    )
+    few = np.concatenate([model.predict(part) for part in frame.iter_slices(7)])
+    np.testing.assert_array_equal(model.predict(frame), few)
+    assert len(set(few.tolist())) > MANY / 2
+
+
+def test_a_graph_that_reads_its_texts_otherwise_is_run_whole() -> None:
+    """One that takes lower and upper case for the same, before it looks them up."""
+    nodes = [
+        onnx.helper.make_node("Reshape", ["airline", "flat"], ["row"]),
+        onnx.helper.make_node(
+            "StringNormalizer", ["row"], ["lower"], case_change_action="LOWER", locale="C.UTF-8"
+        ),
+        float_node("lower", "known", {"ua": 0.75}, 0.25),
+        onnx.helper.make_node("Reshape", ["known", "tall"], ["probability"]),
+    ]
+    shapes = [onnx.numpy_helper.from_array(np.array(shape), name) for name, shape in SHAPES.items()]
+    inputs = [column("airline", TensorProto.STRING)]
+    model = Model(
+        assemble("lower", nodes, inputs, [column("probability")], shapes).SerializeToString(), "lower"
+    )
+    assert set(model.predict(pl.DataFrame({"airline": ["uA"] * MANY})).tolist()) == {0.75}
 
 
 def test_only_the_registered_bytes_are_loaded(graph: onnx.ModelProto, tmp_path: Path) -> None:
