@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 RUN := $(VENV)/bin/python -m flows
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ingest backfill release-quarantine suite data-docs train score monitor retrain rollback status ui test test-fast lint format bench-loop bench-data bench-models lock clean-state
+.PHONY: help setup demo ingest backfill release-quarantine suite data-docs train tune score monitor retrain rollback reproduce retire status ui test test-fast lint format bench-loop bench-data bench-models gate-power lock clean-state
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ data-docs: $(READY) ## write Great Expectations' own pages of the verdicts (they
 train: $(READY) ## fit, export and register challengers on what was known at the end of BATCH
 	@$(RUN) train --project $(PROJECT) $(if $(BATCH),--batch $(BATCH))
 
+tune: $(READY) ## look for better parameters on what was known at the end of BATCH
+	@$(RUN) tune --project $(PROJECT) $(if $(BATCH),--batch $(BATCH))
+
 score: $(READY) ## score BATCH with the champion
 	@$(RUN) score --project $(PROJECT) $(if $(BATCH),--batch $(BATCH))
 
@@ -52,6 +55,12 @@ retrain: $(READY) ## train challengers at the end of BATCH and let them meet the
 
 rollback: $(READY) ## make an earlier champion the champion again (VERSION; the last one by default)
 	@$(RUN) rollback --project $(PROJECT) $(if $(VERSION),--version $(VERSION))
+
+reproduce: $(READY) ## fit VERSION again from its lineage alone, and compare to the last bit
+	@$(RUN) reproduce --project $(PROJECT) $(if $(VERSION),--version $(VERSION))
+
+retire: $(READY) ## retire VERSION, which must be out of use, and archive it
+	@$(RUN) retire --project $(PROJECT) $(if $(VERSION),--version $(VERSION))
 
 status: $(READY) ## print champion, versions and batches (JSON=1 for machines)
 	@$(RUN) status --project $(PROJECT) $(if $(JSON),--json)
@@ -83,6 +92,9 @@ bench-data: $(READY) ## measure validation, features, memory and ingestion again
 
 bench-models: $(READY) ## measure scoring by the ONNX files against the fitted models themselves
 	@POLARS_MAX_THREADS=1 OMP_NUM_THREADS=1 $(VENV)/bin/python -m benchmarks.models
+
+gate-power: $(READY) ## simulate how often the gate of PROJECT promotes what is no better, and what is
+	@OPENBLAS_NUM_THREADS=1 POLARS_MAX_THREADS=1 $(VENV)/bin/python -m benchmarks.gate_power $(PROJECT)
 
 lock: ## write constraints.txt anew from what pip resolves today
 	@$(PYTHON) -m venv --clear .lock

@@ -4,8 +4,12 @@ Run as `python -m benchmarks.plain_loop`, with PERENNIAL_HOME set to an empty fo
 """
 
 import os
+from datetime import datetime
+from itertools import chain
 
 from core.settings import Settings
+from models.family import family
+from models.waves import waves
 from stages.deliver import deliver, pending
 from stages.featurise import featurise
 from stages.ingest import ingest
@@ -13,8 +17,8 @@ from stages.monitor import judge_batch
 from stages.pages import drift_report, lifecycle_report
 from stages.promote import promote
 from stages.score import score
-from stages.train import register, train
-from stages.workspace import open_workspace
+from stages.train import Candidate, register, train
+from stages.workspace import Workspace, open_workspace
 
 
 def main(project: str = "flights") -> None:
@@ -39,12 +43,21 @@ def main(project: str = "flights") -> None:
             judged is None and number >= spec.training.first_batches and workspace.champion(matured) is None
         )
         if first or (judged is not None and judged.decision == "retrain"):
-            fits = [train(workspace, family, matured) for family in spec.training.families]
-            versions = register(workspace, fits)
+            versions = register(workspace, fits(workspace, matured))
             promote(workspace, [version.id for version in versions], matured)
     for batch in batches:
         drift_report(workspace, batch)
     lifecycle_report(workspace, as_of, 0.0)
+
+
+def fits(workspace: Workspace, as_of: datetime) -> list[Candidate]:
+    """A fit of each family, those that others are made of first."""
+    rules = workspace.spec.training
+    made: dict[str, Candidate] = {}
+    for name in chain.from_iterable(waves(rules.families, rules.parameters)):
+        takes = family(name).takes(rules.parameters.get(name, {}))
+        made[name] = train(workspace, name, as_of, [made[each] for each in takes])
+    return [made[name] for name in rules.families]
 
 
 if __name__ == "__main__":

@@ -32,7 +32,9 @@ def framing_faults(spec: Spec) -> Iterator[Fault]:
     yield from _outcome(spec)
     yield from _imbalance(spec)
     yield from _costs(spec)
+    yield from _fairness(spec)
     yield from _named(spec)
+    yield from _tuned(spec)
 
 
 def _imbalance(spec: Spec) -> Iterator[Fault]:
@@ -52,6 +54,15 @@ def _outcome(spec: Spec) -> Iterator[Fault]:
         yield ("outcome", "group"), "should name the columns that tell one list of events from another"
     if spec.problem != "ranking" and group:
         yield ("outcome", "group"), f"is of a ranking problem, and this is a {spec.problem} one"
+
+
+def _fairness(spec: Spec) -> Iterator[Fault]:
+    rules, decides = spec.gate.fairness, spec.problem != "regression"
+    for name in ("max_selection_gap", "max_true_positive_gap", "max_false_positive_gap"):
+        if getattr(rules, name) is not None and not decides:
+            yield ("gate", "fairness", name), "a regression decides nothing: say max_calibration_gap"
+    if rules.max_calibration_gap is not None and (spec.problem == "ranking" or spec.metric == "mae"):
+        yield ("gate", "fairness", "max_calibration_gap"), f"means nothing for {spec.metric}"
 
 
 def _costs(spec: Spec) -> Iterator[Fault]:
@@ -106,3 +117,12 @@ def _named(spec: Spec) -> Iterator[Fault]:
             yield keys, f"no feature {name!r}{nearest(name, spec.features)}"
         elif spec.features[name].kind != "number":
             yield keys, "is a category: only a number can rise"
+
+
+def _tuned(spec: Spec) -> Iterator[Fault]:
+    """The families that have a space and are not tuned; what their parameters are, only the families know."""
+    tuning = spec.training.tuning
+    for name in tuning.space if tuning else ():
+        if tuning and name not in tuning.families:
+            known = nearest(name, tuning.families)
+            yield ("training", "tuning", "space", name), f"no family {name!r} is tuned{known}"

@@ -1,9 +1,9 @@
 """What a spec may say of learning: the objective, the outcome, the fits, and what a release must show."""
 
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from core.scalars import Duration, Model, Share, Window
 
@@ -69,19 +69,37 @@ class Outcome(Model):
 
 
 class Range(Model):
-    """Where a parameter is looked for: from `low` to `high`, on a `log` scale, or among `choices`."""
+    """Where a parameter is looked for: from `low` to `high`, on a `log` scale, or among `choices`.
+
+    Both ends belong to it.
+    """
 
     low: float | int | None = None
     high: float | int | None = None
     log: bool = False
     choices: tuple[float | int | str | bool, ...] = ()
 
+    @model_validator(mode="after")
+    def _of_one_kind(self) -> Self:
+        if self.choices and (self.low, self.high, self.log) != (None, None, False):
+            raise ValueError("has choices: leave out low, high and log")
+        if self.choices:
+            return self
+        if self.low is None or self.high is None:
+            raise ValueError("should have low and high, or choices")
+        if self.low >= self.high:
+            raise ValueError(f"low {self.low:g} should be below high {self.high:g}")
+        if self.log and self.low <= 0:
+            raise ValueError(f"low {self.low:g} should be above 0 on a log scale")
+        return self
+
 
 class Tuning(Model):
     """The search for parameters: for these `families`, until `trials` or `seconds` are used up.
 
-    Each trial is judged over `folds` stretches of time, each after all that it was fitted on. The
-    `space` of a family adds to the one it brings, and replaces what it names.
+    The first trial is of the parameters that the project has without it. Each is judged over `folds`
+    stretches of time, each after all that it was fitted on. The `space` of a family adds to the one
+    it brings, and replaces what it names. What has begun when the `seconds` are over is ended.
     """
 
     families: tuple[str, ...] = ("lightgbm",)

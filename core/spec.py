@@ -123,8 +123,8 @@ class Monitoring(Model):
     probabilities, count as drifted (0.1 is moderate, 0.2 large by convention).
     `drifted_importance`: share of the model's importance in drifted features from which they matter.
     `auc_drop`: how far the realised AUC may fall below the reference.
-    `log_loss_rise`: how far the log loss may rise above the reference, both as shares of the log
-    loss of their own rows' constant rate (batches with unlike rates are not comparable otherwise).
+    `loss_rise`: how far the loss may rise above the reference, both as shares of what the best
+    constant loses on their own rows (batches with unlike rates are not comparable otherwise).
     `calibration_error`: realised error from which, with drifted predictions, it counts.
     `min_rows`: fewer rows, or fewer labelled rows, decide nothing.
     `persistence`: how many batches in a row must call for a retraining.
@@ -134,7 +134,7 @@ class Monitoring(Model):
     prediction_drift: float = Field(default=0.2, gt=0)
     drifted_importance: Share = 0.3
     auc_drop: float = Field(default=0.02, gt=0)
-    log_loss_rise: float = Field(default=0.02, gt=0)
+    loss_rise: float = Field(default=0.02, gt=0)
     calibration_error: Share = 0.05
     min_rows: int = Field(default=500, ge=1)
     persistence: int = Field(default=1, ge=1)

@@ -18,10 +18,13 @@ COMMANDS = (
     "suite",
     "data_docs",
     "train",
+    "tune",
     "score",
     "monitor",
     "retrain",
     "rollback",
+    "reproduce",
+    "retire",
     "status",
     "ui",
     "clean_state",
@@ -52,9 +55,10 @@ def _run(arguments: argparse.Namespace) -> int:
     settings.home.mkdir(parents=True, exist_ok=True)
     settings.apply()
     # Prefect reads its settings when it is imported: everything that imports it comes after them.
-    from flows import commands, data_commands
+    from flows import commands, data_commands, model_commands
 
-    module = data_commands if hasattr(data_commands, arguments.command) else commands
+    modules = (data_commands, model_commands, commands)
+    module = next(each for each in modules if hasattr(each, arguments.command))
     command: Callable[[Settings, argparse.Namespace], int] = getattr(module, arguments.command)
     return command(settings, arguments)
 

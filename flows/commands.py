@@ -3,19 +3,18 @@
 import argparse
 import json
 import shutil
-from datetime import UTC, datetime
 
 from core.errors import DeliveryError, PerennialError
 from core.settings import Settings
 from flows import show
 from flows.backend import backend
-from flows.running import alone, at_batch, console, opened, running
+from flows.running import at_batch, console, opened, running
 from stages.pages import summary
 from stages.stale import found_stale
-from stages.workspace import open_workspace
 
 UI_PORT = 4200
 STATE = (
+    "archive",
     "lake",
     "matplotlib",
     "models",
@@ -60,6 +59,18 @@ def train(settings: Settings, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def tune(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Look for parameters on what was known when the outcomes of a batch were in."""
+    workspace, batch, matured = at_batch(settings, arguments, with_outcomes=True)
+    with running(settings, workspace, [batch.id]):
+        from flows.tune import tune as flow
+
+        found = flow(workspace.project.name, matured)
+    for each in found:
+        show.tuned(console(), each)
+    return 0
+
+
 def score(settings: Settings, arguments: argparse.Namespace) -> int:
     """Score a batch with the champion."""
     workspace, batch, over = at_batch(settings, arguments, with_outcomes=False)
@@ -97,21 +108,6 @@ def retrain(settings: Settings, arguments: argparse.Namespace) -> int:
 
         report = flow(workspace.project.name, matured)
     show.gate(console(), report)
-    return 0
-
-
-def rollback(settings: Settings, arguments: argparse.Namespace) -> int:
-    """Make an earlier champion the champion again."""
-    workspace = open_workspace(arguments.project, settings)
-    with alone(settings, workspace):
-        champion = workspace.registry.rollback(
-            workspace.project.name,
-            to=arguments.version,
-            why="rolled back by hand",
-            at=datetime.now(UTC),
-            by="make rollback",
-        )
-    print(f"champion: {champion}")
     return 0
 
 

@@ -15,11 +15,13 @@ from flows.release import release
 from flows.retrain import retrain
 from flows.score import score
 from flows.train import train
+from flows.tune import tune
 
 FLOWS: tuple[Flow[..., Any], ...] = (
     ingest,
     backfill,
     release,
+    tune,
     train,
     retrain,
     score,

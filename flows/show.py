@@ -7,10 +7,15 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from models.card import MEASURES
+from models.family import Parameter
 from models.gate import GateReport
+from models.problem import HEADLINES
 from models.versions import Version
 from reports.lifecycle import Batch, Summary
 from stages.ingest import Ingested
+from stages.reproduce import Reproduced
+from stages.tune import Tuned
 
 
 def lifecycle(console: Console, facts: Summary, page: Path) -> None:
@@ -25,15 +30,15 @@ def lifecycle(console: Console, facts: Summary, page: Path) -> None:
 def status(console: Console, facts: Summary) -> None:
     """The batches and the versions."""
     console.print(_batches(facts))
-    table = _table("versions, measured on their holdout", "version", "family", "stage", "AUC", "log loss")
+    names = [MEASURES[headline][0] for headline in _headlines(facts)]
+    table = _table("versions, measured on their holdout", "version", "family", "stage", *names)
     for each in facts["versions"]:
         measures = each["metrics"]
         table.add_row(
             each["version"],
             each["family"],
             each["stage"],
-            _number(measures.get("auc")),
-            _number(measures.get("log_loss")),
+            *(_number(measures.get(headline)) for headline in _headlines(facts)),
         )
     console.print(table)
 
@@ -49,8 +54,24 @@ def versions(console: Console, found: Sequence[Version]) -> None:
     """Versions, with their measures on the holdout."""
     for version in found:
         measures = version.metrics["holdout"]
-        told = f"AUC {_number(measures['auc'])}  log loss {_number(measures['log_loss'])}"
+        names = [name for pair in HEADLINES.values() for name in pair if name in measures][:2]
+        told = "  ".join(f"{MEASURES[name][0]} {_number(measures[name])}" for name in names)
         console.print(f"{version.id}  {version.family:9} {told}")
+
+
+def reproduced(console: Console, found: Reproduced) -> None:
+    """Each measure then and now, and whether they are the same to the last bit."""
+    table = _table(f"{found.version}, made again", "measure", "registered", "now", "same")
+    for each in found.measures:
+        table.add_row(each.name, _exact(each.registered), _exact(each.now), "yes" if each.same else "NO")
+    console.print(table)
+    console.print("the same to the last bit" if found.same else "NOT the same")
+    for change in found.changed:
+        console.print(f"changed: {change}", highlight=False)
+
+
+def _exact(value: float | None) -> str:
+    return "-" if value is None else repr(value)
 
 
 def gate(console: Console, report: GateReport) -> None:
@@ -61,6 +82,23 @@ def gate(console: Console, report: GateReport) -> None:
         table.add_row(check.name, "yes" if check.passed else "[bold red]no[/]", check.detail)
     console.print(table)
     console.print(f"{report.challenger} {'is champion' if report.accepted else 'is refused'}")
+
+
+def tuned(console: Console, found: Tuned) -> None:
+    """Each trial of a family, and the best against the project's own parameters."""
+    table = _table(
+        f"{found.family}: losses of what was tried", "trial", "state", "loss", "by fold", "seconds"
+    )
+    table.add_column("parameters, or why it ended", overflow="fold")
+    for trial in found.trials:
+        told = trial.reason if trial.state == "failed" else _parameters(trial.parameters)
+        folds = " ".join(f"{loss:.4f}" for loss in trial.losses)
+        table.add_row(
+            str(trial.number), trial.state, _number(trial.loss), folds, f"{trial.seconds:.1f}", told
+        )
+    console.print(table)
+    console.print(_gained(found))
+    console.print(f"training.parameters.{found.family}: {_parameters(found.parameters)}", soft_wrap=True)
 
 
 def ingested(console: Console, found: Sequence[Ingested]) -> None:
@@ -76,12 +114,16 @@ def ingested(console: Console, found: Sequence[Ingested]) -> None:
     console.print(table)
 
 
+def _headlines(facts: Summary) -> Sequence[str]:
+    return facts.get("headlines") or HEADLINES["binary"]
+
+
 def _batches(facts: Summary) -> Table:
     table = _table(facts.get("title", facts["project"]), "batch")
     for heading in ("received", "accepted", "quarantined"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("champion", no_wrap=True)
-    for heading in ("AUC", "log loss", "drift"):
+    for heading in (*(MEASURES[headline][0] for headline in _headlines(facts)), "drift"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("decision")
     for batch in facts["batches"]:
@@ -89,8 +131,7 @@ def _batches(facts: Summary) -> Table:
             batch["batch"],
             *(f"{batch[name]:,}" for name in ("received", "accepted", "quarantined")),
             batch["champion"] or "-",
-            _number(batch["auc"]),
-            _number(batch["log_loss"]),
+            *(_number((batch.get("measures") or {}).get(headline)) for headline in _headlines(facts)),
             "-" if batch["drift"] is None else f"{batch['drift']:.0%}",
             _decision(batch),
         )
@@ -104,6 +145,23 @@ def _table(title: str, *headings: str) -> Table:
     for heading in headings:
         table.add_column(heading, no_wrap=heading == headings[0])
     return table
+
+
+def _gained(found: Tuned) -> str:
+    best, (mean, error) = found.best, found.gain
+    told = f"trial {best.number} has the least loss"
+    if found.first.loss is None:
+        return f"{told}; the project's own parameters failed: {found.first.reason}"
+    if best is found.first:
+        return f"{told}: that of the project's own parameters"
+    return (
+        f"{told}: {mean:.4f} less than the project's own parameters (standard error over folds {error:.4f})"
+    )
+
+
+def _parameters(parameters: Mapping[str, Parameter]) -> str:
+    told = {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in parameters.items()}
+    return "{" + ", ".join(f"{name}: {value}" for name, value in told.items()) + "}"
 
 
 def _decision(batch: Batch) -> str:

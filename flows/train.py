@@ -2,9 +2,12 @@
 
 from datetime import datetime
 
-from prefect import flow, unmapped
+from prefect import flow
 
+from flows.tune import tune
 from models.family import family
+from models.waves import waves
+from stages.train import Candidate
 from stages.workspace import open_workspace
 from tasks.fanout import fan_out
 from tasks.training import register_candidates, train_family
@@ -12,9 +15,18 @@ from tasks.training import register_candidates, train_family
 
 @flow(name="train", flow_run_name="train {project}", task_runner=fan_out())
 def train(project: str, as_of: datetime) -> list[str]:
-    """Fit each family of the spec side by side; the ids of their versions."""
-    families = open_workspace(project).spec.training.families
-    # The most complex fits last longest: started first, they end with the others.
-    order = sorted(families, key=lambda name: family(name).complexity, reverse=True)
-    futures = dict(zip(order, train_family.map(unmapped(project), order, unmapped(as_of)), strict=True))
-    return register_candidates(project, [futures[name].result() for name in families])
+    """Fit each family of the spec, those that others are made of first; the ids of their versions.
+
+    Where the spec asks for tuning, the families that it names are tuned before.
+    """
+    rules = open_workspace(project).spec.training
+    tuned = {each.family: each.parameters for each in tune(project, as_of)} if rules.tuning else {}
+    fits: dict[str, Candidate] = {}
+    for wave in waves(rules.families, rules.parameters):
+        takes = {name: family(name).takes(rules.parameters.get(name, {})) for name in wave}
+        futures = {
+            name: train_family.submit(project, name, as_of, [fits[each] for each in takes[name]], tuned)
+            for name in wave
+        }
+        fits |= {name: future.result() for name, future in futures.items()}
+    return register_candidates(project, [fits[name] for name in rules.families])

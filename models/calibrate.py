@@ -1,90 +1,151 @@
-"""Platt scaling: from a model's log-odds to probabilities that mean what they say."""
+"""Calibration chosen on validation rows: the simplest one that is not beaten by more than chance."""
 
 import logging
-from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import wilcoxon
+
+from models.calibration.form import METHODS, Calibration, Floats, Link, Method, sigmoid, uncalibrated
+from models.calibration.isotonic import fit_curve
+from models.calibration.scaling import fit_scaling, losses, targets_of
+
+__all__ = ["Calibration", "Link", "Method", "fit_calibration", "sigmoid", "uncalibrated"]
+
+# Fewer rows say nothing of calibration.
+MIN_ROWS = 20
+# Each method is fitted on the rows before each of these shares, and judged on those up to the next.
+SHARES = (1 / 3, 1 / 2, 2 / 3, 5 / 6, 1.0)
+# A richer method has to lower the loss by this share, and in so many of these stretches of time that
+# chance does it no more often than that.
+WORTH, STRETCHES, CHANCE = 0.001, 20, 0.05
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Platt:
-    """probability = sigmoid(slope * margin + intercept)."""
+@np.errstate(over="ignore", invalid="ignore")  # numbers too large to be squared have no scaling
+def fit_calibration(
+    margins: Floats, labels: NDArray[Any], link: Link, offset: tuple[float, ...]
+) -> Calibration:
+    """The calibration of these rows, which come in order of time, by the method that they show to be best.
 
-    slope: float
-    intercept: float
+    `margins` are [n, K], `labels` [n]: 0 or 1, codes of classes, or values. Every method that suits
+    the link is fitted on the first third of the rows and judged on the next sixth, by log loss or
+    squared error, and so on forward to the end. From the simplest to the richest, one takes the place
+    of the best so far when its mean loss is lower by 0.1 %, and that not by chance: by Wilcoxon's
+    signed-rank test (1945) at 5 %, on the gains of 20 stretches of time, because rows of a day hang
+    together, and a few rows of huge loss should not decide. The one chosen is fitted on all rows.
 
-    def apply(self, margins: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The probability of each margin, of the same shape.
+    A slope that is not positive would turn the order of the rows round, so a method that asks for one is
+    left out; when none is left, the margins are used as they are, with a warning. There is no isotonic
+    method for softmax: curves of single classes, normalised, need not keep the order of the classes.
 
-        >>> Platt(2.0, 0.0).apply(np.array([-1000.0, 0.0, 1000.0])).tolist()
-        [0.0, 0.5, 1.0]
-        """
-        return sigmoid(self.slope * np.asarray(margins, np.float64) + self.intercept)
+    ValueError when the shapes do not fit, a number is not finite, or a label is none of the link's.
 
-
-def sigmoid(margins: NDArray[np.float64]) -> NDArray[np.float64]:
-    """1 / (1 + exp(-margin)), of the same shape, without overflow.
-
-    >>> sigmoid(np.array([0.0, np.log(3.0)])).round(12).tolist()
-    [0.5, 0.75]
+    >>> sure = np.tile([[4.0], [4.0], [-4.0], [-4.0]], (100, 1))  # log-odds of 4, and right 3 times of 4
+    >>> found = fit_calibration(sure, np.tile([1, 1, 0, 0, 1, 0, 0, 1], 50), "sigmoid", (0.0,))
+    >>> found.method, found.apply(sure[:1]).round(2).tolist()
+    ('temperature', [0.75])
     """
-    small = np.exp(-np.abs(margins))
-    return np.where(margins >= 0, 1.0, small) / (1.0 + small)
+    plain = uncalibrated(link, offset)
+    margins, labels = np.asarray(margins, np.float64), np.asarray(labels, np.float64)
+    _require(margins, labels, plain)
+    why = _nothing_to_learn(margins, labels, link)
+    fits = {} if why else _fits(margins, labels, plain)
+    if list(fits) == ["none"]:
+        why = "no scaling of a positive slope fits"
+    if why:
+        _log.warning("no calibration, the margins are used as they are: %s", why)
+        return plain
+    judged = _judged(margins, labels, plain)
+    return fits[_best({method: judged[method] for method in fits})]
 
 
-def fit_platt(margins: NDArray[np.float64], labels: NDArray[np.float64]) -> Platt:
-    """The scaling of least log loss on these rows [n]; the identity, with a warning, where none is sane.
+def _fits(margins: Floats, labels: Floats, plain: Calibration) -> dict[Method, Calibration]:
+    """A calibration by each method that has one on these rows, the simplest first."""
+    found: dict[Method, Calibration] = {"none": plain}
+    moved = margins + plain.offset
+    targets = targets_of(labels, plain.link, len(plain.offset))
+    for method in METHODS[plain.link]:
+        if method in ("none", "isotonic"):
+            continue
+        scaling = fit_scaling(method, moved, targets, plain.link)
+        if scaling:
+            slope, intercept = (tuple(part.tolist()) for part in scaling)
+            found[method] = Calibration(method, plain.link, plain.offset, slope, intercept)
+    richest = list(found.values())[-1]
+    if "isotonic" in METHODS[plain.link] and richest.method in ("platt", "linear"):
+        found |= _bent(margins, labels, richest)
+    return found
 
-    Maximum likelihood on Platt's smoothed targets (1999), (n1 + 1) / (n1 + 2) and 1 / (n0 + 2),
-    which keep it finite when the classes are separable, by Newton's method with halved steps as in
-    Lin, Lin and Weng, "A note on Platt's probabilistic outputs" (2007). A slope that is not
-    positive would turn the order of the rows round, so the identity is returned instead.
-    ValueError when a margin is not finite.
 
-    >>> fit_platt(np.array([3.0, 1.0, -1.0, -3.0]), np.array([0, 0, 1, 1], np.float32))  # upside down
-    Platt(slope=1.0, intercept=0.0)
+def _bent(margins: Floats, labels: Floats, scaled: Calibration) -> dict[Method, Calibration]:
+    """The scaled calibration with a curve behind it; none when there are too few rows for one."""
+    curve = fit_curve(scaled.scores(margins)[:, 0], labels, scaled.link)
+    if curve is None:
+        return {}
+    parts = (tuple(part.tolist()) for part in curve)
+    return {
+        "isotonic": Calibration(
+            "isotonic", scaled.link, scaled.offset, scaled.slope, scaled.intercept, *parts
+        )
+    }
+
+
+def _judged(margins: Floats, labels: Floats, plain: Calibration) -> dict[Method, Floats]:
+    """The losses of the later rows [rows] by each method, fitted on the earlier ones.
+
+    Where these give no fit by a method, as when a class is not among them, a simpler one stands in.
     """
-    margins = np.asarray(margins, np.float64)
-    if not np.isfinite(margins).all():
-        raise ValueError(f"{(~np.isfinite(margins)).sum()} of {margins.size} margins are not finite")
-    centre, scale = float(margins.mean()), float(margins.std())
-    if scale <= 1e-9 * max(1.0, abs(centre)):
-        return _identity("all margins are the same")
-    positives = float(labels.sum(dtype=np.float64))
-    high, low = (positives + 1) / (positives + 2), 1 / (labels.size - positives + 2)
-    slope, intercept = _newton((margins - centre) / scale, np.where(labels > 0, high, low))
-    if slope <= 1e-6:
-        return _identity(f"the best slope is {slope / scale:.3g}, which is not positive")
-    return Platt(slope / scale, intercept - slope * centre / scale)
+    targets = targets_of(labels, plain.link, len(plain.offset))
+    cuts = [round(share * len(labels)) for share in SHARES]
+    found: dict[Method, list[Floats]] = {method: [] for method in METHODS[plain.link]}
+    for start, end in pairwise(cuts):
+        fits, calibration = _fits(margins[:start], labels[:start], plain), plain
+        for method, parts in found.items():
+            calibration = fits.get(method, calibration)
+            parts.append(losses(calibration.scores(margins[start:end]), targets[start:end], plain.link))
+    return {method: np.concatenate(parts) for method, parts in found.items()}
 
 
-def _identity(why: str) -> Platt:
-    _log.warning("no calibration, the margins are used as they are: %s", why)
-    return Platt(1.0, 0.0)
+def _best(judged: dict[Method, Floats]) -> Method:
+    """The method, of those in order, that none before it holds against and none after it beats."""
+    best: Method = "none"
+    for method, lost in judged.items():
+        if _beats(lost, judged[best]):
+            best = method
+    _log.info("calibration %s: %s", best, {method: float(lost.mean()) for method, lost in judged.items()})
+    return best
 
 
-def _newton(inputs: NDArray[np.float64], targets: NDArray[np.float64]) -> tuple[float, float]:
-    """The slope and intercept of least logistic loss for standardised inputs [n]."""
-    design = np.column_stack([inputs, np.ones_like(inputs)])
-    weights = np.array([0.0, np.log(targets.mean() / (1 - targets.mean()))])
-    loss = _loss(design @ weights, targets)
-    for _ in range(100):
-        chances = sigmoid(design @ weights)
-        gradient = design.T @ (chances - targets)
-        curvature = (design * (chances * (1 - chances))[:, None]).T @ design + 1e-9 * np.eye(2)
-        step = np.linalg.solve(curvature, gradient)
-        size = 1.0
-        while size > 1e-10 and _loss(design @ (weights - size * step), targets) > loss:
-            size /= 2
-        better = _loss(design @ (weights - size * step), targets)
-        if loss - better <= 1e-12 * loss:
-            break
-        weights, loss = weights - size * step, better
-    return float(weights[0]), float(weights[1])
+def _beats(lost: Floats, other: Floats) -> bool:
+    """Whether the mean loss is lower than the other's by what is worth it and is not chance."""
+    gains = np.array([part.mean() for part in np.array_split(other - lost, min(STRETCHES, len(lost)))])
+    if not gains.mean() > WORTH * other.mean():
+        return False
+    # Stretches that gain nothing count half for each side: a method fitted on the last part alone has few.
+    return bool(wilcoxon(gains, alternative="greater", zero_method="zsplit").pvalue < CHANCE)
 
 
-def _loss(margins: NDArray[np.float64], targets: NDArray[np.float64]) -> float:
-    return float(np.sum(np.logaddexp(0, margins) - targets * margins))
+def _require(margins: Floats, labels: Floats, plain: Calibration) -> None:
+    width = len(plain.offset)
+    if margins.ndim != 2 or margins.shape[1] != width or labels.shape != margins.shape[:1]:
+        raise ValueError(f"margins {margins.shape} and labels {labels.shape} are not [n, {width}] and [n]")
+    for name, numbers in (("margins", margins), ("labels", labels)):
+        if not np.isfinite(numbers).all():
+            raise ValueError(f"{(~np.isfinite(numbers)).sum()} of {numbers.size} {name} are not finite")
+    strange = ~np.isin(labels, np.arange(max(2, width)))
+    if plain.link != "identity" and strange.any():
+        raise ValueError(f"{strange.sum()} of {len(labels)} labels are none of 0 to {max(2, width) - 1}")
+
+
+def _nothing_to_learn(margins: Floats, labels: Floats, link: Link) -> str:
+    """Why these rows say nothing of a calibration; empty when they do."""
+    if len(labels) < MIN_ROWS:
+        return f"there are {len(labels)} rows, and it takes {MIN_ROWS}"
+    if np.all(labels == labels[0]):
+        return "all labels are the same"
+    apart = np.ptp(margins, axis=0)
+    return "" if np.any(apart > 1e-9 * np.abs(margins).max()) else "all margins are the same"

@@ -1,130 +1,124 @@
 """The model card: what a version is for, what made it, how good it is, and where it ends."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
+from core.declarations import Lookup, Past
 from core.plain import plain
-from core.spec import LocalTime, Spec, Trailing
-from models.evaluate import Curve
+from core.spec import Derived, Feature, Spec
 from models.gate import GateReport
+from models.limits import lead, limits
 from models.onnx.export import Variant
-from models.registry import Version
+from models.versions import Version
 
-MEANINGS = {
-    "auc": ("AUC", "how often a positive scores above a negative; 0.5 is guessing, higher is better"),
+MEASURES = {
     "log_loss": ("log loss", "the surprise at the outcomes in nats; lower is better"),
     "brier": ("Brier score", "the mean squared error of the probabilities; lower is better"),
-    "calibration_error": (
-        "calibration error",
-        "how far probabilities are from observed rates; lower is better",
-    ),
+    "auc": ("AUC", "how often a positive scores above a negative; 0.5 is guessing, higher is better"),
+    "accuracy": ("accuracy", "how often the class that is said is right; higher is better"),
+    "calibration_error": ("calibration error", "how far answers are from observed rates; lower is better"),
+    "rmse": ("RMSE", "the root of the mean squared error, in the unit of the answer; lower is better"),
+    "mae": ("MAE", "the mean size of the error, in the unit of the answer; lower is better"),
+    "bias": ("bias", "the mean of answer less truth, in the unit of the answer; 0 is best"),
+    "ndcg": ("nDCG", "how near the order of each list is to the best one; 1 is best"),
+    "recall": ("recall", "the share of what is relevant among the first places; higher is better"),
+    "cost": ("cost", "what the errors of a row cost on average, by the costs of the spec; lower is better"),
+    "loss": ("relative loss", "the loss as a share of what a constant answer would have; below 1 is better"),
 }
+"""What measures are called, and how to read them, in the order in which they are shown."""
 
 
 def card(
     version: Version,
     spec: Spec,
-    *,
-    measures: Mapping[str, Mapping[str, float]],
+    described: Mapping[str, Any],
     variants: Sequence[Variant | Mapping[str, Any]],
-    importance: Mapping[str, float],
-    intervals: Mapping[str, tuple[float, float]] = MappingProxyType({}),
-    curve: Curve | Mapping[str, Any] | None = None,
-    gate: GateReport | None = None,
+    gate: GateReport | Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The card of a version as JSON can hold it.
 
-    `measures` are by part of the rows, `holdout` among them; `intervals` and the calibration
-    `curve` are of the holdout. `variants` are the exported ONNX files, `importance` is the share of
-    each feature, `gate` the gate's answer, or None while it was not asked. What came back from the
-    registry, and so is made of dicts, is as good.
+    `described` is what `core.plain.plain` makes of a `models.describe.Description`, `variants` are
+    the exported ONNX files, `gate` is the gate's answer, or None while it was not asked. What came
+    back from the registry, and so is made of dicts, is as good.
     """
-    lineage, files = version.lineage, plain(variants)
-    parts = {"lineage": lineage, "measures": measures, "gate": gate, "variants": files}
+    files = plain(variants)
+    names = [name for name in MEASURES if name in described["measures"] and not _is_twice(name, spec)]
+    names.sort(key=lambda name: name != spec.metric)
     told = {
         "id": version.id,
         "family": version.family,
         "stage": version.stage,
         "title": spec.title,
-        "objective": {"business": spec.objective.business, "learning": spec.objective.learning},
-        "outcome": spec.outcome.label,
-        "decision": {"lead": _lead(spec), "before": spec.decision.before},
-        "scores": _scores(measures["holdout"], intervals),
-        "curve": curve,
-        "features": _features(spec, importance),
-        "quantization": [f"{file['name']}: {file['note']}" for file in files if file["note"]],
-        "limits": _limits(version, spec, measures["holdout"]),
+        "use": _use(spec),
+        "data": {"parts": described["parts"], "label": spec.outcome.label, "classes": spec.outcome.classes},
+        "scores": [_score(name, described["measures"][name], spec) for name in names],
+        "blocks": {"count": described["blocks"], "every": _span(spec.gate.block.total_seconds())},
+        "confidence": spec.gate.confidence,
+        "features": _features(spec),
+        "files": files,
+        "gate": gate,
+        "limits": limits(version, spec, described),
+        "lineage": version.lineage,
+        "reproduce": f"make reproduce VERSION={version.id}",
     }
-    return dict(plain(told | parts))
+    shown = ("periods", "slices", "curve", "sampled", "method", "effects", "examples", "fairness")
+    told |= {name: described[name] for name in (*shown, "trials", "outside", "cost")}
+    return dict(plain(told))
 
 
-def html(told: Mapping[str, Any]) -> str:
-    """A card as one page that needs nothing else: no script, no network, light and dark, wide and narrow."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"number": _number, "size": _size, "instant": _instant}
-    return environment.get_template("card.html").render(told)
+def _use(spec: Spec) -> dict[str, Any]:
+    """What the spec says of the problem, word for word."""
+    goal = spec.objective
+    return {
+        "problem": spec.problem,
+        "business": goal.business,
+        "learning": goal.learning,
+        "inputs": goal.inputs,
+        "output": goal.output,
+        "unit": goal.unit,
+        "metric": spec.metric,
+        "costs": goal.costs,
+        "max_latency_ms": spec.constraints.max_latency_ms,
+        "max_size_mb": spec.constraints.max_size_mb,
+        "slice_margin": spec.gate.slice_margin,
+        "attributes": spec.gate.fairness.attributes,
+        "min_rows": spec.gate.fairness.min_rows,
+        "before": spec.decision.before,
+        "lead": lead(spec),
+    }
 
 
-def _scores(
-    holdout: Mapping[str, float], intervals: Mapping[str, tuple[float, float]]
-) -> list[dict[str, Any]]:
-    return [
-        {"name": name, "meaning": meaning, "value": holdout[key], "interval": intervals.get(key)}
-        for key, (name, meaning) in MEANINGS.items()
-    ]
+def _is_twice(name: str, spec: Spec) -> bool:
+    """The loss says something of its own only where it has been made free of the unit."""
+    return name == "loss" and spec.problem != "regression"
 
 
-def _features(spec: Spec, importance: Mapping[str, float]) -> list[dict[str, Any]]:
-    """The features, the weightiest first."""
-    return [
-        {
-            "name": name,
-            "kind": "number" if isinstance(feature, LocalTime | Trailing) else feature.kind,
-            "from": feature.from_,
-            "share": importance.get(name, 0.0),
-        }
-        for name, feature in sorted(spec.features.items(), key=lambda each: -importance.get(each[0], 0.0))
-    ]
+def _score(name: str, found: Mapping[str, float], spec: Spec) -> dict[str, Any]:
+    title, meaning = MEASURES[name]
+    if name == "ndcg":
+        title = f"nDCG at {spec.objective.cutoff}"
+    return {"key": name, "name": title, "meaning": meaning, **found}
 
 
-def _limits(version: Version, spec: Spec, holdout: Mapping[str, float]) -> list[str]:
-    """Where what the card says ends; true of every version, in its own numbers."""
-    until, batches = version.lineage.trained_until, version.lineage.batches
-    return [
-        f"It learnt from events up to {until:%Y-%m-%d %H:%M %Z}. What the world did later it cannot know: "
-        "its realised figures are watched after release.",
-        f"The figures are those of {holdout['rows']:,.0f} events that no fit has seen, from the end of the "
-        f"batches {batches[0]} to {batches[-1]}. Other seasons may differ by more than the intervals say.",
-        f"Where the share of positives moves away from {holdout['base_rate']:.1%}, calibration suffers "
-        "first, ranking later.",
-        "Of a category that it never met in training it knows nothing, and goes by the other features.",
-        f"It answers for the instant {_lead(spec)} before {spec.decision.before}: fed with what was known "
-        "earlier or later, its probabilities are off.",
-    ]
+def _features(spec: Spec) -> dict[str, dict[str, str]]:
+    """What each feature is, by name, in the words of the spec."""
+    return {
+        name: {"kind": each.kind, "meaning": each.meaning, "unit": each.unit, "from": _origin(each, spec)}
+        for name, each in spec.features.items()
+    }
 
 
-def _lead(spec: Spec) -> str:
-    return f"{spec.decision.lead.total_seconds() / 3_600:g} h"
+def _origin(feature: Feature, spec: Spec) -> str:
+    """Where a feature comes from, in a few words."""
+    if isinstance(feature, Lookup):
+        return f"{feature.dataset}: {feature.column}"
+    if isinstance(feature, Past):
+        return f"past {spec.events} by {', '.join(feature.by)}"
+    if isinstance(feature, Derived):
+        return f"function {feature.function}"
+    return {"row": f"{spec.events}", "time": "the clock", "expression": "an expression"}[feature.from_]
 
 
-def _number(value: float | None, digits: int = 4) -> str:
-    return "—" if value is None else f"{value:,.{digits}f}"
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e6:.2f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"
-
-
-def _instant(text: str) -> str:
-    return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M %Z}"
+def _span(seconds: float) -> str:
+    days = seconds / 86_400
+    return ("day" if days == 1 else f"{days:g} days") if days >= 1 else f"{seconds / 3_600:g} h"

@@ -1,64 +1,97 @@
 """The gate's comparison of a challenger with the champion: each check a number, its limit, a sentence."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
-from core.errors import SpecError
 from core.spec import Gate
 from models.checks import Check, Contender, Floats
-from models.evaluate import auc, calibration_curve, calibration_error, log_loss, log_losses
-from models.paired import Blocks, Interval
+from models.evaluate import BINS, auc, equal_bins
+from models.paired import Blocks, Estimates, Interval
+from models.problem import Problem
+from models.rows import Rows
+from models.subgroups import subgroups
 
 MIN_SLICE_ROWS = 200
+CHEAPER = 2.0  # how much smaller or faster counts: latencies of one file vary by up to half from run to run
+AS_CHEAP = 1.25
 
 
 @dataclass(frozen=True, slots=True)
 class Duel:
-    """Two models' answers to the same rows; `theirs` are the champion's, or always the base rate.
+    """Two models' answers to the same rows; `theirs` are the champion's, or always the best constant.
 
-    `labels` are [n], 0 or 1; `frame` has a row for each, with the columns of `rules.slices`.
+    `blocks` are those of the rows. `price` is the loss for each millisecond more.
     """
 
+    problem: Problem
     rules: Gate
-    frame: pl.DataFrame
-    labels: Floats
+    rows: Rows
     blocks: Blocks
     ours: Contender
     theirs: Contender
+    price: float = 0.0
 
     @property
     def saved(self) -> Floats:
-        """By how much the log loss of each row [n] is lower with ours."""
-        theirs, ours = (log_losses(self.labels, each.answers) for each in (self.theirs, self.ours))
+        """By how much the loss of each unit [u] is lower with ours."""
+        ours, theirs = (self.problem.losses(self.rows, each.answers) for each in (self.ours, self.theirs))
         return theirs - ours
+
+    @property
+    def of_units(self) -> Blocks:
+        """The blocks of the units."""
+        return Blocks(self.blocks.block[self.problem.units(self.rows)], self.blocks.weights)
+
+    @property
+    def gain(self) -> Interval:
+        """The mean of what is saved."""
+        return self.of_units.mean(self.saved, self.rules.confidence)
+
+    @property
+    def credit(self) -> float:
+        """The loss that ours may be worse by for being faster, or must be better by for being slower."""
+        ours, theirs = self.ours.milliseconds, self.theirs.milliseconds
+        return 0.0 if ours is None or theirs is None else self.price * (theirs - ours)
 
 
 def better(duel: Duel) -> Check:
-    """The log loss is surely lower, or surely not higher by the margin and the model is simpler."""
-    gain = duel.blocks.mean(duel.saved, duel.rules.confidence)
-    simpler = duel.ours.complexity < duel.theirs.complexity
-    limit = -duel.rules.margin if simpler else 0.0
-    ours, theirs = (log_loss(duel.labels, each.answers) for each in (duel.ours, duel.theirs))
+    """The loss is surely lower, or surely not higher by the margin and the model is simpler or cheaper."""
+    gain, credit, why = duel.gain, duel.credit, _lighter(duel.ours, duel.theirs)
+    limit = (-duel.rules.margin if why else 0.0) - credit
     detail = (
-        f"log loss {ours:.4f} against {theirs:.4f} of {duel.theirs.id}: gain {gain}; as the challenger is "
-        f"{'simpler' if simpler else 'not simpler'}, the low end must be above {limit:g}"
+        f"gain {gain} in {duel.problem.metric} over {duel.theirs.id}; its low end must be above {limit:.2g}"
     )
-    return Check("better", gain.low > limit, gain.low, limit, detail)
+    detail += f", as it is {why}" if why else ""
+    detail += f", with {abs(credit):.4f} for being {'faster' if credit > 0 else 'slower'}" if credit else ""
+    return Check("better", gain.low > limit, gain.low, limit, detail, gain.low, gain.high)
+
+
+def _lighter(ours: Contender, theirs: Contender) -> str | None:
+    """`simpler`; or, if as simple, `cheaper`: half as large or half as slow, and in neither dearer."""
+    if ours.complexity != theirs.complexity:
+        return "simpler" if ours.complexity < theirs.complexity else None
+    costs = [
+        (one, other)
+        for one, other in ((ours.milliseconds, theirs.milliseconds), (ours.megabytes, theirs.megabytes))
+        if one is not None and other is not None
+    ]
+    halved = any(one * CHEAPER <= other for one, other in costs)
+    return "cheaper" if halved and all(one <= other * AS_CHEAP for one, other in costs) else None
 
 
 def ranking(duel: Duel, must_gain: bool) -> Check:
     """The AUC is not surely lower by more than the margin; or, if it `must_gain`, is surely higher."""
-    probabilities = duel.ours.answers, duel.theirs.answers
-    gain = duel.blocks.auc_gain(duel.labels, *probabilities, duel.rules.confidence)
-    detail = f"AUC {auc(duel.labels, probabilities[0]):.4f}, {gain} against {duel.theirs.id}"
+    labels, ours, theirs = duel.rows.labels, duel.ours.answers, duel.theirs.answers
+    gain = duel.blocks.auc_gain(labels, ours, theirs, duel.rules.confidence)
+    told = f"AUC {auc(labels, ours):.4f}, {gain} against {duel.theirs.id}"
     if must_gain:
-        return Check("ranking", gain.low > 0, gain.low, 0, f"{detail}; the low end must be above 0")
-    detail += f"; it may fall by {duel.rules.margin:g}, or by what chance explains"
-    return Check("ranking", not worse(gain, duel.rules.margin), gain.value, -duel.rules.margin, detail)
+        detail = f"{told}; the low end must be above 0"
+        return Check("ranking", gain.low > 0, gain.low, 0, detail, gain.low, gain.high)
+    allowed = duel.rules.margin + max(duel.credit, 0.0)
+    detail = f"{told}; it may fall by {allowed:.2g}, or by what chance explains"
+    return Check("ranking", not worse(gain, allowed), gain.value, -allowed, detail, gain.low, gain.high)
 
 
 def slices(duel: Duel) -> Check:
@@ -66,38 +99,84 @@ def slices(duel: Duel) -> Check:
 
     The confidence is that of all slices together (Bonferroni). SpecError for an unknown column.
     """
-    found, margin = dict(_slices(duel)), duel.rules.slice_margin
-    confidence = 1 - (1 - duel.rules.confidence) / max(len(found), 1)
-    saved = duel.saved
-    gains = {name: duel.blocks.mean(saved, confidence, among) for name, among in found.items()}
-    ranked = sorted(gains, key=lambda name: gains[name].value)
-    faults = [name for name in ranked if worse(gains[name], margin)]
-    worst = ", ".join(f"{name} {gains[name]}" for name in (faults or ranked)[:3])
-    detail = f"{len(faults)} of {len(found)} slices are surely worse by more than {margin:g}; the worst: "
-    lowest = gains[ranked[0]].value if ranked else 0.0
-    return Check("slices", not faults, lowest, -margin, detail + (worst or "none"))
+    margin, (names, gains) = duel.rules.slice_margin, _sliced(duel)
+    ranked = sorted(zip(names, gains, strict=True), key=lambda pair: pair[1].value)
+    if not ranked:
+        return Check("slices", True, 0.0, -margin, f"no slice has {MIN_SLICE_ROWS} rows")
+    faults = [(name, gain) for name, gain in ranked if worse(gain, margin)]
+    worst = ", ".join(f"{name} {gain}" for name, gain in (faults or ranked)[:3])
+    detail = f"{len(faults)} of {len(ranked)} slices are surely worse by over {margin:g}; the worst: {worst}"
+    lowest = (faults or ranked)[0][1]
+    return Check("slices", not faults, lowest.value, -margin, detail, lowest.low, lowest.high)
+
+
+def _sliced(duel: Duel) -> tuple[list[str], list[Interval]]:
+    """The slices that have enough units, with what each gains: intervals that hold together."""
+    if not duel.rules.slices:
+        return [], []
+    saved, blocks = duel.saved, duel.of_units
+    frame, names = duel.rows.frame[duel.problem.units(duel.rows)], list[str]()
+    parts = list[Estimates]()
+    for column in duel.rules.slices:
+        found = subgroups(frame, column, of="gate.slices").largest(MIN_SLICE_ROWS, len(saved))
+        names += [f"{column}={name}" for name in found.names]
+        parts.append(blocks.means(saved, found.part, len(found.names)))
+    return names, Estimates.joined(parts).jointly(duel.rules.confidence)
 
 
 def calibration(duel: Duel) -> Check:
-    """The calibration error is within its limit, or not above the other's.
+    """The calibration error of each output is within its limit, or not above the other's.
 
-    The limit is widened by what chance adds on few rows: a perfectly calibrated model shows an
-    error, too, of the size of the binomial deviation of its bins.
+    The limit is widened by what chance adds on few rows and days: the error that a perfectly
+    calibrated model stays below in 95 of 100 draws of the blocks.
     """
-    allowed, ours, theirs = (
-        duel.rules.max_calibration_error,
-        duel.ours.answers,
-        duel.theirs.answers,
-    )
-    found, other = (calibration_error(duel.labels, each) for each in (ours, theirs))
-    curve = calibration_curve(duel.labels, ours)
-    chance = float(np.sqrt(curve.rows * curve.predicted * (1 - curve.predicted)).sum() / curve.rows.sum())
-    limit = max(float(np.hypot(allowed, chance)), other)
+    allowed, problem, rows = duel.rules.max_calibration_error, duel.problem, duel.rows
+    off = problem.off(rows, duel.ours.answers)
+    if not off.shape[1]:
+        return Check("calibration", True, 0.0, allowed, "there is nothing to calibrate")
+    ours = [_error(duel, duel.ours, off, output) for output in range(off.shape[1])]
+    other = problem.off(rows, duel.theirs.answers)
+    theirs = [_error(duel, duel.theirs, other, output)[0] for output in range(off.shape[1])]
+    limits = [max(float(np.hypot(allowed, one[1])), two) for one, two in zip(ours, theirs, strict=True)]
+    worst = int(np.argmax([error - limit for (error, _), limit in zip(ours, limits, strict=True)]))
+    error, limit = ours[worst][0], limits[worst]
+    name = f" of {problem.outputs[worst]}" if off.shape[1] > 1 else ""
     detail = (
-        f"calibration error {found:.4f}, of {duel.theirs.id} {other:.4f}; at most {limit:.4f}: the higher of "
-        f"that and of {allowed:g} with what chance adds on {len(duel.labels)} rows"
+        f"error{name} {error:.4f}, of {duel.theirs.id} {theirs[worst]:.4f}; at most {limit:.4f}, "
+        f"from {allowed:g} and what chance adds"
     )
-    return Check("calibration", found <= limit, found, limit, detail)
+    return Check("calibration", error <= limit, error, limit, detail)
+
+
+def _error(duel: Duel, contender: Contender, off: Floats, output: int) -> tuple[float, float]:
+    """The expected calibration error over bins of equal mass, and how much of it is chance."""
+    bins = equal_bins(contender.answers.reshape(len(off), -1)[:, output])
+    shares = np.bincount(bins, off[:, output], BINS) / len(off)
+    rows = np.bincount(bins, minlength=BINS)
+    left = off[:, output] - (shares * len(off) / np.maximum(rows, 1))[bins]
+    cells, size = duel.blocks.block * BINS + bins, duel.blocks.count * BINS
+    sums = np.bincount(cells, left, size).reshape(-1, BINS) / len(off)
+    drawn = np.abs(duel.blocks.weights @ sums).sum(axis=1)
+    return float(np.abs(shares).sum()), float(np.quantile(drawn, duel.rules.confidence))
+
+
+def consistent(now: Duel, before: Duel) -> Check:
+    """The gain is not far above that on the rows before, which the fit only stopped and calibrated on.
+
+    What was fitted on the rows to be judged by knows them better than those. Twice the gain, or
+    half of the loss that was left, and beyond chance, is too much.
+    """
+    here, there = now.gain, before.gain
+    more = here.value - there.value
+    reach = float(np.hypot(here.value - here.low, there.value - there.low))
+    left = float(before.problem.losses(before.rows, before.ours.answers).mean())
+    limit = max(2 * now.rules.gain, min(there.value, left / 2))
+    detail = (
+        f"gains {here.value:+.4f} on {now.theirs.id}, and {there.value:+.4f} on the {len(before.rows)} rows "
+        f"before: {more:+.4f} more ({more - reach:+.4f} to {more + reach:+.4f}), at most {limit:.4f}"
+    )
+    passed = more <= limit or more - reach <= 0
+    return Check("as before", passed, more, limit, detail, more - reach, more + reach)
 
 
 def worse(gain: Interval, margin: float) -> bool:
@@ -105,12 +184,6 @@ def worse(gain: Interval, margin: float) -> bool:
     return gain.value < -margin and gain.high < 0
 
 
-def _slices(duel: Duel) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-    for column in duel.rules.slices:
-        if column not in duel.frame.columns:
-            known = ", ".join(duel.frame.columns)
-            raise SpecError(f"gate.slices: the rows have no column {column!r}, but {known}")
-        values = duel.frame[column].cast(pl.String).fill_null("missing")
-        counts = values.value_counts().filter(pl.col("count") >= MIN_SLICE_ROWS)
-        for value in counts[column].sort():
-            yield f"{column}={value}", (values == value).to_numpy()
+def constant(base: Floats, contender: Contender) -> NDArray[np.float64]:
+    """Always saying `base`, in the shape of a contender's answers."""
+    return np.broadcast_to(base, contender.answers.shape).astype(np.float64)

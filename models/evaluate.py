@@ -1,4 +1,4 @@
-"""How good probabilities are: ranking, sharpness, calibration, and how sure one can be of each."""
+"""How good probabilities are: ranking, sharpness, calibration."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -92,7 +92,7 @@ def calibration_error(labels: Floats, probabilities: Floats) -> float:
     The mean, over rows, of the distance between the mean probability and the observed rate of the
     row's bin. Rows of equal probability share a bin, so the order of the rows does not matter.
     """
-    bins = _bins(np.asarray(probabilities, np.float64))
+    bins = equal_bins(np.asarray(probabilities, np.float64))
     return float(np.abs(np.bincount(bins, _gaps(labels, probabilities))).sum() / len(bins))
 
 
@@ -104,35 +104,9 @@ def calibration_curve(labels: Floats, probabilities: Floats) -> Curve:
     ([0.25, 0.75], [0.5, 1.0], [2, 2])
     """
     labels, probabilities = _checked(labels, probabilities)
-    bins = np.unique(_bins(probabilities), return_inverse=True)[1]
+    bins = np.unique(equal_bins(probabilities), return_inverse=True)[1]
     rows = np.bincount(bins)
     return Curve(np.bincount(bins, probabilities) / rows, np.bincount(bins, labels) / rows, rows)
-
-
-def intervals(
-    labels: Floats, probabilities: Floats, blocks: NDArray[Any], draws: int, confidence: float, seed: int
-) -> dict[str, tuple[float, float]]:
-    """The block bootstrap's percentile interval of auc, log_loss, brier and calibration_error.
-
-    `blocks` [n] says which rows hang together, such as those of a day: whole blocks are drawn,
-    with replacement (Efron and Tibshirani, 1993, chapter 8). The calibration bins stay those of
-    all rows. With fewer than two blocks nothing can be said: (NaN, NaN).
-    """
-    labels, probabilities = _checked(labels, probabilities)
-    names, block = np.unique(np.asarray(blocks), return_inverse=True)
-    count = len(names)
-    if count < 2:
-        return dict.fromkeys(("auc", "log_loss", "brier", "calibration_error"), (np.nan, np.nan))
-    weights = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=draws)
-    rows = weights @ np.bincount(block)
-    sums = {
-        "log_loss": weights @ np.bincount(block, log_losses(labels, probabilities)),
-        "brier": weights @ np.bincount(block, _gaps(labels, probabilities) ** 2),
-        "calibration_error": np.abs(weights @ _gaps_by_block(labels, probabilities, block)).sum(1),
-    }
-    drawn = {"auc": drawn_auc(labels, probabilities, block, weights)}
-    drawn |= {name: total / rows for name, total in sums.items()}
-    return {name: _percentiles(values, confidence) for name, values in drawn.items()}
 
 
 def _checked(labels: Floats, probabilities: Floats) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -152,11 +126,11 @@ def _gaps(labels: Floats, probabilities: Floats) -> NDArray[np.float64]:
     return np.asarray(probabilities, np.float64) - np.asarray(labels, np.float64)
 
 
-def _bins(probabilities: NDArray[np.float64]) -> NDArray[np.intp]:
-    """The bin of each row [n], of equal mass up to ties."""
-    ranked = np.sort(probabilities)
+def equal_bins(answers: NDArray[np.float64]) -> NDArray[np.intp]:
+    """The bin of each answer [n], from 0: 15 of equal mass up to ties, some of which may stay empty."""
+    ranked = np.sort(answers)
     edges = ranked[np.arange(1, BINS) * len(ranked) // BINS]
-    return np.searchsorted(edges, probabilities, side="right")
+    return np.searchsorted(edges, answers, side="right")
 
 
 def _wins(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -182,20 +156,3 @@ def drawn_auc(
         return np.asarray(
             ((weights @ np.stack(won, 1)) * weights).sum(1) / (positives * negatives), np.float64
         )
-
-
-def _gaps_by_block(
-    labels: NDArray[np.float64], probabilities: NDArray[np.float64], block: NDArray[np.intp]
-) -> NDArray[np.float64]:
-    """The sum of probability minus outcome by block and calibration bin [blocks, bins]."""
-    bins, count = _bins(probabilities), int(block.max()) + 1
-    sums = np.bincount(block * BINS + bins, _gaps(labels, probabilities), count * BINS)
-    return np.asarray(sums.reshape(count, BINS), np.float64)
-
-
-def _percentiles(values: NDArray[np.float64], confidence: float) -> tuple[float, float]:
-    known = values[~np.isnan(values)]
-    if known.size == 0:
-        return (np.nan, np.nan)
-    low, high = np.quantile(known, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return float(low), float(high)

@@ -2,16 +2,16 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
 from core.spec import Spec
 from models.balance import balanced
-from models.calibrate import Platt, fit_platt
+from models.calibrate import Calibration, fit_calibration, uncalibrated
 from models.family import Fitted, Job, Parameter, Report, family
-from models.problem import Floats, Problem, problem_of
-from models.rows import Columns, columns
+from models.problem import Floats, Problem, problem_of, relative_loss
+from models.rows import Columns, Rows, columns
 from models.split import Split
 
 
@@ -23,7 +23,7 @@ class Fit:
     complexity: int
     problem: Problem
     model: Fitted
-    calibration: Platt
+    calibration: Calibration
     columns: Columns
     parameters: Mapping[str, Parameter]
     measures: dict[str, dict[str, float]]
@@ -31,47 +31,67 @@ class Fit:
 
     def answers(self, frame: pl.DataFrame) -> Floats:
         """The calibrated answer to each row of a feature frame: [n], or [n, K] for classes."""
-        return self.calibration.apply(self.model.margins(frame)[:, 0])
+        return self.calibration.apply(self.model.margins(frame))
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What a fit begins with: tuned parameters, a champion to go on from, fits that it is made of."""
+    """What a fit begins with: parameters by family, a fit to go on from, fits that it is made of."""
 
-    parameters: Mapping[str, Parameter] | None = None
+    parameters: Mapping[str, Mapping[str, Parameter]] = field(default_factory=dict)
     start: Fitted | None = None
-    members: Mapping[str, Fitted] | None = None
+    members: Mapping[str, Fitted] = field(default_factory=dict)
 
 
 def fit(name: str, split: Split, spec: Spec, report: Report, given: Given | None = None) -> Fit:
-    """Fit the family of this name with the project's parameters and seed, calibrate it, measure it.
+    """Fit the family of this name with the project's seed and parameters, calibrate it, measure it.
 
-    The same rows, spec and given parts give the same model. `report` is told the losses as they
-    fall. SpecError when the family or one of its parameters is unknown, or it cannot do what the
-    spec asks for.
+    Parameters that are given stand in place of the spec's. The same rows, spec and given parts give
+    the same model. `report` is told the losses as they fall. SpecError when the family or one of its
+    parameters is unknown, or it cannot do what the spec asks for.
     """
     started = time.monotonic()
+    fitted = calibrated(name, split.train, split.validation, spec, report, given)
+    for part, rows in (("validation", split.validation), ("holdout", split.holdout)):
+        answers = fitted.answers(rows.frame)
+        relative = {"relative_loss": relative_loss(fitted.problem, rows, answers)}
+        fitted.measures[part] = fitted.problem.measures(rows, answers) | relative
+    return replace(fitted, seconds=time.monotonic() - started)
+
+
+def calibrated(
+    name: str, train: Rows, validation: Rows, spec: Spec, report: Report, given: Given | None = None
+) -> Fit:
+    """The same on any rows, stopped and calibrated on `validation`, neither measured nor timed."""
     given, chosen, problem = given or Given(), family(name), problem_of(spec)
-    parameters = dict(spec.training.parameters.get(name, {})) | dict(given.parameters or {})
-    train, _ = balanced(split.train, problem, spec.training)
+    settings = spec.training.parameters | dict(given.parameters)
+    seen = balanced(train, validation, problem, spec.training)
     job = Job(
         problem=problem,
         columns=columns(spec),
-        train=train,
-        validation=split.validation,
-        parameters=parameters,
+        train=seen.train,
+        validation=seen.validation,
+        parameters=settings.get(name, {}),
+        settings=settings,
         seed=spec.training.seed,
         report=report,
         monotone={one: 1 if way == "increasing" else -1 for one, way in spec.training.monotone.items()},
         focal=spec.training.imbalance == "focal",
         start=given.start,
-        members=given.members or {},
+        members=given.members,
     )
     model = chosen.fit(job)
-    calibration = fit_platt(model.margins(split.validation.frame)[:, 0], split.validation.labels)
-    fitted = Fit(
-        chosen.name, chosen.complexity, problem, model, calibration, job.columns, parameters, {}, 0.0
+    calibration = calibration_of(problem, model.margins(validation.frame), validation, seen.offset)
+    return Fit(
+        chosen.name, chosen.complexity, problem, model, calibration, job.columns, job.parameters, {}, 0.0
     )
-    for part, rows in (("validation", split.validation), ("holdout", split.holdout)):
-        fitted.measures[part] = problem.measures(rows, fitted.answers(rows.frame))
-    return replace(fitted, seconds=time.monotonic() - started)
+
+
+def calibration_of(problem: Problem, margins: Floats, rows: Rows, offset: tuple[float, ...]) -> Calibration:
+    """The calibration that these rows, with their margins [n, K], show to be best.
+
+    There is none for scores, and for what is no mean.
+    """
+    if problem.metric in ("ndcg", "mae"):
+        return uncalibrated(problem.link, offset)
+    return fit_calibration(margins, rows.labels, problem.link, offset)

@@ -1,19 +1,20 @@
 """The gate: a challenger is released only on evidence against the champion, on rows unseen by both."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-import polars as pl
-from numpy.typing import NDArray
 
 from core.errors import PerennialError
 from core.spec import Spec
 from models import checks, duel
-from models.checks import Check, Contender, Served
+from models.checks import Check, Contender, Floats, Served
 from models.duel import Duel
-from models.paired import Blocks
-from models.rows import Rows, columns
+from models.fairness import fairness
+from models.intervals import drawn_blocks
+from models.leakage import leakage
+from models.problem import problem_of
+from models.rows import Rows
 
 __all__ = ["Check", "Contender", "GateReport", "Served", "judge"]
 
@@ -44,48 +45,66 @@ def judge(
     challenger: Contender,
     champion: Contender | None,
     *,
-    base_rate: float,
-    files: Sequence[Served],
+    base: Floats,
+    earlier: Rows | None = None,
 ) -> GateReport:
-    """May the challenger replace the champion, by the rules of `spec.gate`?
+    """May the challenger replace the champion, by the rules of `spec.gate` and `spec.constraints`?
 
-    Both answered the same labelled rows. Where there is no champion the challenger must beat
-    always saying `base_rate`, the positive share of its training rows. `files` are those that
-    would serve it. PerennialError when the probabilities are not one for each row.
+    Both answered the same labelled rows. Where there is no champion the challenger must beat always
+    saying `base`, [] or [K]: the best constant of its training rows. `earlier` are the rows that
+    the contenders' `earlier` answers are to. PerennialError when the answers are not of the rows.
     """
-    labels: NDArray[np.float64] = np.asarray(rows.labels, np.float64)
-    for each in (challenger, champion or challenger):
-        if each.answers.shape != labels.shape:
-            raise PerennialError(f"{each.id} gave {each.answers.shape} probabilities for {labels.shape} rows")
-    blocks = Blocks.draw(_block_names(rows.times, spec), spec.gate.draws, spec.training.seed)
     contenders = [challenger, champion] if champion else [challenger]
+    _require_alike(spec, rows, contenders)
+    problem, blocks = problem_of(spec), drawn_blocks(rows, spec)
     found = [
-        checks.unseen(rows.times, contenders),
-        checks.sanity(contenders),
-        checks.evidence(labels, blocks),
+        checks.unseen(rows, contenders),
+        checks.sanity(problem, rows, contenders),
+        checks.evidence(problem, rows, blocks),
     ]
     if found[1].passed and found[2].passed:  # or else there is nothing to compute with
-        base = Contender("the base rate", np.full(len(labels), base_rate), 0, challenger.fitted_until)
-        match = Duel(spec.gate, rows.frame, labels, blocks, challenger, champion or base)
-        found += [
-            duel.better(match),
-            duel.ranking(match, must_gain=champion is None),
-            duel.slices(match),
-            duel.calibration(match),
-            checks.leakage(rows.frame, columns(spec), spec.outcome.label, labels, challenger, blocks),
-        ]
+        best = "the best constant"
+        theirs = champion or Contender(best, duel.constant(base, challenger), 0, challenger.fitted_until)
+        match = Duel(problem, spec.gate, rows, blocks, challenger, theirs, spec.constraints.loss_per_ms)
+        found += [checks.scored_afresh(challenger, champion), *_compared(match, champion is None)]
+        found += _consistent(match, spec, earlier, base)
+        found += [fairness(match), leakage(match, spec)]
     found += [
-        checks.parity(files),
-        checks.latency(spec.constraints, files),
-        checks.size(spec.constraints, files),
+        checks.parity(challenger.files),
+        checks.latency(spec.constraints, challenger.files),
+        checks.size(spec.constraints, challenger.files),
     ]
     accepted = all(check.passed for check in found)
     name = champion.id if champion else None
-    return GateReport(challenger.id, name, len(labels), blocks.count, accepted, tuple(found))
+    return GateReport(challenger.id, name, len(rows), int(found[2].value), accepted, tuple(found))
 
 
-def _block_names(times: pl.Series, spec: Spec) -> NDArray[np.int64]:
-    """The block of each row [n]: local time in steps of `gate.block`."""
-    local = times.dt.convert_time_zone(spec.batches.timezone).dt.replace_time_zone(None)
-    step = int(spec.gate.block.total_seconds() * 1_000_000)
-    return np.asarray((local.dt.epoch("us") // step).to_numpy(), np.int64)
+def _require_alike(spec: Spec, rows: Rows, contenders: Sequence[Contender]) -> None:
+    classes = len(spec.outcome.classes)
+    wanted = (len(rows), classes) if spec.problem == "multiclass" else (len(rows),)
+    for each in contenders:
+        if each.answers.shape != wanted:
+            raise PerennialError(f"{each.id} gave answers {each.answers.shape}, and {wanted} are needed")
+
+
+def _compared(match: Duel, first: bool) -> list[Check]:
+    ranked = [duel.ranking(match, must_gain=first)] if match.problem.kind == "binary" else []
+    return [duel.better(match), *ranked, duel.slices(match), duel.calibration(match)]
+
+
+def _consistent(match: Duel, spec: Spec, earlier: Rows | None, base: Floats) -> list[Check]:
+    """The gain on the rows before, by the champion if those are unseen by it, or else by the constant."""
+    ours, theirs = match.ours, match.theirs
+    if earlier is None or ours.earlier is None or match.problem.lack(earlier):
+        return []
+    if theirs.earlier is None or (earlier.times < theirs.fitted_until).any():
+        theirs = replace(
+            theirs,
+            id="the best constant",
+            answers=duel.constant(base, ours),
+            earlier=np.broadcast_to(base, ours.earlier.shape),
+        )
+    assert theirs.earlier is not None
+    then = [replace(each, answers=np.asarray(each.earlier)) for each in (ours, theirs)]
+    before = Duel(match.problem, match.rules, earlier, drawn_blocks(earlier, spec), then[0], then[1])
+    return [duel.consistent(replace(match, theirs=theirs), before)]

@@ -1,5 +1,6 @@
 """What a kind of problem offers: how answers are read, how far off they are, and the best constant."""
 
+from collections.abc import Mapping
 from typing import Literal, Protocol
 
 import numpy as np
@@ -15,6 +16,15 @@ from models.rows import Rows
 
 Floats = NDArray[np.float64]
 Link = Literal["sigmoid", "softmax", "identity"]
+
+
+HEADLINES: Mapping[ProblemKind, tuple[str, str]] = {
+    "binary": ("auc", "log_loss"),
+    "multiclass": ("accuracy", "log_loss"),
+    "regression": ("rmse", "mae"),
+    "ranking": ("ndcg", "recall"),
+}
+"""The two measures by which a batch or a version is told in a line."""
 
 
 class Problem(Protocol):
@@ -41,7 +51,7 @@ class Problem(Protocol):
     def link(self) -> Link: ...
 
     def units(self, rows: Rows) -> NDArray[np.intp]:
-        """The rows that stand for what is judged as one: each row, or the first of each list [u]."""
+        """The rows that stand for what is judged as one: each row, or the most relevant of each list [u]."""
 
     def losses(self, rows: Rows, answers: Floats) -> Floats:
         """The loss of each unit [u]: their mean is what models are compared by; lower is better."""
@@ -55,8 +65,26 @@ class Problem(Protocol):
     def constant(self, rows: Rows) -> Floats:
         """The answer to every row that would be best on these: [], or [K]."""
 
-    def fault(self, answers: Floats) -> str | None:
-        """What is wrong with answers, whatever the labels: no numbers, out of range, or all the same."""
+    def fault(self, rows: Rows, answers: Floats) -> str | None:
+        """What is wrong with answers, however good they are: no numbers, or out of any sound range."""
+
+    def targets(self, rows: Rows) -> Floats:
+        """What each output should be high for [n, K]: the label, whether it is the class, or the grade."""
+
+    def selected(self, rows: Rows, answers: Floats) -> Floats:
+        """How far the answers select each row [n, K]: for yes, for a class, for the first places of its list.
+
+        [n, 0] where they decide nothing.
+        """
+
+    def off(self, rows: Rows, answers: Floats) -> Floats:
+        """How far above the truth each answer is [n, K], as a share: 0 on average when it is calibrated.
+
+        [n, 0] where the answers claim no such thing.
+        """
+
+    def told(self, rows: Rows, scores: Floats) -> float:
+        """How much of the labels scores [n, K] tell, up to 1 for all: an AUC, or a share of what varies."""
 
     def lack(self, rows: Rows) -> str | None:
         """Why nothing can be learnt or told from the labels of these rows; None when it can."""
@@ -75,6 +103,29 @@ def problem_of(spec: Spec) -> Problem:
             return Regression(metric, _flat(costs))
         case "ranking":
             return Ranking(spec.objective.cutoff)
+
+
+def relative_loss(problem: Problem, rows: Rows, answers: Floats) -> float:
+    """The loss as a share of that of the best constant for these very rows; NaN where that is 0.
+
+    Below 1 the answers tell something. It compares batches of unlike rates, spreads or lists; of log
+    loss it is the normalised entropy of He et al., "Practical lessons from predicting clicks on ads
+    at Facebook" (2014), of a squared error 1 - R².
+
+    >>> import polars as pl
+    >>> rows = Rows(pl.DataFrame({"x": [5, 6]}), np.array([0.0, 1.0]), pl.Series([0, 1]))
+    >>> relative_loss(Binary("brier"), rows, np.array([0.25, 0.75]))
+    0.25
+    """
+    if problem.lack(rows):
+        return float("nan")
+    ours, constant = problem.losses(rows, answers), constant_losses(problem, rows, answers)
+    return float(ours.mean() / constant.mean()) if constant.mean() > 0 else float("nan")
+
+
+def constant_losses(problem: Problem, rows: Rows, answers: Floats) -> Floats:
+    """The loss of each unit [u] if the best constant were said in place of these answers."""
+    return problem.losses(rows, np.broadcast_to(problem.constant(rows), answers.shape))
 
 
 def as_answers(link: Link, margins: Floats) -> Floats:

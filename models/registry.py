@@ -4,21 +4,21 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, insert, select, text, update
+from sqlalchemy import Connection, func, insert, select, text
 
 from core.database import connect
 from core.errors import IntegrityError, PerennialError
 from core.plain import plain
+from models import records
 from models.files import Files
-from models.tables import metadata, transitions, versions
-from models.versions import Lineage, Stage, Transition, Version, succession
+from models.tables import archives, metadata, versions
+from models.versions import Archive, Lineage, Stage, Transition, Version, succession
 
-__all__ = ["Lineage", "Registry", "Stage", "Transition", "Version"]
+__all__ = ["Archive", "Lineage", "Registry", "Stage", "Transition", "Version"]
 
 # One writer at a time a project: the row stays locked until the transaction ends.
 _LOCK = text("INSERT INTO projects VALUES (:name) ON CONFLICT (name) DO UPDATE SET name = excluded.name")
@@ -51,6 +51,10 @@ class Registry:
             raise PerennialError(f"{folder} holds no file to register")
         return {path.relative_to(folder).as_posix(): self._files.add(path) for path in paths}
 
+    def kept(self, digest: str, name: str) -> Path:
+        """The path of the kept file of this SHA-256, verified just now; `name` is what errors call it."""
+        return self._files.path(digest, name)
+
     def enter(
         self,
         project: str,
@@ -70,32 +74,32 @@ class Registry:
         with self._writing(project) as connection:
             same = (versions.c.project == project) & (versions.c.fingerprint == fingerprint)
             if row := connection.execute(select(versions).where(same)).first():
-                return _version(row)
-            number = 1 + (connection.scalar(_of(project, func.max(versions.c.number))) or 0)
+                return records.version_of(row)
+            number = 1 + (connection.scalar(records.of(project, func.max(versions.c.number))) or 0)
             keys = {"project": project, "number": number, "stage": "challenger", "fingerprint": fingerprint}
             connection.execute(insert(versions).values(keys | facts | {"metrics": plain(metrics)}))
-            return _get(connection, f"{project}/{number}")
+            return records.get(connection, f"{project}/{number}")
 
     def versions(self, project: str) -> list[Version]:
         """All versions of a project, the oldest first."""
         with self._engine.connect() as connection:
-            rows = connection.execute(_of(project, versions).order_by(versions.c.number))
-            return [_version(row) for row in rows]
+            rows = connection.execute(records.of(project, versions).order_by(versions.c.number))
+            return [records.version_of(row) for row in rows]
 
     def version(self, version: Version | str) -> Version:
         """The version as it stands now; PerennialError when there is none of this id."""
         with self._engine.connect() as connection:
-            return _get(connection, str(version))
+            return records.get(connection, str(version))
 
     def champion(self, project: str) -> Version | None:
         """The project's champion, or None while it has none."""
         with self._engine.connect() as connection:
-            return _champion(connection, project)
+            return records.champion(connection, project)
 
     def transitions(self, project: str) -> list[Transition]:
         """Every change of stage in a project, the oldest first."""
         with self._engine.connect() as connection:
-            return _history(connection, project)
+            return records.history(connection, project)
 
     def file(self, version: Version | str, name: str) -> Path:
         """The path of a version's file, verified just now; it must not be written to.
@@ -123,15 +127,16 @@ class Registry:
         Promoting the present champion changes nothing. Raises IntegrityError when another than
         `over` is champion by now: then the evidence speaks of the wrong model.
         """
-        with self._writing(_project(version)) as connection:
-            found, champion = _get(connection, version), _champion(connection, _project(version))
+        project = records.project_of(version)
+        with self._writing(project) as connection:
+            found, champion = records.get(connection, version), records.champion(connection, project)
             if champion != found and str(champion) != str(over):
                 now = champion or "no version"
                 raise IntegrityError(
                     f"{found} was judged against {over}, but {now} is champion: judge it again"
                 )
             facts = {"action": "promote", "why": why, "evidence": plain(evidence), "at": at, "by": by}
-            return _crown(connection, found, champion, facts)
+            return records.crown(connection, found, champion, facts)
 
     def rollback(
         self, project: str, *, to: Version | str | None = None, why: str, at: datetime, by: str
@@ -142,7 +147,7 @@ class Registry:
         Raises PerennialError when `to` never was champion, or when none was before.
         """
         with self._writing(project) as connection:
-            champion, history = _champion(connection, project), _history(connection, project)
+            champion, history = records.champion(connection, project), records.history(connection, project)
             target = str(to) if to else next(iter(succession(history)[-2::-1]), None)
             past = dict.fromkeys(change.version for change in history if change.after == "champion")
             if target not in past:
@@ -151,7 +156,7 @@ class Registry:
                     f"its champions so far were {', '.join(past) or 'none'}"
                 )
             facts = {"action": "rollback", "why": why, "evidence": {}, "at": at, "by": by}
-            return _crown(connection, _get(connection, target), champion, facts)
+            return records.crown(connection, records.get(connection, target), champion, facts)
 
     def retire(
         self, version: Version | str, *, why: str, evidence: Mapping[str, Any], at: datetime, by: str
@@ -160,69 +165,42 @@ class Registry:
 
         Raises PerennialError for the champion: promote another or roll back instead.
         """
-        with self._writing(_project(version)) as connection:
-            found = _get(connection, version)
-            if found.stage == "champion":
-                raise PerennialError(f"{found} is champion: promote another version or roll back instead")
+        with self._writing(records.project_of(version)) as connection:
+            found = records.get(connection, version)
+            records.require_out_of_use(found)
             facts = {"action": "retire", "why": why, "evidence": plain(evidence), "at": at, "by": by}
-            return _move(connection, found, "retired", facts)
+            return records.move(connection, found, "retired", facts)
+
+    def require_out_of_use(self, version: Version | str) -> None:
+        """PerennialError for a version that serves."""
+        records.require_out_of_use(self.version(version))
+
+    def archive(self, version: Version | str, sha256: str, *, why: str, at: datetime, by: str) -> Archive:
+        """Retire a version, unless it is, and put on record that the file of this SHA-256 holds it whole.
+
+        An archived version stays as it was archived first. Raises PerennialError for the champion.
+        """
+        with self._writing(records.project_of(version)) as connection:
+            found = records.get(connection, version)
+            records.require_out_of_use(found)
+            key = {"project": found.project, "number": found.number}
+            if row := connection.execute(select(archives).filter_by(**key)).first():
+                return records.archive_of(row)
+            facts = {"why": why, "at": at, "by": by}
+            evidence = {"archive": sha256, "tables": dict(found.lineage.tables)}
+            records.move(connection, found, "retired", {"action": "retire", "evidence": evidence, **facts})
+            tables = dict(found.lineage.tables)
+            connection.execute(insert(archives).values(key | facts | {"sha256": sha256, "tables": tables}))
+            return Archive(found.id, sha256, tables, at, by, why)
+
+    def archives(self, project: str) -> list[Archive]:
+        """What was archived of a project, the oldest version first."""
+        query = select(archives).filter_by(project=project).order_by(archives.c.number)
+        with self._engine.connect() as connection:
+            return [records.archive_of(row) for row in connection.execute(query)]
 
     @contextmanager
     def _writing(self, project: str) -> Iterator[Connection]:
         with self._engine.begin() as connection:
             connection.execute(_LOCK, {"name": project})
             yield connection
-
-
-def _of(project: str, what: Any) -> Select[Any]:
-    return select(what).where(versions.c.project == project)
-
-
-def _project(version: Version | str) -> str:
-    return str(version).rpartition("/")[0]
-
-
-def _get(connection: Connection, version: Version | str) -> Version:
-    project, id_ = _project(version), str(version)
-    query = _of(project, versions).order_by(versions.c.number)
-    rows = {f"{project}/{row.number}": row for row in connection.execute(query)}
-    if id_ not in rows:
-        raise PerennialError(f"there is no version {id_!r}; known are: {', '.join(rows) or 'none'}")
-    return _version(rows[id_])
-
-
-def _champion(connection: Connection, project: str) -> Version | None:
-    row = connection.execute(_of(project, versions).where(versions.c.stage == "champion")).first()
-    return _version(row) if row else None
-
-
-def _history(connection: Connection, project: str) -> list[Transition]:
-    rows = connection.execute(select(transitions).filter_by(project=project).order_by(transitions.c.id))
-    return [_transition(row) for row in rows]
-
-
-def _crown(
-    connection: Connection, version: Version, champion: Version | None, facts: Mapping[str, Any]
-) -> Version:
-    if champion and champion != version:
-        _move(connection, champion, "retired", facts)
-    return _move(connection, version, "champion", facts)
-
-
-def _move(connection: Connection, version: Version, stage: Stage, facts: Mapping[str, Any]) -> Version:
-    if version.stage != stage:
-        key = {"project": version.project, "number": version.number}
-        change = {"before": version.stage, "after": stage}
-        connection.execute(update(versions).filter_by(**key).values(stage=stage))
-        connection.execute(insert(transitions).values(key | change | dict(facts)))
-    return replace(version, stage=stage)
-
-
-def _version(row: Row[Any]) -> Version:
-    lineage = Lineage.read(row.lineage)
-    return Version(row.project, row.number, row.family, row.stage, row.files, row.metrics, lineage)
-
-
-def _transition(row: Row[Any]) -> Transition:
-    version = f"{row.project}/{row.number}"
-    return Transition(version, row.action, row.before, row.after, row.at, row.by, row.why, row.evidence)

@@ -35,14 +35,26 @@ def split(rows: pl.DataFrame, spec: Spec, as_of: datetime) -> Split:
     has too few rows or labels that nothing can be learnt from, or a number is infinite.
     """
     usable = _usable(rows, spec, as_of)
-    wanted = [1 - spec.training.validation - spec.training.holdout, 1 - spec.training.holdout]
-    parts = _parts(usable, _cuts(usable["event_time"], wanted, spec.batches.timezone), spec)
+    parts = _parts(usable, _ends(usable, spec), spec)
     named = dict(zip(("train", "validation", "holdout"), parts, strict=True))
-    return Split(**{name: _checked(name, part, spec, as_of) for name, part in named.items()})
+    known = f"part of the rows known at {as_of:%Y-%m-%d %H:%M %Z}"
+    return Split(**{name: learnable(f"the {name} {known}", part, spec) for name, part in named.items()})
+
+
+def before_holdout(rows: pl.DataFrame, spec: Spec, as_of: datetime) -> pl.DataFrame:
+    """Of the same rows those before `split`'s holdout and its gap, which is all that a fit may know."""
+    usable = _usable(rows, spec, as_of)
+    return _parts(usable, _ends(usable, spec)[-1:], spec)[0]
+
+
+def cut(rows: pl.DataFrame, spec: Spec, share: float) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The rows before and after a cut, with about this share of them before it, and a gap."""
+    earlier, later = _parts(rows, _cuts(rows["event_time"], [share], spec.batches.timezone), spec)
+    return earlier, later
 
 
 def folds(rows: pl.DataFrame, spec: Spec, count: int) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
-    """Pairs of rows to fit on and later rows to judge by, the first on the fewest: `count` at most.
+    """`count` pairs of rows to fit on and later rows to judge by, the first on the fewest.
 
     `rows` are in order of event time, with `known_at`. They are cut into `count` + 1 stretches of about
     as many rows; each but the first is judged by what was known when its first decision was made.
@@ -62,6 +74,12 @@ def _usable(rows: pl.DataFrame, spec: Spec, as_of: datetime) -> pl.DataFrame:
     if spec.training.window is not None:
         usable = usable.filter(pl.col("event_time") >= as_of - spec.training.window)
     return usable.sort("event_time", *keys, maintain_order=True)
+
+
+def _ends(usable: pl.DataFrame, spec: Spec) -> list[int]:
+    """Where train and validation end."""
+    wanted = [1 - spec.training.validation - spec.training.holdout, 1 - spec.training.holdout]
+    return _cuts(usable["event_time"], wanted, spec.batches.timezone)
 
 
 def _cuts(times: pl.Series, shares: Sequence[float], timezone: str) -> list[int]:
@@ -92,22 +110,20 @@ def _parts(rows: pl.DataFrame, cuts: Sequence[int], spec: Spec) -> list[pl.DataF
 
 
 def _whole_lists(part: pl.DataFrame, parts: Sequence[pl.DataFrame], group: list[str]) -> pl.DataFrame:
-    for other in parts:
-        if other is not part:
-            part = part.join(
-                other.select(group), on=group, how="anti", nulls_equal=True, maintain_order="left"
-            )
-    return part
+    """The rows of a part but for those whose list has rows in another part."""
+    others = [other.select(group) for other in parts if other is not part]
+    return part.join(pl.concat(others), on=group, how="anti", nulls_equal=True, maintain_order="left")
 
 
-def _checked(name: str, part: pl.DataFrame, spec: Spec, as_of: datetime) -> Rows:
+def learnable(what: str, part: pl.DataFrame, spec: Spec) -> Rows:
+    """The rows of a part; PerennialError when they are too few, or their labels teach nothing."""
     found, problem = Rows.of(part, spec.outcome), problem_of(spec)
     lack = f"{len(found)} rows" if len(found) < MIN_ROWS else problem.lack(found)
     if lack is None:
         return found
     raise PerennialError(
-        f"the {name} part of the rows known at {as_of:%Y-%m-%d %H:%M %Z} has {lack}, and at least {MIN_ROWS} "
-        "rows; train on more batches, or change training.window or the shares of validation and holdout"
+        f"{what} has {lack}; it takes at least {MIN_ROWS} rows: train on more batches, or change "
+        "training.window or the shares of validation and holdout"
     )
 
 

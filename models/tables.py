@@ -60,6 +60,19 @@ versions = Table(
 _champion = versions.c.stage == "champion"
 Index("one_champion", versions.c.project, unique=True, sqlite_where=_champion, postgresql_where=_champion)
 
+archives = Table(
+    "archives",
+    metadata,
+    Column("project", String(100), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("sha256", String(64), nullable=False),
+    Column("tables", JSON, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("by", String(200), nullable=False),
+    Column("why", Text, nullable=False),
+    ForeignKeyConstraint(["project", "number"], [versions.c.project, versions.c.number]),
+)
+
 transitions = Table(
     "transitions",
     metadata,

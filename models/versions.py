@@ -1,7 +1,7 @@
 """Model versions: what one is, what made it, and how versions follow each other as champion."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Self
 
@@ -13,8 +13,11 @@ Action = Literal["promote", "rollback", "retire"]
 class Lineage:
     """All that made a version: with it, the same code makes the same version again.
 
-    `tables` are Delta versions by table name, `settings` the hash of the spec, `code` a git
-    revision or "unknown". The rows from `trained_until` on were seen by no fit.
+    `tables` are Delta versions by table name, `settings` the hash of the spec (which is among the
+    version's files), `code` a git revision or "unknown". The rows from `trained_until` on were seen
+    by no fit, and those after `learnt_until` only to stop and to calibrate it. `parameters` are
+    those of the family, and of the families that it is made of, by name; `starts` are the versions that
+    such of them went on from as are stateful.
     """
 
     tables: Mapping[str, int]
@@ -25,11 +28,15 @@ class Lineage:
     packages: Mapping[str, str]
     seed: int
     trained_until: datetime
+    learnt_until: datetime | None = None
+    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    starts: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, kept: Mapping[str, Any]) -> Self:
         """The lineage that `plain` wrote."""
-        instants = {name: datetime.fromisoformat(kept[name]) for name in ("as_of", "trained_until")}
+        names = ("as_of", "trained_until", "learnt_until")
+        instants = {name: datetime.fromisoformat(kept[name]) for name in names if kept.get(name)}
         return cls(**{**kept, "batches": tuple(kept["batches"]), **instants})
 
 
@@ -66,6 +73,21 @@ class Transition:
     by: str
     why: str
     evidence: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """A retired version put away: the file that holds it all, by its SHA-256, and what it was trained on.
+
+    As long as it is kept, the versions of the `tables` must be, too: with them it can be made again.
+    """
+
+    version: str
+    sha256: str
+    tables: Mapping[str, int]
+    at: datetime
+    by: str
+    why: str
 
 
 def succession(history: Sequence[Transition]) -> list[str]:

@@ -82,10 +82,15 @@ def feature_drift(
 def prediction_drift(
     reference: NDArray[np.float64], current: NDArray[np.float64], rules: Monitoring
 ) -> Drift:
-    """The drift of the predicted probabilities [n], [m], of any n and m; named `prediction`."""
-    few = _too_few(reference.size, current.size, rules)
+    """The drift of the answers [n], [m], of any n and m, or of the likeliest class [n, K], [m, K]."""
+    few = _too_few(len(reference), len(current), rules)
     if few:
         return Drift("prediction", "psi", None, rules.prediction_drift, False, few)
+    if reference.ndim == 2:
+        classes = reference.shape[1]
+        said = (np.bincount(each.argmax(axis=1), minlength=classes) for each in (reference, current))
+        value = psi(*said)
+        return Drift("prediction", "psi", value, rules.prediction_drift, value >= rules.prediction_drift)
     return _number_drift("prediction", reference, current, rules.prediction_drift)
 
 

@@ -1,9 +1,10 @@
 """The decision after a batch: nothing, watch, or retrain, with its reasons in words and numbers.
 
-Realised performance decides where outcomes are known. Log loss is compared as a share of what the
-constant base rate would have scored (normalised entropy): batches of unlike rates have log losses
-that say nothing about each other. Inputs that drift say where to look; they open a retraining only
-together with drifted predictions, and only while no outcome can show that all is well.
+Realised performance decides where outcomes are known. A loss is compared as a share of what the
+best constant would have lost on the same rows (of log loss, the normalised entropy): batches of
+unlike rates have losses that say nothing about each other. Inputs that drift say where to look;
+they open a retraining only together with drifted predictions, and only while no outcome can show
+that all is well.
 """
 
 import math
@@ -13,7 +14,7 @@ from typing import Literal
 
 from core.spec import Monitoring
 from monitoring.drift import Drift
-from monitoring.performance import Realised, relative_log_loss
+from monitoring.performance import Realised
 
 Action = Literal["nothing", "watch", "retrain"]
 _ORDER: tuple[Action, ...] = ("retrain", "watch", "nothing")
@@ -53,7 +54,7 @@ def decide(
     """Weigh a batch's drift and realised performance against the champion's reference.
 
     `importance` is each feature's share of the champion's importance (one that it lacks is
-    unused); `reference` the champion's measures on rows that it was not fitted on, as models.evaluate
+    unused); `reference` the champion's measures on rows that it was not fitted on, as its problem
     names them; `history` the decisions since the champion's release, oldest first.
 
     >>> wind = Drift("wind", "psi", 0.84, 0.2, True)
@@ -85,10 +86,12 @@ def decide(
 def _performance(
     realised: Realised, prediction: Drift | None, reference: Mapping[str, float], rules: Monitoring
 ) -> Iterator[_Finding]:
-    relative = relative_log_loss(reference.get("log_loss", math.nan), reference.get("base_rate", math.nan))
-    yield _compared("AUC", "auc", realised, reference.get("auc", math.nan), rules.auc_drop)
-    yield _compared("Relative log loss", "relative_log_loss", realised, relative, rules.log_loss_rise)
-    yield _calibration(realised.measures["calibration_error"], prediction, rules.calibration_error)
+    limits = {"auc": ("AUC", rules.auc_drop), "relative_loss": ("Relative loss", rules.loss_rise)}
+    for name, (what, limit) in limits.items():
+        if name in realised.measures:
+            yield _compared(what, name, realised, reference.get(name, math.nan), limit)
+    if "calibration_error" in realised.measures:
+        yield _calibration(realised.measures["calibration_error"], prediction, rules.calibration_error)
 
 
 def _compared(what: str, name: str, realised: Realised, reference: float, limit: float) -> _Finding:

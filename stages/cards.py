@@ -3,11 +3,9 @@
 import json
 from pathlib import Path
 
-import numpy as np
-
-from models.card import card, html
-from models.evaluate import Curve
+from models.card import card
 from models.gate import GateReport
+from models.page import html
 from models.versions import Version
 from reports.pages import write
 from stages.workspace import Workspace
@@ -16,16 +14,7 @@ from stages.workspace import Workspace
 def write_card(workspace: Workspace, version: Version, gate: GateReport | None = None) -> Path:
     """Write a version's card, as JSON and as a page, from what the registry has of it; the page's path."""
     kept = version.metrics
-    told = card(
-        version,
-        workspace.spec,
-        measures={part: kept[part] for part in ("validation", "holdout")},
-        intervals=kept["intervals"],
-        curve=Curve(**{name: np.asarray(values) for name, values in kept["curve"].items()}),
-        variants=kept["variants"],
-        importance=kept["importance"],
-        gate=gate,
-    )
+    told = card(version, workspace.spec, kept["described"], kept["variants"], gate)
     path = card_path(workspace, version)
     write(path.with_suffix(".json"), json.dumps(told, indent=2) + "\n")
     return write(path, html(told))

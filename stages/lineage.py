@@ -4,6 +4,7 @@ import subprocess
 from collections.abc import Mapping
 from datetime import datetime
 from importlib import metadata
+from typing import Any
 
 from core.ledger import fingerprint
 from core.settings import CHECKOUT
@@ -20,7 +21,14 @@ def tables(workspace: Workspace) -> dict[str, int]:
 
 
 def lineage(
-    workspace: Workspace, as_of: datetime, trained_until: datetime, read: Mapping[str, int]
+    workspace: Workspace,
+    as_of: datetime,
+    read: Mapping[str, int],
+    *,
+    trained_until: datetime,
+    learnt_until: datetime,
+    parameters: Mapping[str, Mapping[str, Any]],
+    starts: Mapping[str, str],
 ) -> Lineage:
     """All that made a fit which stood at `as_of` and read these versions of its tables."""
     built = workspace.ledger.results("features")
@@ -28,15 +36,23 @@ def lineage(
         tables=read,
         batches=tuple(batch.id for batch in workspace.batches(as_of) if batch.id in built),
         as_of=as_of,
-        code=_revision(),
+        code=revision(),
         settings=fingerprint(workspace.spec.model_dump(mode="json")),
-        packages={name: metadata.version(name) for name in PACKAGES if _is_installed(name)},
+        packages=packages(),
         seed=workspace.spec.training.seed,
         trained_until=trained_until,
+        learnt_until=learnt_until,
+        parameters=parameters,
+        starts=starts,
     )
 
 
-def _revision() -> str:
+def packages() -> dict[str, str]:
+    """The versions of the installed packages that a fit hangs on."""
+    return {name: metadata.version(name) for name in PACKAGES if _is_installed(name)}
+
+
+def revision() -> str:
     """The git revision of the checkout, marked where files differ from it; "unknown" outside git."""
     command = ["git", "-C", str(CHECKOUT), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:

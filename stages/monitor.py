@@ -9,11 +9,12 @@ import polars as pl
 from core.batches import Batch
 from core.ledger import fingerprint
 from core.plain import plain
-from models.evaluate import auc
-from models.rows import columns
+from models.answers import from_column
+from models.problem import problem_of
+from models.rows import Rows, columns
 from models.versions import Version
 from monitoring.drift import Drift, feature_drift, prediction_drift
-from monitoring.performance import Realised, realised
+from monitoring.performance import Judgement, Realised, realised
 from monitoring.policy import Decision, decide
 from monitoring.profiles import profile
 from stages.featurise import labelled
@@ -25,8 +26,8 @@ from stages.workspace import Workspace
 class Judged:
     """What is known of a scored batch, and what was decided.
 
-    `drift` is the drift of each feature (None where it could not be measured), `baseline_auc` that
-    of the newest version of the spec's first family on the same rows.
+    `drift` is the drift of each feature (None where it could not be measured), `baseline` the
+    measures of the newest version of the spec's first family on the same rows, if there is one.
     """
 
     batch: str
@@ -36,7 +37,7 @@ class Judged:
     measures: dict[str, float]
     intervals: dict[str, tuple[float, float]]
     calibration: list[dict[str, float]]
-    baseline_auc: float | None
+    baseline: dict[str, float]
     drift: dict[str, float | None]
     prediction_drift: float | None
     decision: str
@@ -109,7 +110,8 @@ def _realised(workspace: Workspace, batch: Batch, predictions: pl.DataFrame, as_
     spec = workspace.spec
     outcomes = workspace.lake.scan("outcomes", [batch.id]).collect()
     key = spec.datasets[spec.events].key
-    return realised(predictions, outcomes, key, as_of, spec.batches.timezone, spec.training.seed)
+    by = Judgement(problem_of(spec), spec.outcome, key, spec.batches.timezone, spec.training.seed)
+    return realised(predictions, outcomes, as_of, by)
 
 
 def _drift(
@@ -119,13 +121,13 @@ def _drift(
     rows = workspace.lake.scan("features", [batch.id]).collect()
     inputs, answers = reference(workspace, version)
     workspace.lake.write("profiles", batch.id, profile(rows, names, batch.id).drop("batch"))
-    shift = prediction_drift(answers.to_numpy(), predictions["prediction"].to_numpy(), spec.monitoring)
+    shift = prediction_drift(from_column(answers), from_column(predictions["prediction"]), spec.monitoring)
     return feature_drift(inputs, rows, names, spec.monitoring), shift
 
 
-def _baseline(workspace: Workspace, batch: Batch, as_of: datetime) -> float | None:
-    """The AUC of the newest version of the first family that there was when the batch began."""
-    family = workspace.spec.training.families[0]
+def _baseline(workspace: Workspace, batch: Batch, as_of: datetime) -> dict[str, float]:
+    """The measures of the newest version of the first family that there was when the batch began."""
+    spec, family = workspace.spec, workspace.spec.training.families[0]
     known = [
         version
         for version in workspace.registry.versions(workspace.project.name)
@@ -133,8 +135,9 @@ def _baseline(workspace: Workspace, batch: Batch, as_of: datetime) -> float | No
     ]
     rows = labelled(workspace, as_of, batch.start).filter(pl.col("event_time") < batch.end)
     if not known or rows.is_empty():
-        return None
-    return float(auc(rows["label"].to_numpy(), served(workspace, known[-1]).predict(rows)))
+        return {}
+    labels, answers = Rows.of(rows, spec.outcome), served(workspace, known[-1]).predict(rows)
+    return problem_of(spec).measures(labels, answers)
 
 
 def _judged(
@@ -144,7 +147,7 @@ def _judged(
     drifts: tuple[Drift, ...],
     shift: Drift,
     decision: Decision,
-    baseline: float | None,
+    baseline: dict[str, float],
     made_from: str,
 ) -> Judged:
     return Judged(
@@ -155,7 +158,7 @@ def _judged(
         measures=plain(found.measures),
         intervals=plain(found.intervals),
         calibration=plain(found.calibration),
-        baseline_auc=plain(baseline),
+        baseline=plain(baseline),
         drift={drift.feature: drift.value for drift in drifts},
         prediction_drift=shift.value,
         decision=decision.action,

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+
 from core.errors import PerennialError
 from models.family import family
 from models.gate import Check, Contender, GateReport, Served, judge
@@ -43,8 +45,7 @@ def _judged(workspace: Workspace, versions: Sequence[Version], as_of: datetime) 
         rows,
         _contender(workspace, challenger, rows),
         _contender(workspace, champion, rows) if champion else None,
-        base_rate=challenger.metrics["base_rate"],
-        files=[Served(**facts) for facts in challenger.metrics["served"]],
+        base=np.asarray(challenger.metrics["base"]),
     )
     _settle(workspace, report, versions, champion, as_of)
     return report
@@ -91,6 +92,7 @@ def _contender(workspace: Workspace, version: Version, rows: Rows) -> Contender:
         answers=served(workspace, version).predict(rows.frame),
         complexity=family(version.family).complexity,
         fitted_until=version.lineage.trained_until,
+        files=tuple(Served(**facts) for facts in version.metrics["served"]),
     )
 
 

@@ -8,6 +8,7 @@ import polars as pl
 from core.batches import Batch
 from core.errors import IntegrityError
 from core.ledger import fingerprint
+from models.answers import to_column
 from models.runtime import Model
 from models.versions import Version
 from stages.workspace import Workspace, is_over
@@ -37,10 +38,11 @@ def score(workspace: Workspace, batch: Batch, as_of: datetime) -> Scored | None:
     if done := workspace.ledger.finished("score", batch.id, made_from):
         return Scored(**done)
     rows = workspace.lake.scan("features", [batch.id]).collect()
-    key = workspace.spec.datasets[workspace.spec.events].key
-    predictions = rows.select(*key, "event_time", "decision_time").with_columns(
-        prediction=pl.Series(served(workspace, champion).predict(rows), dtype=pl.Float64),
-        version=pl.lit(champion.id),
+    spec = workspace.spec
+    names = dict.fromkeys((*spec.datasets[spec.events].key, *spec.outcome.group))
+    answers = to_column(served(workspace, champion).predict(rows))
+    predictions = rows.select(*names, "event_time", "decision_time").with_columns(
+        answers, version=pl.lit(champion.id)
     )
     workspace.lake.write("predictions", batch.id, predictions)
     result = Scored(batch.id, champion.id, predictions.height, made_from)

@@ -6,27 +6,32 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import polars as pl
 
 from core.ledger import fingerprint
 from core.plain import plain
-from models.evaluate import calibration_curve, intervals
-from models.fit import Fit, fit
+from models.answers import to_column
+from models.describe import describe
+from models.fit import Fit
 from models.gate import Served
 from models.onnx.export import Variant, best, export
-from models.rows import Rows
 from models.runtime import Model
-from models.split import Split, split
+from models.split import Split
 from models.tracking import Run, track
 from models.versions import Lineage, Version
 from stages.cards import write_card
-from stages.featurise import labelled
-from stages.lineage import lineage, tables
+from stages.fitted import load, start_of
+from stages.learn import Basis, Learnt, Parameters, learn
+from stages.lineage import tables
 from stages.workspace import Workspace
 
 REFERENCE_ROWS = 20_000
+SPEC = "spec.json"
+# The parts of a spec that a fit, its files and its figures hang on.
+LEARNT_FROM = {"problem", "objective", "constraints", "batches", "outcome", "training", "gate"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,25 +44,38 @@ class Candidate:
     lineage: Lineage
 
 
-def train(workspace: Workspace, family: str, as_of: datetime) -> Candidate:
+def train(
+    workspace: Workspace,
+    family: str,
+    as_of: datetime,
+    members: Sequence[Candidate] = (),
+    tuned: Parameters = MappingProxyType({}),
+) -> Candidate:
     """Fit one family on what is known at `as_of`; what was registered from the same is not fitted again.
 
-    Raises PerennialError when there are too few labelled rows, or no graph of the fit may serve.
+    `members` are the fits that it is made of, `tuned` the parameters by family that were found to be
+    better than the spec's. Raises PerennialError when there are too few labelled rows, or no graph of
+    the fit may serve.
     """
-    made_from = _made_from(workspace, family, as_of)
+    spec = workspace.spec
+    start = start_of(workspace, family, workspace.champion(as_of))
+    made_from = _made_from(workspace, family, as_of, start, members, tuned)
     for version in workspace.registry.versions(workspace.project.name):
         if version.metrics["made_from"] == made_from:
             return Candidate(version.family, version.files, version.metrics, version.lineage)
-    spec = workspace.spec
-    read = tables(workspace)
-    parts = split(labelled(workspace, as_of, tables=read), spec, as_of)
-    made = lineage(workspace, as_of, parts.holdout.times[0], read)
+    fits = {each.family: load(workspace, each.family, each.files) for each in members}
+    parameters = {family: (spec.training.parameters | dict(tuned)).get(family, {})}
+    starts: dict[str, str] = {}
+    for each in members:
+        parameters |= each.lineage.parameters
+        starts |= each.lineage.starts
+    basis = Basis(as_of, tables(workspace), parameters, start, fits, starts)
     name, group = f"{family} {as_of:%Y-%m-%d}", f"{as_of:%Y-%m-%d}"
-    config = {"family": family, "training": spec.training.model_dump(mode="json"), "lineage": made}
+    config = {"family": family, "parameters": parameters, "spec": spec.model_dump(mode="json")}
     with track(spec.name, name, group, config, [family], workspace.settings.home) as run:
-        fitted = fit(family, parts, spec, run.curve)
+        learnt = learn(workspace, family, basis, run.curve)
         with tempfile.TemporaryDirectory(dir=workspace.settings.home, prefix="fit-") as folder:
-            return _kept(workspace, fitted, parts, made, made_from, Path(folder), run)
+            return _kept(workspace, learnt, made_from, Path(folder), run)
 
 
 def register(workspace: Workspace, candidates: Sequence[Candidate]) -> list[Version]:
@@ -71,18 +89,17 @@ def register(workspace: Workspace, candidates: Sequence[Candidate]) -> list[Vers
     return found
 
 
-def _kept(
-    workspace: Workspace, fitted: Fit, parts: Split, made: Lineage, made_from: str, folder: Path, run: Run
-) -> Candidate:
+def _kept(workspace: Workspace, learnt: Learnt, made_from: str, folder: Path, run: Run) -> Candidate:
     """Write all files of a version into the folder, measure them, and copy them into the store."""
+    fitted, parts, made = learnt.fit, learnt.parts, learnt.lineage
     variants = export(fitted, parts, workspace.spec, folder, _properties(made))
-    metrics = _metrics(workspace, fitted, parts, variants) | {"made_from": made_from}
+    metrics = _metrics(workspace, learnt, variants) | {"made_from": made_from}
     (folder / "native").mkdir()
     fitted.model.save(folder / "native")
     (folder / "calibration.json").write_text(json.dumps(plain(fitted.calibration)))
-    _reference(fitted, parts, best(variants, workspace.spec.constraints)).write_parquet(
-        folder / "reference.parquet"
-    )
+    (folder / SPEC).write_text(workspace.spec.model_dump_json(by_alias=True))
+    serves = best(variants, workspace.spec.constraints)
+    _reference(fitted, parts, serves).write_parquet(folder / "reference.parquet")
     for variant in variants:
         if not variant.kept:
             variant.path.unlink()
@@ -93,13 +110,15 @@ def _kept(
     return Candidate(fitted.family, files, plain(metrics), made)
 
 
-def _metrics(workspace: Workspace, fitted: Fit, parts: Split, variants: Sequence[Variant]) -> dict[str, Any]:
+def _metrics(workspace: Workspace, learnt: Learnt, variants: Sequence[Variant]) -> dict[str, Any]:
     """What the registry keeps beside the files: measures, the file that serves, importance, cost."""
+    fitted, parts = learnt.fit, learnt.parts
     serves = best(variants, workspace.spec.constraints)
     return {
         **fitted.measures,
-        **_shape(workspace, fitted, parts.holdout),
-        "base_rate": float(parts.train.labels.mean()),
+        "described": describe(fitted, parts, workspace.spec),
+        "base": fitted.problem.constant(parts.train),
+        "columns": list(workspace.spec.features),
         "rows": {
             "train": len(parts.train),
             "validation": len(parts.validation),
@@ -111,15 +130,6 @@ def _metrics(workspace: Workspace, fitted: Fit, parts: Split, variants: Sequence
         "served": [_served(serves)],
         "variants": [_variant(variant) for variant in variants],
     }
-
-
-def _shape(workspace: Workspace, fitted: Fit, holdout: Rows) -> dict[str, Any]:
-    """How sure the measures on the holdout are, and its calibration curve."""
-    spec = workspace.spec
-    answers = fitted.answers(holdout.frame)
-    days = holdout.times.dt.convert_time_zone(spec.batches.timezone).dt.date().to_physical().to_numpy()
-    sure = intervals(holdout.labels, answers, days, spec.gate.draws, spec.gate.confidence, spec.training.seed)
-    return {"intervals": sure, "curve": calibration_curve(holdout.labels, answers)}
 
 
 def _served(variant: Variant) -> Served:
@@ -147,9 +157,9 @@ def _reference(fitted: Fit, parts: Split, serves: Variant) -> pl.DataFrame:
     if seen.height > REFERENCE_ROWS:
         seen = seen.sample(REFERENCE_ROWS, seed=0)
     unseen = parts.holdout.frame.select(names).tail(REFERENCE_ROWS)
-    answers = Model.open(serves.path, serves.sha256).predict(unseen)
-    inputs = seen.with_columns(prediction=pl.lit(None, pl.Float64))
-    return pl.concat([inputs, unseen.with_columns(prediction=pl.Series(answers, dtype=pl.Float64))])
+    answers = to_column(Model.open(serves.path, serves.sha256).predict(unseen))
+    inputs = seen.with_columns(prediction=pl.lit(None, answers.dtype))
+    return pl.concat([inputs, unseen.with_columns(answers)])
 
 
 def _properties(made: Lineage) -> dict[str, str]:
@@ -163,11 +173,22 @@ def _properties(made: Lineage) -> dict[str, str]:
     }
 
 
-def _made_from(workspace: Workspace, family: str, as_of: datetime) -> str:
-    built = workspace.ledger.results("features")
+def _made_from(
+    workspace: Workspace,
+    family: str,
+    as_of: datetime,
+    start: Version | None,
+    members: Sequence[Candidate],
+    tuned: Parameters,
+) -> str:
+    spec, built = workspace.spec, workspace.ledger.results("features")
     return fingerprint(
         family,
         as_of,
-        workspace.spec.training.model_dump(mode="json"),
+        spec.model_dump(mode="json", include=LEARNT_FROM),
+        list(spec.features),
         [built[batch.id]["content"] for batch in workspace.batches(as_of) if batch.id in built],
+        start.id if start else None,
+        [each.files for each in members],
+        tuned,
     )

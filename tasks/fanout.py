@@ -1,12 +1,12 @@
 """The fan-out seam: where the work of a flow's tasks runs. Nothing else knows Dask."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import cast
+from typing import TypeVar, cast
 
 import distributed
 from prefect.task_runners import TaskRunner
@@ -16,6 +16,7 @@ from prefect_dask.task_runners import PrefectDaskFuture
 from core.errors import PerennialError
 from core.settings import Settings
 
+R = TypeVar("R")
 Runner = TaskRunner[PrefectDaskFuture[object]]
 
 
@@ -94,3 +95,15 @@ def fan_out() -> Runner:
     """The task runner of every flow that fans out; it connects when the flow first submits."""
     connect = cast("Callable[[], distributed.deploy.Cluster]", cluster)
     return cast("Runner", DaskTaskRunner(cluster_class=connect))
+
+
+def spread(function: Callable[..., R], arguments: Iterable[tuple[object, ...]]) -> list[R]:
+    """From inside a task on the cluster: what a function gives for each of the arguments, in their order.
+
+    They run side by side on all workers. The task leaves its thread to them for as long, so it may
+    sit on the only one that there is. What a worker had begun when it died, another does again; an
+    error of the function is raised here.
+    """
+    with distributed.worker_client() as client:
+        futures = [client.submit(function, *each, pure=False) for each in arguments]
+        return cast("list[R]", client.gather(futures))

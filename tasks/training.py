@@ -6,6 +6,7 @@ from prefect import task
 from prefect.artifacts import create_table_artifact
 
 from models.gate import GateReport
+from stages.learn import Parameters
 from stages.promote import promote
 from stages.train import Candidate, register, train
 from stages.workspace import open_workspace
@@ -14,9 +15,11 @@ from tasks.recovery import PATIENT
 
 
 @task(name="train", task_run_name="train {family}", **PATIENT)
-def train_family(project: str, family: str, as_of: datetime) -> Candidate:
-    """Fit, calibrate, export and measure one family."""
-    return train(open_workspace(project), family, as_of)
+def train_family(
+    project: str, family: str, as_of: datetime, members: list[Candidate], tuned: Parameters
+) -> Candidate:
+    """Fit, calibrate, export and measure one family, which is made of these fits."""
+    return train(open_workspace(project), family, as_of, members, tuned)
 
 
 @task(name="register", **PATIENT)

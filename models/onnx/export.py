@@ -9,8 +9,8 @@ import numpy as np
 import onnx
 
 from core.spec import Spec
-from models.calibrate import fit_platt
-from models.fit import Fit
+from models.fit import Fit, calibration_of
+from models.intervals import drawn_blocks
 from models.onnx.describe import facts, meanings
 from models.onnx.graph import calibrated, described
 from models.onnx.latency import latencies
@@ -93,8 +93,9 @@ def _pruned(fit: Fit, margin: onnx.ModelProto, validation: Rows) -> onnx.ModelPr
         return None
     rows = feed(validation.frame, fit.columns, "pruned")
     (margins,) = session(fewer.SerializeToString(), "pruned").run(["margin"], rows)
-    platt = fit_platt(margins[:, 0].astype(np.float64), validation.labels)
-    return calibrated(fewer, platt, fit.problem.output)
+    offset = fit.calibration.offset
+    calibration = calibration_of(fit.problem, margins.astype(np.float64), validation, offset)
+    return calibrated(fewer, calibration, fit.problem.output)
 
 
 def _feeds(fit: Fit, train: Rows) -> Iterator[Feed]:
@@ -140,8 +141,6 @@ def _compared(fit: Fit, split: Split, spec: Spec, files: list[_File]) -> Iterato
 
 
 def _blocks(fit: Fit, rows: Rows, spec: Spec) -> Blocks:
-    """What is judged as one, in blocks of `gate.block` by local time."""
-    local = rows.times.dt.convert_time_zone(spec.batches.timezone).dt.replace_time_zone(None)
-    step = int(spec.gate.block.total_seconds() * 1_000_000)
-    names = (local.dt.epoch("us") // step).to_numpy()[fit.problem.units(rows)]
-    return Blocks.draw(names, spec.gate.draws, spec.training.seed)
+    """The blocks of what is judged as one."""
+    drawn = drawn_blocks(rows, spec)
+    return Blocks(drawn.block[fit.problem.units(rows)], drawn.weights)

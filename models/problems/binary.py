@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from models.evaluate import log_losses, measures
+from models.evaluate import auc, log_losses, measures
 from models.rows import Rows
 
 Floats = NDArray[np.float64]
@@ -68,12 +68,26 @@ class Binary:
         """The share of positives, a little off 0 and 1 (Laplace's rule of succession)."""
         return np.asarray((rows.labels.sum() + 1) / (len(rows) + 2), np.float64)
 
-    def fault(self, answers: Floats) -> str | None:
-        """What is no probability, or the same for all."""
+    def fault(self, rows: Rows, answers: Floats) -> str | None:
+        """What is no probability."""
         wrong = int((~((answers >= 0) & (answers <= 1))).sum())
-        if wrong:
-            return f"{wrong} of {answers.size} probabilities are not between 0 and 1"
-        return "it says the same for every row" if np.ptp(answers) == 0 else None
+        return f"{wrong} of {answers.size} probabilities are not between 0 and 1" if wrong else None
+
+    def targets(self, rows: Rows) -> Floats:
+        """1 for a positive, else 0 [n, 1]."""
+        return np.asarray(rows.labels[:, None] > 0, np.float64)
+
+    def selected(self, rows: Rows, answers: Floats) -> Floats:
+        """1 where the threshold says yes, else 0 [n, 1]."""
+        return np.asarray(answers[:, None] >= self.threshold, np.float64)
+
+    def off(self, rows: Rows, answers: Floats) -> Floats:
+        """The probability less what came of it [n, 1]."""
+        return answers[:, None] - self.targets(rows)
+
+    def told(self, rows: Rows, scores: Floats) -> float:
+        """The AUC of scores [n, 1]."""
+        return auc(rows.labels, scores[:, 0])
 
     def lack(self, rows: Rows) -> str | None:
         """One of the classes is missing."""

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from models.evaluate import calibration_error
+from models.evaluate import auc, calibration_error
 from models.rows import Rows
 
 Floats = NDArray[np.float64]
@@ -71,15 +71,33 @@ class Multiclass:
         counts = np.bincount(rows.labels.astype(np.int64), minlength=len(self.classes)) + 1.0
         return np.asarray(counts / counts.sum(), np.float64)
 
-    def fault(self, answers: Floats) -> str | None:
-        """What is no probability, does not sum to 1, or is the same for all."""
+    def fault(self, rows: Rows, answers: Floats) -> str | None:
+        """What is no probability, or does not sum to 1."""
         wrong = int((~((answers >= 0) & (answers <= 1)).all(axis=1)).sum())
         if wrong:
             return f"{wrong} of {len(answers)} rows have probabilities that are not between 0 and 1"
         loose = int((np.abs(answers.sum(axis=1) - 1) > 1e-4).sum())
-        if loose:
-            return f"the probabilities of {loose} of {len(answers)} rows do not sum to 1"
-        return "it says the same for every row" if (np.ptp(answers, axis=0) == 0).all() else None
+        return f"the probabilities of {loose} of {len(answers)} rows do not sum to 1" if loose else None
+
+    def targets(self, rows: Rows) -> Floats:
+        """1 for the row's class, else 0 [n, K]."""
+        return np.asarray(np.arange(len(self.classes)) == rows.labels[:, None], np.float64)
+
+    def selected(self, rows: Rows, answers: Floats) -> Floats:
+        """1 for the class that is said, else 0 [n, K]."""
+        return np.asarray(np.arange(len(self.classes)) == self._said(answers)[:, None], np.float64)
+
+    def off(self, rows: Rows, answers: Floats) -> Floats:
+        """The probability of each class less whether it came [n, K]."""
+        return answers - self.targets(rows)
+
+    def told(self, rows: Rows, scores: Floats) -> float:
+        """The mean AUC of each class against the rest, by their shares of the rows; scores are [n, K]."""
+        targets = self.targets(rows)
+        shares = targets.mean(axis=0)
+        some = np.flatnonzero((shares > 0) & (shares < 1))
+        found = [auc(targets[:, code], scores[:, code]) for code in some]
+        return float(np.average(found, weights=shares[some]))
 
     def lack(self, rows: Rows) -> str | None:
         """There is but one class."""
@@ -104,5 +122,4 @@ class Multiclass:
         return -np.log(np.clip(true, 1e-15, 1))
 
     def _brier(self, rows: Rows, answers: Floats) -> Floats:
-        truth = np.arange(len(self.classes)) == rows.labels[:, None]
-        return np.asarray(((answers - truth) ** 2).sum(axis=1), np.float64)
+        return np.asarray((self.off(rows, answers) ** 2).sum(axis=1), np.float64)

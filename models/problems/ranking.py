@@ -28,14 +28,15 @@ class Ranking:
     link: ClassVar[Literal["identity"]] = "identity"
 
     def units(self, rows: Rows) -> NDArray[np.intp]:
-        """The first row of each list that has a relevant one [u]."""
-        lists, first, group = np.unique(_groups(rows), return_index=True, return_inverse=True)
-        relevant = np.bincount(group, rows.labels > 0, len(lists)) > 0
-        return first[relevant]
+        """The most relevant row (the first of several) of each list that has a relevant one [u]."""
+        groups = _groups(rows)
+        order = np.lexsort((-rows.labels, groups))
+        first = order[np.append(True, np.diff(groups[order]) != 0)]
+        return np.asarray(first[rows.labels[first] > 0], np.intp)
 
     def losses(self, rows: Rows, answers: Floats) -> Floats:
         """1 - nDCG of each list [u]."""
-        return 1 - self.parts(rows, answers)["ndcg"]
+        return 1 - self._ndcg(rows, answers)
 
     def measures(self, rows: Rows, answers: Floats) -> dict[str, float]:
         """rows, lists, ndcg and recall at the cutoff, and loss; NaN where no list has a relevant row."""
@@ -51,12 +52,11 @@ class Ranking:
         tied scores", 2008). The gain of grade g is 2^g - 1.
         """
         lists, group = np.unique(_groups(rows), return_inverse=True)
-        gains, hits = np.exp2(rows.labels) - 1, (rows.labels > 0).astype(np.float64)
-        best = self._seen(group, rows.labels, gains, discounted=True)
+        hits = (rows.labels > 0).astype(np.float64)
         relevant = np.bincount(group, hits, len(lists))
         kept = relevant > 0
-        ndcg = self._seen(group, answers, gains, discounted=True)[kept] / best[kept]
         found = self._seen(group, answers, hits, discounted=False)[kept]
+        ndcg = self._ndcg(rows, answers)
         return {
             "ndcg": ndcg,
             "recall": found / np.minimum(relevant[kept], self.cutoff),
@@ -67,12 +67,28 @@ class Ranking:
         """The same score for all."""
         return np.asarray(0.0)
 
-    def fault(self, answers: Floats) -> str | None:
-        """What is no number, or the same for all."""
+    def fault(self, rows: Rows, answers: Floats) -> str | None:
+        """What is no number."""
         wrong = int((~np.isfinite(answers)).sum())
-        if wrong:
-            return f"{wrong} of {answers.size} scores are no finite numbers"
-        return "it says the same for every row" if np.ptp(answers) == 0 else None
+        return f"{wrong} of {answers.size} scores are no finite numbers" if wrong else None
+
+    def targets(self, rows: Rows) -> Floats:
+        """The grades [n, 1]."""
+        return rows.labels[:, None]
+
+    def selected(self, rows: Rows, answers: Floats) -> Floats:
+        """The share of each row that is among the first `cutoff` of its list [n, 1]: ties share places."""
+        group = np.unique(_groups(rows), return_inverse=True)[1]
+        return self._weights(group, answers, discounted=False)[:, None]
+
+    def off(self, rows: Rows, answers: Floats) -> Floats:
+        """Scores claim nothing but an order [n, 0]."""
+        return np.empty((len(rows), 0))
+
+    def told(self, rows: Rows, scores: Floats) -> float:
+        """The share that scores [n, 1] gain of the nDCG that there is to gain over one score for all."""
+        found, chance = (1 - self._ndcg(rows, each).mean() for each in (scores[:, 0], np.zeros(len(rows))))
+        return float(1 - found / chance) if chance > 0 else 0.0
 
     def lack(self, rows: Rows) -> str | None:
         """No list has both a relevant row and another."""
@@ -84,17 +100,29 @@ class Ranking:
             return None
         return f"{len(rows)} rows in {len(lists)} lists, none of which has a relevant row and another"
 
+    def _ndcg(self, rows: Rows, scores: Floats) -> Floats:
+        """The nDCG of each list that has a relevant row [u]."""
+        group = np.unique(_groups(rows), return_inverse=True)[1]
+        gains = np.exp2(rows.labels) - 1
+        best, found = (self._seen(group, each, gains, discounted=True) for each in (rows.labels, scores))
+        return found[best > 0] / best[best > 0]
+
     def _seen(self, group: NDArray[np.intp], scores: Floats, values: Floats, discounted: bool) -> Floats:
         """The sum of each list's values at the first places, by falling score [lists]."""
+        return np.asarray(np.bincount(group, values * self._weights(group, scores, discounted)), np.float64)
+
+    def _weights(self, group: NDArray[np.intp], scores: Floats, discounted: bool) -> Floats:
+        """What its place in its list, by falling score, makes each row count [n]; ties count alike."""
         order = np.lexsort((-scores, group))
         ordered, sorted_scores = group[order], scores[order]
         fresh = np.append(True, np.diff(ordered) != 0)
         tied = np.cumsum(fresh | np.append(True, np.diff(sorted_scores) != 0)) - 1
-        shared = (np.bincount(tied, values[order]) / np.bincount(tied))[tied]
         starts = np.flatnonzero(fresh)
         place = np.arange(len(order)) - np.repeat(starts, np.diff(np.append(starts, len(order))))
         weight = (place < self.cutoff) / (np.log2(place + 2) if discounted else 1.0)
-        return np.asarray(np.bincount(ordered, shared * weight), np.float64)
+        found = np.empty(len(order))
+        found[order] = (np.bincount(tied, weight) / np.bincount(tied))[tied]
+        return found
 
 
 def _groups(rows: Rows) -> NDArray[np.int64]:

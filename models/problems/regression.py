@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from models.rows import Rows
 
@@ -65,12 +66,41 @@ class Regression:
         """The mean of the labels, or their median for `mae`."""
         return np.asarray(np.median(rows.labels) if self.metric == "mae" else rows.labels.mean())
 
-    def fault(self, answers: Floats) -> str | None:
-        """What is no number, or the same for all."""
+    def fault(self, rows: Rows, answers: Floats) -> str | None:
+        """What is no number, or further beyond the labels of these rows than those are apart."""
         wrong = int((~np.isfinite(answers)).sum())
         if wrong:
             return f"{wrong} of {answers.size} answers are no finite numbers"
-        return "it says the same for every row" if np.ptp(answers) == 0 else None
+        low, high = float(rows.labels.min()), float(rows.labels.max())
+        span = high - low
+        far = int(((answers < low - span) | (answers > high + span)).sum())
+        return (
+            f"{far} of {answers.size} answers lie far from all labels, {low:g} to {high:g}" if far else None
+        )
+
+    def targets(self, rows: Rows) -> Floats:
+        """The rank of each label among all, from 0 to 1 [n, 1]: one huge label does not make up the whole."""
+        return np.asarray(rankdata(rows.labels)[:, None] / len(rows), np.float64)
+
+    def selected(self, rows: Rows, answers: Floats) -> Floats:
+        """Nothing is decided [n, 0]."""
+        return np.empty((len(rows), 0))
+
+    def off(self, rows: Rows, answers: Floats) -> Floats:
+        """The answer less the label, in standard deviations of the labels [n, 1]; nothing for `mae` [n, 0].
+
+        What is best for the mean absolute error is a median: its errors have no mean of 0.
+        """
+        if self.metric == "mae":
+            return np.empty((len(rows), 0))
+        spread = float(rows.labels.std())
+        return (answers - rows.labels)[:, None] / (spread if spread > 0 else 1.0)
+
+    def told(self, rows: Rows, scores: Floats) -> float:
+        """The share of the labels' order that scores [n, 1] tell: Spearman's correlation, squared."""
+        if np.ptp(rows.labels) == 0 or (scores == scores[0]).all():
+            return 0.0
+        return float(np.corrcoef(rankdata(scores[:, 0]), rankdata(rows.labels))[0, 1] ** 2)
 
     def lack(self, rows: Rows) -> str | None:
         """All labels are the same."""

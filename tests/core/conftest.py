@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from core.errors import SpecError
 from core.projects import Project, load
 from core.settings import CHECKOUT, Settings
 
@@ -75,6 +76,22 @@ def make_trips(write_trips: Callable[..., Path], settings: Settings) -> Callable
         return load(write_trips(*args, **kwargs).name, settings)
 
     return make
+
+
+@pytest.fixture
+def faults(write_trips: Callable[..., Path], settings: Settings) -> Callable[..., list[str]]:
+    """The problems of the project with this edit, each without the folder before the file's name."""
+
+    def find(*args: Any, **kwargs: Any) -> list[str]:
+        folder = write_trips(*args, **kwargs)
+        with pytest.raises(SpecError) as caught:
+            load("trips", settings)
+        said = str(caught.value)
+        for jargon in ("Input", "extra_forbidden", "pydantic", "valid string", "dictionary", "_type", "tag"):
+            assert jargon not in said
+        return [line.removeprefix(f"{folder}/") for line in said.splitlines()]
+
+    return find
 
 
 @pytest.fixture

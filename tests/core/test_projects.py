@@ -18,22 +18,6 @@ WriteTrips = Callable[..., Path]
 MakeTrips = Callable[..., Project]
 
 
-@pytest.fixture
-def faults(write_trips: WriteTrips, settings: Settings) -> Callable[..., list[str]]:
-    """The problems of the project with this edit, each without the folder before the file's name."""
-
-    def find(*args: Any, **kwargs: Any) -> list[str]:
-        folder = write_trips(*args, **kwargs)
-        with pytest.raises(SpecError) as caught:
-            load("trips", settings)
-        said = str(caught.value)
-        for jargon in ("Input", "extra_forbidden", "pydantic", "valid string", "dictionary", "_type", "tag"):
-            assert jargon not in said
-        return [line.removeprefix(f"{folder}/") for line in said.splitlines()]
-
-    return find
-
-
 def line_of(folder: Path, text: str) -> int:
     """The line of the spec that begins with this, indented or not."""
     lines = (folder / "project.yaml").read_text().splitlines()
@@ -230,6 +214,28 @@ def value(*keys: str | int, to: Any) -> Edit:
         (
             value("training", "parameters", to={"linear": {"c": [0.5]}}),
             "training.parameters.linear.c: should be a number or",
+        ),
+        (
+            value("training", "tuning", "space", "lightgbm", "num_leaves", to={"low": 9, "high": 3}),
+            "training.tuning.space.lightgbm.num_leaves: low 9 should be below high 3",
+        ),
+        (
+            value(
+                "training", "tuning", "space", "lightgbm", "lambda_l2", to={"low": 0, "high": 3, "log": True}
+            ),
+            "training.tuning.space.lightgbm.lambda_l2: low 0 should be above 0 on a log scale",
+        ),
+        (
+            value("training", "tuning", "space", "lightgbm", "max_bin", to={"low": 9}),
+            "training.tuning.space.lightgbm.max_bin: should have low and high, or choices",
+        ),
+        (
+            value("training", "tuning", "space", "lightgbm", "max_bin", to={"low": 9, "choices": [63, 255]}),
+            "training.tuning.space.lightgbm.max_bin: has choices: leave out low, high and log",
+        ),
+        (
+            value("training", "tuning", "space", "lightgmb", "max_bin", to={"low": 9, "high": 99}),
+            "training.tuning.space.lightgmb: no family 'lightgmb' is tuned; did you mean 'lightgbm'?",
         ),
     ],
 )

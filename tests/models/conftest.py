@@ -1,13 +1,23 @@
 """Feature rows that look like real ones, shared by the tests of this room."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import polars as pl
 import pytest
+from numpy.typing import NDArray
 
+from core.learning import Gate, Outcome, ProblemKind
 from core.spec import Spec
-from models.rows import Columns
+from models.problem import Problem, as_answers, problem_of
+from models.problems.binary import Binary
+from models.problems.multiclass import Multiclass
+from models.problems.ranking import Ranking
+from models.problems.regression import Regression
+from models.rows import Columns, Rows
+from models.split import Split
 
 
 @pytest.fixture(scope="session")
@@ -104,3 +114,143 @@ def spec() -> Spec:
             },
         }
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A problem on the features of `rows_frame`: rows to fit on, to stop by, and to ask about."""
+
+    problem: Problem
+    columns: Columns
+    train: Rows
+    validation: Rows
+    later: Rows
+
+
+@pytest.fixture(scope="session")
+def tasks(rows_frame: pl.DataFrame, columns: Columns) -> dict[str, Task]:
+    """A task of each kind, whose labels hang on wind (and its absence), late_rate and the airline."""
+    random, wind = np.random.default_rng(11), rows_frame["wind"].to_numpy()
+    known = rows_frame["late_rate"].fill_null(0.25).to_numpy()
+    carrier = rows_frame["airline"].replace_strict({"UA": -0.8, "B6": -0.3, "EV": 0.1, "DL": 0.5, "HA": 1.2})
+    said = np.where(np.isnan(wind), 1.0, 0.12 * (wind - 10)) + 4 * (known - 0.25) + carrier.to_numpy() - 0.5
+    heard = said + random.logistic(0, 1, len(said))
+    lists = np.arange(len(said)) // 20 * 10 + np.arange(len(said)) % 2  # two at a time, side by side
+    labels = {
+        "binary": heard > 0,
+        "multiclass": np.array(["early", "late", "later"])[np.digitize(heard, [-0.5, 1.5])],
+        "regression": 1_000 + 100 * heard,
+        "ranking": np.digitize(heard, [0.0, 1.5, 3.0]),
+    }
+    problems: dict[str, Problem] = {
+        "binary": Binary(),
+        "multiclass": Multiclass("log_loss", ("early", "late", "later", "never")),
+        "regression": Regression(),
+        "ranking": Ranking(5),
+    }
+    found = {}
+    for kind, problem in problems.items():
+        frame = rows_frame.with_columns(label=pl.Series(labels[kind]), list=pl.Series(lists))
+        outcome = Outcome(
+            label="label",
+            known_at="known_at",
+            maturity=timedelta(days=1),
+            classes=problem.outputs if kind == "multiclass" else (),
+            group=("list",) if kind == "ranking" else (),
+        )
+        rows = Rows.of(frame, outcome)
+        parts = (rows.at(slice(*edges)) for edges in ((0, 1_800), (1_800, 2_400), (2_400, 3_000)))
+        found[kind] = Task(problem, columns, *parts)
+    return found
+
+
+@dataclass(frozen=True)
+class PlantedModel:
+    """A model that goes by wind, which it is known to raise, and by the airline; and by nothing else.
+
+    Of several margins the second falls where the first rises, and others stay 0.
+    """
+
+    columns: Columns
+    outputs: int
+    exact: bool
+
+    def margins(self, frame: pl.DataFrame) -> NDArray[np.float64]:
+        return self._added(frame).sum(axis=1)
+
+    def contributions(self, frame: pl.DataFrame) -> NDArray[np.float64] | None:
+        return self._added(frame) if self.exact else None
+
+    def _added(self, frame: pl.DataFrame) -> NDArray[np.float64]:
+        wind = frame["wind"].cast(pl.Float64).fill_nan(None).fill_null(10.0).to_numpy()
+        airline = frame["airline"].cast(pl.String).fill_null("").to_numpy()
+        terms = {"wind": 0.25 * (wind - 10), "airline": np.where(airline == "B6", 1.5, 0.0)}
+        signs = np.array([1.0, -1.0, *[0.0] * self.outputs])[: self.outputs]
+        nothing = np.zeros(frame.height)
+        return np.stack([terms.get(name, nothing) for name in self.columns.names], axis=1)[:, :, None] * signs
+
+
+@dataclass(frozen=True)
+class PlantedFit:
+    """What `models.describe` takes of a `models.fit.Fit`, uncalibrated."""
+
+    problem: Problem
+    model: PlantedModel
+    columns: Columns
+    seconds: float = 1.5
+
+    def answers(self, frame: pl.DataFrame) -> NDArray[np.float64]:
+        return as_answers(self.problem.link, self.model.margins(frame))
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A fit, its rows, whose labels are drawn by its own answers, and their spec."""
+
+    fit: PlantedFit
+    split: Split
+    spec: Spec
+
+    @property
+    def holdout(self) -> Rows:
+        return self.split.holdout
+
+    @property
+    def answers(self) -> NDArray[np.float64]:
+        return self.fit.answers(self.holdout.frame)
+
+
+Plant = Callable[..., Planted]
+
+
+@pytest.fixture(scope="session")
+def plant(rows_frame: pl.DataFrame, columns: Columns, spec: Spec) -> Plant:
+    """Make a planted fit of a kind of problem, with SHAP values (`exact`) or without."""
+
+    def planted(kind: ProblemKind, exact: bool = True) -> Planted:
+        classes = ("late", "early", "fine") if kind == "multiclass" else ()
+        outcome = spec.outcome.model_copy(
+            update={"classes": classes, "group": ("list",) if kind == "ranking" else ()}
+        )
+        gate = Gate(slices=("airline",), draws=200)
+        framed = spec.model_copy(update={"problem": kind, "outcome": outcome, "gate": gate})
+        problem = problem_of(framed)
+        fit = PlantedFit(problem, PlantedModel(columns, len(problem.outputs), exact), columns)
+        frame = rows_frame.drop("label")
+        groups = np.arange(frame.height) // 12 if kind == "ranking" else None
+        rows = Rows(frame, _drawn_labels(fit, frame), frame["event_time"], groups)
+        parts = rows.at(slice(0, 1500)), rows.at(slice(1500, 2004)), rows.at(slice(2004, 3000))
+        return Planted(fit, Split(*parts), framed)
+
+    return planted
+
+
+def _drawn_labels(fit: PlantedFit, frame: pl.DataFrame) -> NDArray[np.float64]:
+    random, answers = np.random.default_rng(11), fit.answers(frame)
+    if answers.ndim == 2:
+        drawn = random.random((len(answers), 1)) > answers.cumsum(axis=1)[:, :-1]
+        return drawn.sum(axis=1).astype(np.float64)
+    if fit.problem.kind == "binary":
+        return (random.random(len(answers)) < answers).astype(np.float64)
+    noisy = answers + random.normal(0, 1, len(answers))
+    return noisy if fit.problem.kind == "regression" else np.clip(np.round(noisy), 0, 3)

@@ -1,4 +1,4 @@
-"""Measures against scikit-learn's, and the block bootstrap against one done by hand."""
+"""Measures of probabilities against scikit-learn's, and by their definition."""
 
 from typing import Any
 
@@ -13,7 +13,6 @@ from models.evaluate import (
     auc,
     calibration_curve,
     calibration_error,
-    intervals,
     log_loss,
     measures,
     normalised_entropy,
@@ -81,42 +80,6 @@ def test_normalised_entropy_of_the_base_rate_is_one() -> None:
     assert normalised_entropy(labels, np.full(4, 0.25)) == pytest.approx(1)
     assert normalised_entropy(labels, np.array([0.7, 0.1, 0.1, 0.1])) < 1
     assert np.isnan(normalised_entropy(np.ones(3), np.full(3, 0.5)))
-
-
-def test_intervals_are_those_of_drawing_whole_days(scored: tuple[Array, Array, Array]) -> None:
-    labels, probabilities, days = scored
-    found = intervals(labels, probabilities, days, 200, 0.9, seed=4)
-    counts = np.random.default_rng(4).multinomial(20, np.full(20, 1 / 20), size=200)
-    by_hand = []
-    for count in counts:
-        rows = np.repeat(np.arange(1_000), count[days])
-        by_hand.append(measures(labels[rows], probabilities[rows]))
-    for name in ("auc", "log_loss", "brier"):
-        low, high = np.quantile([drawn[name] for drawn in by_hand], [0.05, 0.95])
-        assert found[name] == pytest.approx((low, high), abs=1e-9)
-    assert 0 <= found["calibration_error"][0] < found["calibration_error"][1]
-
-
-def test_rows_that_hang_together_leave_more_doubt() -> None:
-    random = np.random.default_rng(8)
-    days = np.repeat(np.arange(30), 100)
-    labels = (random.random(3_000) < np.repeat(random.beta(1, 3, 30), 100)).astype(float)
-    probabilities = np.full(3_000, 0.25)
-    by_day = intervals(labels, probabilities, days, 300, 0.95, seed=1)["log_loss"]
-    by_row = intervals(labels, probabilities, np.arange(3_000), 300, 0.95, seed=1)["log_loss"]
-    assert by_day[1] - by_day[0] > 3 * (by_row[1] - by_row[0])
-
-
-def test_a_single_block_says_nothing_about_certainty() -> None:
-    found = intervals(np.array([0.0, 1.0]), np.array([0.2, 0.8]), np.zeros(2), 100, 0.95, seed=1)
-    assert set(found) == {"auc", "log_loss", "brier", "calibration_error"}
-    assert np.isnan(list(found.values())).all()
-
-
-def test_blocks_of_one_class_do_not_spoil_the_auc_interval() -> None:
-    labels, probabilities = np.array([0.0, 0.0, 1.0, 1.0]), np.array([0.1, 0.6, 0.4, 0.9])
-    low, high = intervals(labels, probabilities, np.array([0, 0, 1, 1]), 100, 0.95, seed=1)["auc"]
-    assert low == high == 0.75  # the draws that hold both blocks; the others have no AUC
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from core.errors import PerennialError
 from core.learning import Constraints
 from core.spec import Spec
-from models.calibrate import fit_platt
+from models.calibrate import fit_calibration
 from models.family import Fitted, Job, Parameter, family
 from models.fit import Fit
 from models.onnx.describe import meanings, schema
@@ -42,8 +42,10 @@ def parts(rows_frame: pl.DataFrame) -> Split:
 def fitted(name: str, parts: Split, columns: Columns) -> Fit:
     kind = family(name)
     model = kind.fit(Job(Binary(), columns, parts.train, parts.validation, PARAMETERS[name], 1))
-    platt = fit_platt(model.margins(parts.validation.frame)[:, 0], parts.validation.labels)
-    fit = Fit(name, kind.complexity, Binary(), model, platt, columns, {}, {}, 0.0)
+    calibration = fit_calibration(
+        model.margins(parts.validation.frame), parts.validation.labels, "sigmoid", (0.0,)
+    )
+    fit = Fit(name, kind.complexity, Binary(), model, calibration, columns, {}, {}, 0.0)
     fit.measures["holdout"] = Binary().measures(parts.holdout, fit.answers(parts.holdout.frame))
     return fit
 

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from models.calibrate import Platt
+from models.calibrate import Calibration
 from models.families import lightgbm
 from models.family import Job
 from models.onnx.graph import calibrated
@@ -27,7 +27,8 @@ from models.problems.regression import Regression
 from models.rows import Columns, Rows
 from models.runtime import Model
 
-PLATT = Platt(1.1, -0.1)
+COLUMNS = Columns(("distance", "wind", "late_rate"), ("airline", "route"))
+PLATT = Calibration("platt", "sigmoid", (0.0,), (1.1,), (-0.1,))
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +52,8 @@ def compared(
 ) -> Parity:
     """The graph against its trees on the rows, by default those that are made for it."""
     if rows is None:
-        rows = compared_rows(graph, trees.columns, holdout.frame, holdout.frame)
-    native = PLATT.apply(trees.margins(rows)[:, 0])
+        rows = compared_rows(graph, COLUMNS, holdout.frame, holdout.frame)
+    native = PLATT.apply(trees.margins(rows))
     model = Model(graph.SerializeToString(), "graph")
     return parity(model, Truth.of(Binary(), holdout, rows, native), EXACT)
 
@@ -75,8 +76,8 @@ def ensemble(graph: onnx.ModelProto, attribute: str) -> onnx.AttributeProto:
 def rounded_up(graph: onnx.ModelProto) -> None:
     """Every split one float32 higher."""
     part = ensemble(graph, "nodes_splits")
-    higher = np.nextafter(numpy_helper.to_array(part.t), np.float32(np.inf))
-    part.t.CopyFrom(numpy_helper.from_array(higher))
+    higher = np.nextafter(numpy_helper.to_array(part.t).astype(np.float32), np.float32(np.inf))
+    part.t.CopyFrom(numpy_helper.from_array(higher.astype(np.float64)))
 
 
 def missing_the_other_way(graph: onnx.ModelProto) -> None:
@@ -122,7 +123,7 @@ def test_a_planted_fault_is_found(
 def test_ordinary_rows_would_not_show_the_rounding(
     graph: onnx.ModelProto, trees: lightgbm.Trees, holdout: Rows
 ) -> None:
-    known = holdout.frame.select(trees.columns.names)
+    known = holdout.frame.select(COLUMNS.names)
     found = compared(broken_by(rounded_up, graph), trees, holdout, known)
     assert found.max_difference <= EXACT.max_difference
 

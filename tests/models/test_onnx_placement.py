@@ -4,8 +4,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto
 
-from models.calibrate import Platt
-from models.encode import CategoryCodes
+from models.calibrate import uncalibrated
+from models.encode import CategoryCodes, Scaling
 from models.onnx.graph import calibrated, from_linear
 from models.onnx.placement import cpu_nodes
 from models.onnx.proto import assemble, column
@@ -15,8 +15,8 @@ from models.rows import Columns
 def test_the_encoders_of_strings_stay_and_the_numbers_do_not() -> None:
     one, columns = np.ones(1, np.float32), Columns(("wind",), ("airline", "route"))
     codes = [CategoryCodes(name, {"a": 1}) for name in columns.categories]
-    graph = from_linear(columns, one, one, one, np.ones(6, np.float32), 0.0, codes)
-    assert cpu_nodes(calibrated(graph, Platt(1.0, 0.0))) == {"LabelEncoder": 2}
+    graph = from_linear(columns, Scaling(one, one), np.ones((6, 1)), np.zeros(1), codes)
+    assert cpu_nodes(calibrated(graph, uncalibrated("sigmoid", (0.0,)))) == {"LabelEncoder": 2}
 
 
 def test_what_cuts_strings_stays() -> None:

@@ -12,20 +12,23 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import quantize_dynamic
 
-from models.calibrate import Platt
-from models.encode import fit_codes
-from models.onnx.graph import calibrated, from_linear, from_network
+from models.calibrate import Calibration
+from models.encode import Scaling, fit_codes, fit_values
+from models.losses import Unit
+from models.onnx.graph import calibrated, from_linear, from_members, from_network, from_trees
+from models.onnx.prune import pruned
 from models.onnx.quantize import dynamic, halved, quantized, weight_nodes
 from models.onnx.trees import tree_margin
-from models.rows import Columns, categories
+from models.rows import Columns, categories, numbers
 from models.runtime import Model
 from models.session import Feed
 
 WIDTH, HIDDEN = 8, 96
+PLATT = Calibration("platt", "sigmoid", (0.0,), (2.0,), (-0.5,))
 
 
 @pytest.fixture(scope="module")
-def network(rows_frame: pl.DataFrame, columns: Columns) -> onnx.ModelProto:
+def margins(rows_frame: pl.DataFrame, columns: Columns) -> onnx.ModelProto:
     """Embeddings beside numbers, two hidden layers and a head, with weights of usual sizes."""
     random = np.random.default_rng(5)
     encodings = [fit_codes(series, 1) for series in categories(rows_frame, columns)]
@@ -68,7 +71,12 @@ def network(rows_frame: pl.DataFrame, columns: Columns) -> onnx.ModelProto:
     outputs = [helper.make_tensor_value_info("margin", TensorProto.FLOAT, ["n", 1])]
     graph = helper.make_graph(nodes, "main_graph", inputs, outputs, tensors)
     core = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
-    return calibrated(from_network(core, columns, encodings), Platt(2.0, -0.5))
+    return from_network(core, columns, encodings)
+
+
+@pytest.fixture(scope="module")
+def network(margins: onnx.ModelProto) -> onnx.ModelProto:
+    return calibrated(margins, PLATT)
 
 
 def feeds(network: onnx.ModelProto, frame: pl.DataFrame) -> Iterator[Feed]:
@@ -176,7 +184,7 @@ def test_trees_and_linear_models_have_nothing_to_quantize(tmp_path: Path) -> Non
     data = lgb.Dataset(x, (x[:, 0] > 0).astype(float))
     trees = tree_margin(lgb.train({"objective": "binary", "verbosity": -1, "num_threads": 1}, data, 5))
     one = np.ones(1, np.float32)
-    linear = from_linear(Columns(("wind",), ()), one, one, one, np.ones(2, np.float32), 0.0, [])
+    linear = from_linear(Columns(("wind",), ()), Scaling(one, one), np.ones((2, 3)), np.zeros(3), [])
     for graph in (trees, linear):
         assert quantized(graph, ()) is None
         assert halved(graph) is None
@@ -184,26 +192,30 @@ def test_trees_and_linear_models_have_nothing_to_quantize(tmp_path: Path) -> Non
 
     # What a quantizer makes of trees all the same: nothing.
     quantize_dynamic(onnx.ModelProto.FromString(trees.SerializeToString()), tmp_path / "trees.onnx")
-    node = next(node for node in onnx.load(tmp_path / "trees.onnx").graph.node)
-    assert node.attribute == trees.graph.node[0].attribute
+    found, made = (
+        [node.attribute for node in each.graph.node if node.op_type == "TreeEnsemble"]
+        for each in (onnx.load(tmp_path / "trees.onnx"), trees)
+    )
+    assert found == made
 
 
 def test_an_ensemble_s_network_is_quantized_beside_its_trees(
-    network: onnx.ModelProto, columns: Columns, rows_frame: pl.DataFrame
+    margins: onnx.ModelProto, columns: Columns, rows_frame: pl.DataFrame
 ) -> None:
-    """Trees and a network on the same raw row, in one graph."""
-    distances = rows_frame.select("distance").to_numpy()
-    data = lgb.Dataset(distances, rows_frame["label"].cast(pl.Float64).to_numpy())
-    forest = tree_margin(lgb.train({"objective": "binary", "verbosity": -1, "num_threads": 1}, data, 5))
-    both = onnx.ModelProto.FromString(network.SerializeToString())
-    trees = onnx.compose.add_prefix(forest, "trees/").graph.node
-    trees[-1].input[0] = "distance"
-    both.graph.node[-1].output[0] = "network"
-    both.graph.node.extend(trees)
-    both.graph.node.append(helper.make_node("Sigmoid", ["trees/margin"], ["forest"]))
-    both.graph.node.append(helper.make_node("Mean", ["network", "forest"], ["probability"]))
+    """Two forests and a network on the same raw row, in one graph."""
+    labels = rows_frame["label"].cast(pl.Float64).to_numpy()
+    texts = categories(rows_frame, columns)
+    encodings = [fit_values(series, labels, 20.0) for series in texts]
+    encoded = [one.apply(series) for one, series in zip(encodings, texts, strict=True)]
+    data = lgb.Dataset(np.column_stack([numbers(rows_frame, columns), *encoded]), labels)
+    booster = lgb.train({"objective": "binary", "verbosity": -1, "num_threads": 1}, data, 5)
+    forest = from_trees(booster, columns, encodings, Unit())
+    both = calibrated(from_members([forest, margins, forest], [1.0, 0.5, 1.0], np.zeros(1)), PLATT)
     small = quantized(both, feeds(both, rows_frame))
+    fewer = pruned(both)
     assert small is not None
-    assert [node.op_type for node in small.graph.node].count("TreeEnsemble") == 1
-    exact, found = (Model(g.SerializeToString(), "both").predict(rows_frame) for g in (both, small))
-    assert 0 < np.abs(found - exact).mean() < 0.01
+    assert fewer is not None
+    for graph in (small, fewer):
+        assert [node.op_type for node in graph.graph.node].count("TreeEnsemble") == 2
+        exact, found = (Model(g.SerializeToString(), "both").predict(rows_frame) for g in (both, graph))
+        assert 0 < np.abs(found - exact).mean() < 0.1

@@ -365,3 +365,21 @@ for seed in range(1000):
     for version in versions:
         assert [registry.file(version, name).stat().st_size for name in version.files] == [300_000, 300_000]
     assert promote(registry, versions[0], over=None).stage == "champion"
+
+
+def test_an_archived_version_is_retired_and_keeps_what_it_was_trained_on(
+    registry: Registry, tmp_path: Path
+) -> None:
+    first, second, third = register(registry, tmp_path / "fit", 3)
+    promote(registry, first, over=None)
+    promote(registry, second, over=first)
+    for _ in range(2):  # a repeated call is the same call
+        for version in (first, third):
+            kept = registry.archive(version, "ab" * 32, why="out of use", at=APRIL, by="ann")
+            assert (kept.version, kept.sha256, kept.tables) == (version.id, "ab" * 32, {"features": 3})
+    assert [each.version for each in registry.archives("flights")] == ["flights/1", "flights/3"]
+    assert registry.version(third).stage == "retired"
+    assert [change.version for change in registry.transitions("flights")].count("flights/3") == 1
+    with pytest.raises(PerennialError, match="flights/2 is champion"):
+        registry.archive(second, "ab" * 32, why="", at=APRIL, by="ann")
+    assert registry.rollback("flights", to=first, why="", at=APRIL, by="ann").stage == "champion"

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 
 from core.errors import IntegrityError, PerennialError
-from models.calibrate import Platt
-from models.encode import CategoryCodes
+from models.calibrate import uncalibrated
+from models.encode import CategoryCodes, Scaling
 from models.onnx.encoders import float_node
 from models.onnx.graph import calibrated, described, from_linear
 from models.onnx.proto import assemble, column
@@ -23,15 +23,15 @@ from models.runtime import CHUNK, MANY, Model
 
 # sigmoid(wind / 10 + 1 where wind is missing + 2 for UA, 0 for any other)
 COLUMNS = Columns(("wind",), ("airline",))
+PLAIN = uncalibrated("sigmoid", (0.0,))
 SHAPES = {"flat": [-1], "tall": [-1, 1]}
 
 
 @pytest.fixture(scope="module")
 def graph() -> onnx.ModelProto:
-    nought, ten = np.zeros(1, np.float32), np.full(1, 10, np.float32)
-    weights = np.array([1, 1, 0, 2], np.float32)
-    codes = [CategoryCodes("airline", {"UA": 1})]
-    return calibrated(from_linear(COLUMNS, nought, nought, ten, weights, 0.0, codes), Platt(1.0, 0.0))
+    scaling = Scaling(np.zeros(1, np.float32), np.full(1, 10, np.float32))
+    weights, codes = np.array([[1.0], [1], [0], [2]]), [CategoryCodes("airline", {"UA": 1})]
+    return calibrated(from_linear(COLUMNS, scaling, weights, np.zeros(1), codes), PLAIN)
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_rows_as_they_come(model: Model) -> None:
 
 
 def test_chunks_join_without_a_seam(model: Model) -> None:
-    winds = np.arange(2 * CHUNK + 3) % 97 - 48.0
+    winds = np.arange(2 * CHUNK + 3) % 97 - 48.0  # none as far out as 6 scales
     frame = pl.DataFrame({"wind": winds.astype(np.float32)}).with_columns(airline=pl.lit("UA"))
     np.testing.assert_allclose(model.predict(frame), sigmoid(2 + winds / 10), rtol=1e-5)
 
@@ -110,10 +110,10 @@ def test_an_answer_for_each_class() -> None:
 )
 @pytest.mark.parametrize("category", ["air line", "Fluggesellschaft 🛫", "front/codes", "terms"])
 def test_columns_may_be_called_anything(number: str, category: str) -> None:
-    nought, weights = np.zeros(1, np.float32), np.array([1, 1, 0, 2], np.float32)
     columns, codes = Columns((number,), (category,)), [CategoryCodes(category, {"UA": 1})]
-    graph = from_linear(columns, nought, nought, nought + 10, weights, 0.0, codes)
-    model = Model(calibrated(graph, Platt(1.0, 0.0)).SerializeToString(), "odd")
+    scaling = Scaling(np.zeros(1, np.float32), np.full(1, 10, np.float32))
+    graph = from_linear(columns, scaling, np.array([[1.0], [1], [0], [2]]), np.zeros(1), codes)
+    model = Model(calibrated(graph, PLAIN).SerializeToString(), "odd")
     frame = pl.DataFrame({"wind": [1.0], "windy": [2.0]}).with_columns(
         pl.Series(number, [10.0]), pl.Series(category, ["UA"])
     )
@@ -123,10 +123,10 @@ def test_columns_may_be_called_anything(number: str, category: str) -> None:
 
 def test_many_columns_and_none_of_one_kind() -> None:
     names = tuple(f"n{place}" for place in range(500))
-    nought = np.zeros(500, np.float32)
-    weights = np.append(np.full(500, 0.01), nought).astype(np.float32)
-    graph = from_linear(Columns(names, ()), nought, nought, nought + 1, weights, 0.0, [])
-    model = Model(calibrated(graph, Platt(1.0, 0.0)).SerializeToString(), "many")
+    scaling = Scaling(np.zeros(500, np.float32), np.ones(500, np.float32))
+    weights = np.append(np.full(500, 0.01), np.zeros(500))[:, None]
+    graph = from_linear(Columns(names, ()), scaling, weights, np.zeros(1), [])
+    model = Model(calibrated(graph, PLAIN).SerializeToString(), "many")
     frame = pl.DataFrame({name: [0.1, None] for name in names})
     np.testing.assert_allclose(model.predict(frame), sigmoid([0.5, 0]), rtol=1e-6)
 

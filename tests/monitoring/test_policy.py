@@ -3,16 +3,14 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-import pytest
-
 from core.spec import Monitoring
 from monitoring.drift import Drift
-from monitoring.performance import Realised, relative_log_loss
+from monitoring.performance import Realised
 from monitoring.policy import Decision, decide
 
 RULES = Monitoring()
 IMPORTANCE = {"hour": 0.5, "late_rate": 0.4, "wind": 0.06, "rain": 0.04}
-REFERENCE = {"auc": 0.712, "base_rate": 0.2, "log_loss": 0.45}
+REFERENCE = {"auc": 0.712, "relative_loss": 0.9}
 CALM = tuple(Drift(name, "psi", 0.01, 0.2, False) for name in IMPORTANCE)
 STEADY = Drift("prediction", "psi", 0.02, 0.2, False)
 MOVED = Drift("prediction", "psi", 0.63, 0.2, True)
@@ -25,7 +23,6 @@ def drifted(*names: str) -> tuple[Drift, ...]:
 def outcome(labelled: int = 28_000, width: float = 0.01, **changed: float) -> Realised:
     """A batch as good as the reference, but for what is changed."""
     found = {**REFERENCE, "calibration_error": 0.02, **changed}
-    found["relative_log_loss"] = relative_log_loss(found["log_loss"], found["base_rate"])
     intervals = {name: (value - width, value + width) for name, value in found.items()}
     return Realised(datetime(2013, 5, 10, tzinfo=UTC), 28_000, labelled, found, intervals)
 
@@ -61,15 +58,15 @@ def test_a_fall_within_the_limit_or_within_the_noise_does_not_retrain() -> None:
     assert "but its 95% interval by day, 0.621 to 0.721, reaches the reference" in noisy.reasons[0]
 
 
-@pytest.mark.parametrize("rate", [0.13, 0.33])
-def test_log_loss_is_judged_against_the_constant_rate_of_its_own_rows(rate: float) -> None:
-    """The log loss moves by a third with the month's rate alone; that is no decay."""
-    share = relative_log_loss(REFERENCE["log_loss"], REFERENCE["base_rate"])
-    entropy = 1 / relative_log_loss(1, rate)
-    assert judge(outcome(base_rate=rate, log_loss=share * entropy)).action == "nothing"
-    worse = judge(outcome(base_rate=rate, log_loss=(share + 0.03) * entropy))
-    assert worse.action == "retrain"
-    assert worse.reasons[0].startswith("Relative log loss 0.929 is 0.030 above the reference 0.899")
+def test_a_risen_loss_retrains_in_a_problem_without_an_auc() -> None:
+    """A loss relative to the constant's on the same rows: what a month's rate does to it is no decay."""
+    for better in (0.9, 0.915, 0.5):
+        assert judge(outcome(relative_loss=better)).action == "nothing"
+    worse = outcome(relative_loss=0.93)
+    plain = replace(worse, measures={"relative_loss": 0.93})
+    for decision in (judge(worse), judge(plain)):
+        assert decision.action == "retrain"
+        assert decision.reasons[0] == "Relative loss 0.930 is 0.030 above the reference 0.900 (limit 0.020)"
 
 
 def test_bad_calibration_retrains_only_together_with_drifted_predictions() -> None:
@@ -105,13 +102,13 @@ def test_few_outcomes_decide_nothing() -> None:
 
 
 def test_one_class_is_watched_not_judged() -> None:
-    decision = judge(outcome(auc=float("nan"), base_rate=0.0))
+    decision = judge(outcome(auc=float("nan"), relative_loss=float("nan")))
     assert decision.action == "watch"
     assert "auc" not in decision.numbers
 
 
 def test_the_weightiest_reason_comes_first() -> None:
-    decision = judge(outcome(auc=0.6, log_loss=0.52), drifted("wind"), MOVED)
+    decision = judge(outcome(auc=0.6, relative_loss=0.97), drifted("wind"), MOVED)
     assert [reason.split()[0] for reason in decision.reasons] == [
         "AUC", "Relative", "1", "Prediction", "Calibration",
     ]  # fmt: skip

@@ -1,0 +1,55 @@
+"""The commands about model versions: made again, put away, brought back."""
+
+import argparse
+from datetime import UTC, datetime
+
+from core.errors import SpecError
+from core.settings import Settings
+from flows import show
+from flows.running import alone, console
+from models.versions import Version
+from stages.archive import archive
+from stages.reproduce import reproduce as make_again
+from stages.workspace import Workspace, open_workspace
+
+
+def reproduce(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Fit a version again from its lineage alone; 1 unless its measures are the same to the last bit."""
+    workspace, version = _named(settings, arguments)
+    found = make_again(workspace, version)
+    show.reproduced(console(), found)
+    return 0 if found.same else 1
+
+
+def retire(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Retire a version that is out of use, and archive it."""
+    workspace, version = _named(settings, arguments)
+    with alone(settings, workspace):
+        path, kept = archive(
+            workspace, version, why="retired by hand", at=datetime.now(UTC), by="make retire"
+        )
+    tables = ", ".join(f"{table} {number}" for table, number in kept.tables.items())
+    print(f"{version} is retired, archived in {path}\n  sha256 {kept.sha256}\n  trained on {tables}")
+    return 0
+
+
+def rollback(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Make an earlier champion the champion again."""
+    workspace = open_workspace(arguments.project, settings)
+    with alone(settings, workspace):
+        champion = workspace.registry.rollback(
+            workspace.project.name,
+            to=arguments.version,
+            why="rolled back by hand",
+            at=datetime.now(UTC),
+            by="make rollback",
+        )
+    print(f"champion: {champion}")
+    return 0
+
+
+def _named(settings: Settings, arguments: argparse.Namespace) -> tuple[Workspace, Version]:
+    if not arguments.version:
+        raise SpecError("which version? Say VERSION=flights/7, or another that `make status` lists")
+    workspace = open_workspace(str(arguments.version).rpartition("/")[0] or arguments.project, settings)
+    return workspace, workspace.registry.version(arguments.version)

@@ -1,0 +1,134 @@
+"""A small project of orders, of each kind of problem: its spec, and rows of which the truth is known."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import yaml
+
+from core.settings import Settings
+from models.family import family
+from models.waves import waves
+from stages.deliver import deliver, pending
+from stages.featurise import featurise
+from stages.ingest import ingest
+from stages.train import Candidate, register, train
+from stages.workspace import Workspace, open_workspace
+
+SPEC = """
+name: orders
+title: Orders
+objective: {business: know, learning: predict}
+problem: binary
+batches: {every: 1mo, timezone: UTC, start: 2013-01-01, end: 2013-06-01}
+events: orders
+datasets:
+  orders:
+    source: {kind: files, path: orders.csv}
+    columns: {basket: integer, id: integer, at: datetime, city: string, rain: float, load: float,
+              seen: datetime, late: boolean, mood: string, minutes: float, grade: integer}
+    key: [basket, id]
+    event_time: at
+    known_at: seen
+decision: {before: at, lead: 0h}
+outcome: {label: late, known_at: seen, maturity: 1d}
+features:
+  city: {from: row, column: city, kind: category}
+  rain: {from: row, column: rain, kind: number, meaning: rain at the door, unit: mm}
+  load: {from: row, column: load, kind: number}
+training: {families: [linear], first_batches: 2}
+gate: {draws: 200}
+monitoring: {min_rows: 100}
+"""
+SUITE = """
+name: orders
+version: 1
+expectations:
+  - {type: expect_column_values_to_not_be_null, severity: warning, kwargs: {column: id}}
+"""
+OUTCOMES: dict[str, dict[str, Any]] = {
+    "binary": {"label": "late"},
+    "multiclass": {"label": "mood", "classes": ["calm", "cross", "gone"]},
+    "regression": {"label": "minutes"},
+    "ranking": {"label": "grade", "group": ["basket"]},
+}
+CITIES = ("Århus", "Bergen", "Cádiz", "Dôle")
+AS_OF = datetime(2013, 6, 2, tzinfo=UTC)
+
+
+def make_orders(root: Path, problem: str = "binary", **changes: Any) -> Workspace:
+    """The project in a folder of its own, ingested and featurised; changes are to sections of the spec."""
+    settings = Settings(home=root / "state", projects=root / "projects", suites=root / "expectations")
+    folder = settings.projects / "orders"
+    folder.mkdir(parents=True)
+    (settings.suites / "orders").mkdir(parents=True)
+    (settings.suites / "orders" / "orders.yaml").write_text(SUITE)
+    orders().write_csv(folder / "orders.csv")
+    write_spec(settings, problem, **changes)
+    workspace = open_workspace("orders", settings)
+    batches = workspace.batches(AS_OF)
+    for item in pending(workspace, "orders", batches):
+        deliver(workspace, "orders", item, AS_OF)
+    for batch in batches:
+        ingest(workspace, "orders", batch, AS_OF)
+        featurise(workspace, batch, AS_OF)
+    return workspace
+
+
+def write_spec(settings: Settings, problem: str, **changes: Any) -> None:
+    """Write the spec anew."""
+    document = yaml.safe_load(SPEC)
+    document["batches"] |= {edge: str(document["batches"][edge]) for edge in ("start", "end")}
+    document["problem"] = problem
+    document["outcome"] |= OUTCOMES[problem]
+    for section, values in changes.items():
+        document[section] = document.get(section, {}) | values
+    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+    (settings.projects / "orders" / "project.yaml").write_text(text)
+
+
+def orders(monthly: int = 600, seed: int = 3) -> pl.DataFrame:
+    """Five months of orders, in baskets of six at one time; lateness and all that goes with it hang on
+    rain, load and city, by the same rule throughout.
+    """
+    random, count = np.random.default_rng(seed), 5 * monthly
+    baskets = np.arange(count) // 6
+    start, step = datetime(2013, 1, 1, tzinfo=UTC), 151 * 86_400 // (count // 6)
+    city, rain, load = random.integers(0, 4, count), random.gamma(2, 2, count), random.normal(0, 1, count)
+    drive = 0.5 * (rain - 4) + 1.2 * load + np.array([-1.0, -0.3, 0.4, 1.0])[city]
+    noisy = drive + random.logistic(0, 1, count)
+    minutes = 20 + 6 * drive + random.normal(0, 6, count)
+    frame = pl.DataFrame(
+        {
+            "id": np.arange(count),
+            "basket": baskets,
+            "seconds": baskets * step,
+            "city": np.array(CITIES)[city],
+            "rain": rain.round(3),
+            "load": np.where(random.random(count) < 0.1, np.nan, load).round(4),
+            "late": np.where(noisy > 1, "true", "false"),
+            "mood": np.array(OUTCOMES["multiclass"]["classes"])[np.digitize(noisy, [-1, 2])],
+            "minutes": minutes.round(2),
+            "grade": np.digitize(noisy, [0.5, 2, 4]),
+        }
+    )
+    instant = pl.lit(start) + pl.duration(seconds="seconds")
+    text = "%Y-%m-%dT%H:%M:%SZ"
+    return frame.with_columns(
+        pl.col("load").fill_nan(None),
+        at=instant.dt.strftime(text),
+        seen=(instant + pl.duration(minutes=45)).dt.strftime(text),
+    ).select("id", "basket", "at", "city", "rain", "load", "seen", "late", "mood", "minutes", "grade")
+
+
+def fits(workspace: Workspace, as_of: datetime) -> list[str]:
+    """The ids of a version of each family of the spec, fitted on what is known."""
+    rules = workspace.spec.training
+    made: dict[str, Candidate] = {}
+    for wave in waves(rules.families, rules.parameters):
+        for name in wave:
+            members = [made[each] for each in family(name).takes(rules.parameters.get(name, {}))]
+            made[name] = train(workspace, name, as_of, members)
+    return [version.id for version in register(workspace, [made[name] for name in rules.families])]
