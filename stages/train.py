@@ -92,14 +92,15 @@ def register(workspace: Workspace, candidates: Sequence[Candidate]) -> list[Vers
 def _kept(workspace: Workspace, learnt: Learnt, made_from: str, folder: Path, run: Run) -> Candidate:
     """Write all files of a version into the folder, measure them, and copy them into the store."""
     fitted, parts, made = learnt.fit, learnt.parts, learnt.lineage
-    variants = export(fitted, parts, folder, _properties(made))
+    variants = export(fitted, parts, workspace.spec, folder, _properties(made))
     metrics = _metrics(workspace, learnt, variants) | {"made_from": made_from}
     (folder / "native").mkdir()
     fitted.model.save(folder / "native")
     (folder / "calibration.json").write_text(json.dumps(plain(fitted.calibration)))
     (folder / SPEC).write_text(workspace.spec.model_dump_json(by_alias=True))
     _keys(workspace, parts).write_parquet(folder / FITTED)
-    _reference(fitted, parts, best(variants)).write_parquet(folder / "reference.parquet")
+    serves = best(variants, workspace.spec.constraints)
+    _reference(fitted, parts, serves).write_parquet(folder / "reference.parquet")
     for variant in variants:
         if not variant.kept:
             variant.path.unlink()
@@ -112,7 +113,8 @@ def _kept(workspace: Workspace, learnt: Learnt, made_from: str, folder: Path, ru
 
 def _metrics(workspace: Workspace, learnt: Learnt, variants: Sequence[Variant]) -> dict[str, Any]:
     """What the registry keeps beside the files: measures, the file that serves, importance, cost."""
-    fitted, parts, serves = learnt.fit, learnt.parts, best(variants)
+    fitted, parts = learnt.fit, learnt.parts
+    serves = best(variants, workspace.spec.constraints)
     return {
         **fitted.measures,
         "described": describe(fitted, parts, workspace.spec),
@@ -172,6 +174,9 @@ def _properties(made: Lineage) -> dict[str, str]:
         "as_of": made.as_of.isoformat(),
         "trained_until": made.trained_until.isoformat(),
         "code": made.code,
+        "settings": made.settings,
+        "seed": str(made.seed),
+        "tables": json.dumps(dict(made.tables)),
     }
 
 
