@@ -13,10 +13,10 @@ from models.family import family
 from models.gate import Check, Contender, GateReport, Served, judge
 from models.rows import Rows
 from models.versions import Version
+from stages.bundle import FITTED, REFERENCE
 from stages.cards import write_card
 from stages.featurise import labelled
 from stages.score import served
-from stages.train import FITTED
 from stages.workspace import Workspace
 
 BY = "promote"
@@ -90,7 +90,7 @@ def best(workspace: Workspace, versions: Sequence[Version]) -> Version:
 def contender(workspace: Workspace, version: Version, rows: Rows, earlier: Rows | None) -> Contender:
     """A version before the gate: loaded from the registry, and scored afresh."""
     model = served(workspace, version)
-    known = pl.read_parquet(workspace.registry.file(version, "reference.parquet")).drop_nulls("prediction")
+    known = pl.read_parquet(workspace.registry.file(version, REFERENCE)).drop_nulls("prediction")
     now, then = model.predict(known), from_column(known["prediction"])
     return Contender(
         id=version.id,

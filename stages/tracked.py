@@ -56,23 +56,13 @@ class Answers:
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
-    """One trial of the tuning: its parameters, and the value that they got, if it was not pruned before."""
-
-    number: int
-    state: str
-    value: float | None
-    parameters: Mapping[str, Any]
-    seconds: float | None
-
-
-@dataclass(frozen=True, slots=True)
 class Tracked:
     """The facts of a fit; what is not known of it stays empty.
 
     `measures` are by part of the rows, such as holdout, `intervals` by measure and of the part
     `sure_of`. `contributions` has a row a feature (its mean absolute contribution and quantiles of
-    its contributions), `slices` a row a slice.
+    its contributions), `slices` a row a slice, `trials` a row a trial of the tuning, each with its
+    `number` and its `loss`, if it was not pruned before.
     """
 
     data: Artifact
@@ -84,7 +74,7 @@ class Tracked:
     importance: Mapping[str, float] = field(default_factory=dict)
     contributions: Sequence[Mapping[str, Any]] = ()
     slices: Sequence[Mapping[str, Any]] = ()
-    trials: Sequence[Trial] = ()
+    trials: Sequence[Mapping[str, Any]] = ()
     results: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -98,11 +88,11 @@ def record(run: Run, fit: Tracked) -> None:
     run.table("importance", [{"feature": name, "share": share} for name, share in ranked.items()])
     run.table("contributions", fit.contributions)
     run.table("slices", fit.slices)
-    run.table("trials", [_trial(each) for each in fit.trials])
+    run.table("trials", fit.trials)
     if ranked:
         run.chart("importance_chart", Bars("Importance", dict(list(ranked.items())[:BARS])))
-    if done := {each.number: each.value for each in fit.trials if each.value is not None}:
-        run.chart("trials_chart", Lines("Tuning", "trial", {"value": (list(done), list(done.values()))}))
+    if done := {each["number"]: each["loss"] for each in fit.trials if each["loss"] is not None}:
+        run.chart("trials_chart", Lines("Tuning", "trial", {"loss": (list(done), list(done.values()))}))
     try:
         for name, chart in charts(fit.answers):
             run.chart(name, chart)
@@ -169,8 +159,3 @@ def _measures(fit: Tracked) -> list[dict[str, Any]]:
             low, high = fit.intervals.get(name, (None, None)) if part == fit.sure_of else (None, None)
             rows.append({"rows": part, "measure": name, "value": value, "low": low, "high": high})
     return rows
-
-
-def _trial(trial: Trial) -> dict[str, Any]:
-    facts = {"trial": trial.number, "state": trial.state, "value": trial.value, "seconds": trial.seconds}
-    return facts | {f"parameter {name}": value for name, value in trial.parameters.items()}

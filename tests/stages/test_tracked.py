@@ -13,7 +13,7 @@ import pytest
 from core.errors import IntegrityError
 from core.lake import Lake
 from models.tracking import Artifact, dataset, track
-from stages.tracked import Answers, Tracked, Trial, charts, record, tables_read
+from stages.tracked import Answers, Tracked, charts, record, tables_read
 from tests.models.wandb_runs import environment, records, summary
 
 RANDOM = np.random.default_rng(5)
@@ -56,8 +56,8 @@ def fit(home: Path, lake: Lake) -> Tracked:
         contributions=[{"feature": "wind", "mean": 0.2, "q05": -0.5, "q95": 0.4}],
         slices=[{"slice": "origin JFK", "rows": 12, "auc": 0.7}],
         trials=[
-            Trial(0, "complete", 0.5, {"depth": 3, "kind": "gbdt"}, 1.5),
-            Trial(1, "pruned", None, {"depth": None, "rate": 0.1}, 0.5),
+            {"number": 0, "state": "complete", "loss": 0.5, "depth": 3, "rate": 0.2, "seconds": 1.5},
+            {"number": 1, "state": "pruned", "loss": None, "depth": None, "rate": 0.1, "seconds": 0.5},
         ],
         results={"seconds": 12.5, "as_of": datetime(2013, 4, 1, tzinfo=UTC)},
     )
@@ -108,10 +108,7 @@ def test_why_and_where_and_how_it_was_tuned_are_tables(kept: Path, fit: Tracked)
     ]
     assert table(kept, "contributions") == list(fit.contributions)
     assert table(kept, "slices") == list(fit.slices)
-    first, second = table(kept, "trials")
-    assert (first["trial"], first["state"], first["value"], first["seconds"]) == (0, "complete", 0.5, 1.5)
-    assert (first["parameter depth"], first["parameter kind"], first["parameter rate"]) == (3, "gbdt", None)
-    assert (second["state"], second["value"], second["parameter rate"]) == ("pruned", None, 0.1)
+    assert table(kept, "trials") == list(fit.trials)
 
 
 @pytest.mark.slow
