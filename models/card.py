@@ -7,7 +7,7 @@ from core.declarations import Lookup, Past
 from core.plain import plain
 from core.spec import Derived, Feature, Spec
 from models.gate import GateReport
-from models.limits import lead, limits
+from models.limits import asked, limits
 from models.onnx.variants import Variant
 from models.versions import Version
 
@@ -84,8 +84,7 @@ def _use(spec: Spec) -> dict[str, Any]:
         "slice_margin": spec.gate.slice_margin,
         "attributes": spec.gate.fairness.attributes,
         "min_rows": spec.gate.fairness.min_rows,
-        "before": spec.decision.before,
-        "lead": lead(spec),
+        "asked": asked(spec),
     }
 
 
