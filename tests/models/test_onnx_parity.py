@@ -16,9 +16,10 @@ from models.families import lightgbm
 from models.family import Job
 from models.onnx.graph import calibrated
 from models.onnx.latency import latencies
-from models.onnx.parity import BATCH_SIZES, EXACT, LOSSY, Parity, Truth, parity
+from models.onnx.parity import BATCH_SIZES, EXACT, LOSSY, Parity, parity
 from models.onnx.probes import compared_rows
 from models.onnx.proto import assemble, column
+from models.onnx.truth import Truth
 from models.problem import Problem
 from models.problems.binary import Binary
 from models.problems.multiclass import Multiclass
