@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import zip_longest
+from multiprocessing import get_context
 
 import numpy as np
 
@@ -68,7 +70,8 @@ def measures(spec: Spec, draws: int = 1000, fewer: int = 200) -> list[Measure]:
             named[f"no true gain, {other}"] = Trial(other, days, NOISE, 2 * fewer)
             bigger = noise_for(framed(spec, other), 2 * gain)
             named[f"a true gain of {2 * gain:g}, {other}"] = Trial(other, days, bigger, fewer)
-    with ProcessPoolExecutor(os.cpu_count(), initializer=_begin, initargs=(spec,)) as pool:
+    spawn = get_context("spawn")  # Polars does not live through a fork
+    with ProcessPoolExecutor(os.cpu_count(), spawn, _begin, (spec,)) as pool:
         tasks = [(trial, seed) for trial in named.values() for seed in range(trial.draws)]
         found = iter(pool.map(_failed, tasks, chunksize=20))
         failed = {name: [next(found) for _ in range(trial.draws)] for name, trial in named.items()}
@@ -87,15 +90,14 @@ def _length(batches: Sequence[Batch]) -> timedelta:
 
 
 def _promoted(failed: dict[str, list[tuple[str, ...]]]) -> list[Measure]:
-    found = []
-    for place, (name, refused) in enumerate(failed.items()):
-        share = sum(not checks for checks in refused) / len(refused)
-        goal, holds = [("at most 5 %", share <= 0.05), ("at least 80 %", share >= 0.8), ("", True)][
-            min(place, 2)
-        ]
-        told = f"promoted of {len(refused)}: {name}"
-        found.append(Measure(told, 100 * share, "%", goal, holds))
-    return found
+    """The share that is promoted in each trial: the first two have a goal."""
+    shares = {name: sum(not checks for checks in refused) / len(refused) for name, refused in failed.items()}
+    none, some, *_ = shares.values()
+    goals = [("at most 5 %", none <= 0.05), ("at least 80 %", some >= 0.8)]
+    return [
+        Measure(f"promoted of {len(failed[name])}: {name}", 100 * share, "%", *goal)
+        for (name, share), goal in zip_longest(shares.items(), goals, fillvalue=("", True))
+    ]
 
 
 def _refusing(refused: list[tuple[str, ...]]) -> list[Measure]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit, log_softmax, softmax
+from threadpoolctl import threadpool_limits
 
 from models.problem import Floats, Problem, as_answers
 from models.rows import Rows
@@ -143,8 +144,9 @@ def least(
         loss = losses @ truth.weights + 0.5 * penalty @ weights**2
         return loss / total, (slope(by_margin * truth.weights[:, None]) + penalty * weights) / total
 
-    options = {"maxiter": iterations, "gtol": 1e-6, "ftol": 1e-12}
-    found = minimize(fall, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+    options = {"maxiter": iterations, "gtol": 1e-5, "ftol": 1e-10}
+    with threadpool_limits(1):  # the order in which threads add up would be seen in the last bits
+        found = minimize(fall, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
     return np.asarray(found.x, np.float64), int(found.nit)
 
 

@@ -203,8 +203,8 @@ def test_calibration_and_description(
     graph = from_linear(columns, *parts, codes)
     platt = Calibration("platt", "sigmoid", (0.0,), (0.01,), (-0.5,))
     whole = calibrated(graph, platt)
-    expected = platt.apply(linear_margins(hard_frame, columns, codes, parts))
-    np.testing.assert_allclose(run(whole, hard_frame, "probability")[:, 0], expected, atol=1e-6)
+    expected = platt.apply(linear_margins(hard_frame, columns, codes, parts))[:, None]
+    np.testing.assert_allclose(run(whole, hard_frame, "probability"), expected, atol=1e-6)
     assert [value.name for value in whole.graph.output] == ["probability"]
     told = described(whole, {"trained_until": "2013-03-31"})
     assert {prop.key: prop.value for prop in told.metadata_props} == {"trained_until": "2013-03-31"}
