@@ -13,9 +13,10 @@ from models.onnx.truth import Truth
 from models.problem import Floats
 from models.runtime import CHUNK, Model
 
-# The largest sees every row, as bulk does; of the smaller ones, an even sample of at most so many runs.
+# The largest sees every row, as bulk does; of the smaller ones, an even sample of at most so many runs,
+# and so many inputs handed over in all of them, for a run takes time for each of its columns.
 BATCH_SIZES = (1, 2, 63, 64, 1000)
-MAX_RUNS = 2000
+MAX_RUNS, MAX_INPUTS = 2000, 100_000
 # An answer that moves by more than this with the batch, or two that native tells apart by more than
 # twice this and the graph the other way round, are no matter of rounding.
 STEADY = 1e-5
@@ -125,13 +126,14 @@ def _answers(model: Model, frame: pl.DataFrame, width: int) -> tuple[Floats, NDA
 
     The last ones are those of all rows at once, as they are scored in bulk.
     """
+    runs = min(MAX_RUNS, MAX_INPUTS // len(model.columns.names))
     answers = np.zeros((len(BATCH_SIZES) + 1, frame.height, width))
     seen = np.zeros(answers.shape[:2], bool)
     answers[-1], seen[-1] = model.predict(frame).reshape(frame.height, -1), True
     for offset in range(0, frame.height, CHUNK):
         feed = model.feed(frame[offset : offset + CHUNK])
         for place, size in enumerate(BATCH_SIZES):
-            stride = 1 if size == BATCH_SIZES[-1] else math.ceil(frame.height / size / MAX_RUNS)
+            stride = 1 if size == BATCH_SIZES[-1] else math.ceil(frame.height / size / max(1, runs))
             for start in range(0, min(CHUNK, frame.height - offset), size * stride):
                 found = model.run({name: values[start : start + size] for name, values in feed.items()})
                 rows = slice(offset + start, offset + start + len(found))
