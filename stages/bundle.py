@@ -108,4 +108,7 @@ def _properties(made: Lineage) -> dict[str, str]:
         "as_of": made.as_of.isoformat(),
         "trained_until": made.trained_until.isoformat(),
         "code": made.code,
+        "settings": made.settings,
+        "seed": str(made.seed),
+        "tables": json.dumps(dict(made.tables)),
     }

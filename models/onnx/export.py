@@ -14,11 +14,12 @@ from models.intervals import drawn_blocks
 from models.onnx.describe import facts, meanings
 from models.onnx.graph import calibrated, described
 from models.onnx.latency import latencies
-from models.onnx.parity import EXACT, LOSSY, Truth, parity
+from models.onnx.parity import EXACT, LOSSY, parity
 from models.onnx.placement import cpu_nodes
 from models.onnx.probes import compared_rows
 from models.onnx.prune import pruned
 from models.onnx.quantize import dynamic, halved, quantized, weight_nodes
+from models.onnx.truth import Truth
 from models.onnx.variants import Variant, best, weighed
 from models.paired import Blocks
 from models.problem import Floats
@@ -134,7 +135,7 @@ def _compared(fit: Fit, split: Split, spec: Spec, files: list[_File]) -> Iterato
             rises={
                 name: blocks[name].mean(losses[name] - exact[name], spec.gate.confidence) for name in parts
             },
-            cpu_nodes=cpu_nodes(file.graph),
+            on_cpu=cpu_nodes(file.graph),
             kept=found.holds,
             note="; ".join(found.reasons),
         )

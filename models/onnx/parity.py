@@ -3,21 +3,20 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Self, TypedDict
+from typing import TypedDict
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from models.problem import Problem
-from models.rows import Rows
+from models.onnx.truth import Truth
+from models.problem import Floats
 from models.runtime import CHUNK, Model
 
-Floats = NDArray[np.float64]
-
-# The largest sees every row, as bulk does; of the smaller ones, an even sample of at most so many runs.
+# The largest sees every row, as bulk does; of the smaller ones, an even sample of at most so many runs,
+# and so many inputs handed over in all of them, for a run takes time for each of its columns.
 BATCH_SIZES = (1, 2, 63, 64, 1000)
-MAX_RUNS = 2000
+MAX_RUNS, MAX_INPUTS = 2000, 100_000
 # An answer that moves by more than this with the batch, or two that native tells apart by more than
 # twice this and the graph the other way round, are no matter of rounding.
 STEADY = 1e-5
@@ -25,7 +24,6 @@ STEADY = 1e-5
 
 # What a measure may move by: ten rows of 600 that rounding ties, to AUC, is less.
 MOVED = 1e-5
-ORDERED = ("loss", "auc", "ndcg")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,7 @@ LOSSY = Limits(max_difference=np.inf, mean_difference=np.inf, max_swapped=np.inf
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """How far a graph's answers are from the native ones, as shares of the native answers' `Truth.scale`.
+    """How far a graph's answers are from the native ones, as shares of `Truth.scale`.
 
     `unsteady` is the share of the rows whose answer moves by more than 1e-5 with the batch size.
     `swapped` are the rows that native puts clearly after another one (by more than 2e-5), and the
@@ -66,45 +64,6 @@ class Parity:
     faults: int
     holds: bool
     reasons: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Truth:
-    """Rows, the holdout's first, and the native model's answers to them: [n], or [n, K].
-
-    Differences of probabilities are what they are; those of values and scores are shares of `span`,
-    [] or [K], the span of the native answers to the holdout, or of an answer that is larger.
-    """
-
-    problem: Problem
-    holdout: Rows
-    frame: pl.DataFrame
-    answers: Floats
-    span: Floats
-
-    @classmethod
-    def of(cls, problem: Problem, holdout: Rows, frame: pl.DataFrame, answers: Floats) -> Self:
-        """The span is that of the middle 99 % of the answers, since one of them may be far out."""
-        if problem.link != "identity":
-            return cls(problem, holdout, frame, answers, np.asarray(1.0))
-        span = np.subtract(*np.quantile(answers[: len(holdout)], [0.995, 0.005], axis=0))
-        return cls(problem, holdout, frame, answers, np.where(span > 0, span, 1.0))
-
-    @property
-    def scale(self) -> Floats:
-        """What a difference is a share of, by row and answer [n, K]."""
-        wide = np.maximum(self.span, np.abs(self.answers)) if self.problem.link == "identity" else self.span
-        return np.broadcast_to(wide, self.answers.shape).reshape(len(self.answers), -1)
-
-    def moved(self, answers: Floats) -> float:
-        """The largest move of the measures that tell of order and loss, were these the answers [n, K]."""
-        shape = self.answers[: len(self.holdout)].shape
-        theirs, ours = (
-            self.problem.measures(self.holdout, each[: len(self.holdout)].reshape(shape))
-            for each in (self.answers, answers)
-        )
-        moves = [abs(ours[one] - theirs[one]) / max(1, abs(theirs[one])) for one in ORDERED if one in ours]
-        return float(np.nanmax([0.0, *moves]))
 
 
 def parity(model: Model, truth: Truth, limits: Limits) -> Parity:
@@ -167,13 +126,14 @@ def _answers(model: Model, frame: pl.DataFrame, width: int) -> tuple[Floats, NDA
 
     The last ones are those of all rows at once, as they are scored in bulk.
     """
+    runs = min(MAX_RUNS, MAX_INPUTS // len(model.columns.names))
     answers = np.zeros((len(BATCH_SIZES) + 1, frame.height, width))
     seen = np.zeros(answers.shape[:2], bool)
     answers[-1], seen[-1] = model.predict(frame).reshape(frame.height, -1), True
     for offset in range(0, frame.height, CHUNK):
         feed = model.feed(frame[offset : offset + CHUNK])
         for place, size in enumerate(BATCH_SIZES):
-            stride = 1 if size == BATCH_SIZES[-1] else math.ceil(frame.height / size / MAX_RUNS)
+            stride = 1 if size == BATCH_SIZES[-1] else math.ceil(frame.height / size / max(1, runs))
             for start in range(0, min(CHUNK, frame.height - offset), size * stride):
                 found = model.run({name: values[start : start + size] for name, values in feed.items()})
                 rows = slice(offset + start, offset + start + len(found))

@@ -95,11 +95,16 @@ def _strange_texts(
     series: pl.Series, strange: NDArray[np.float64], random: np.random.Generator
 ) -> list[str | None]:
     usual = series.gather(random.integers(len(series), size=len(strange))).to_list()
-    changed = [(text, f"{text} ", text.swapcase(), *TEXTS) for text in usual]
-    places = np.where(
-        random.random(len(strange)) < strange, random.integers(1, 3 + len(TEXTS), len(strange)), 0
-    )
-    return [texts[place] for texts, place in zip(changed, places, strict=True)]
+    odd = random.random(len(strange)) < strange
+    places = np.where(odd, random.integers(1, 3 + len(TEXTS), len(strange)), 0)
+    return [_odd(text, place) for text, place in zip(usual, places.tolist(), strict=True)]
+
+
+def _odd(text: str, place: int) -> str | None:
+    """The text as it is, with a blank, in the other case, or another one."""
+    if place > 2:
+        return TEXTS[place - 3]
+    return (text, f"{text} ", text.swapcase())[place]
 
 
 def _split_rows(model: onnx.ModelProto, columns: Columns, base: pl.DataFrame) -> pl.DataFrame:

@@ -19,7 +19,7 @@ class Variant:
     """One ONNX file of a fit: how it compares, what it costs, and whether it may be served.
 
     `measures` are those of the holdout. `rises` say by how much its loss is higher than that of the
-    float32 file on the "validation" rows, by which it is judged, and on the "holdout". `cpu_nodes`
+    float32 file on the "validation" rows, by which it is judged, and on the "holdout". `on_cpu`
     are the operators that stay on the CPU though CUDA is there, with how many nodes there are of each.
     """
 
@@ -31,7 +31,7 @@ class Variant:
     latency: Latency
     measures: Mapping[str, float]
     rises: Mapping[str, Interval]
-    cpu_nodes: Mapping[str, int]
+    on_cpu: Mapping[str, int]
     kept: bool
     note: str
 
@@ -52,6 +52,7 @@ def weighed(variant: Variant, exact: Variant, margin: float) -> Variant:
     if not rise.high <= margin:
         faults.append(f"its loss may rise by more than {margin:g}")
     found = f"{smaller:.1f} times smaller, {faster:.2f} times as fast, loss {rise} on validation"
+    found += f" and {variant.rises['holdout']} on the holdout"
     note = f"{found}; refused: {', and '.join(faults)}" if faults else found
     return replace(variant, kept=not faults, note=note)
 

@@ -83,7 +83,7 @@ def test_every_variant_is_told_of(exported: tuple[Fit, tuple[Variant, ...]], par
         assert variant.measures == fit.problem.measures(parts.holdout, answers)
         assert set(variant.rises) == {"validation", "holdout"}
         trees = {"TreeEnsemble": 1} if fit.family == "lightgbm" else {}
-        assert variant.cpu_nodes == {"LabelEncoder": 2} | trees
+        assert variant.on_cpu == {"LabelEncoder": 2} | trees
         assert variant.note or variant.name == "float32"
 
 

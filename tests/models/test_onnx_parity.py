@@ -1,6 +1,7 @@
 """Parity holds for a right graph and fails for each graph with one planted fault."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,13 +17,13 @@ from models.families import lightgbm
 from models.family import Job
 from models.onnx.graph import calibrated
 from models.onnx.latency import latencies
-from models.onnx.parity import BATCH_SIZES, EXACT, LOSSY, Parity, Truth, parity
+from models.onnx.parity import BATCH_SIZES, EXACT, LOSSY, Parity, parity
 from models.onnx.probes import compared_rows
 from models.onnx.proto import assemble, column
+from models.onnx.truth import Truth
 from models.problem import Problem
 from models.problems.binary import Binary
 from models.problems.multiclass import Multiclass
-from models.problems.ranking import Ranking
 from models.problems.regression import Regression
 from models.rows import Columns, Rows
 from models.runtime import Model
@@ -217,18 +218,21 @@ def test_a_softmax_over_the_wrong_axis_is_found() -> None:
     assert wrong.unsteady > 0.9
 
 
-def test_the_order_counts_beyond_rounding() -> None:
-    """Two rows change places: each by no more than a quantized graph may move, but not by rounding."""
-    native, identity = np.asarray(EVEN, np.float64), [helper.make_node("Identity", ["a"], ["score"])]
-    groups, times = np.zeros(1000, np.int64), pl.Series([datetime(2013, 1, 1, tzinfo=UTC)] * 1000)
-    frame = pl.DataFrame({"a": EVEN}, schema={"a": pl.Float32})
-    turned = native.copy()
-    turned[[10, 11]] = native[[11, 10]]
-    holdout = Rows(frame, LABELS, times, groups)
-    for answers, swapped in ((native, 0), (turned, 1)):
-        told = Truth.of(Ranking(), holdout, frame, answers)
-        found = parity(answering(identity, output="score"), told, EXACT)
-        assert (found.swapped, found.holds) == (swapped, not swapped)
+@pytest.mark.parametrize(
+    ("limit", "reason"), [("max_swapped", "999 rows are out of"), ("max_moved", "its loss, AUC or nDCG is")]
+)
+def test_order_and_measures_have_limits_of_their_own(limit: str, reason: str) -> None:
+    """The graph puts the rows in order; in native's eyes the first and the last change places."""
+    chances = (EVEN + 1) / np.float32(2)
+    turned = chances.astype(np.float64)
+    turned[[0, -1]] = turned[[-1, 0]]
+    strict = replace(LOSSY, **{limit: getattr(EXACT, limit)})
+    model = answering([helper.make_node("Identity", ["a"], ["probability"])])
+    assert parity(model, truth(Binary(), chances.astype(np.float64), LABELS, a=chances), strict).holds
+    found = parity(model, truth(Binary(), turned, LABELS, a=chances), strict)
+    assert not found.holds
+    assert len(found.reasons) == 1
+    assert reason in found.reasons[0]
 
 
 @pytest.mark.parametrize("size", [1e-6, 1.0, 1e6])
