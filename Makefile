@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 RUN := $(VENV)/bin/python -m flows
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ingest backfill release-quarantine suite data-docs train tune score monitor retrain rollback reproduce retire status ui test test-fast lint format bench-loop bench-data gate-power lock clean-state
+.PHONY: help setup demo ingest backfill release-quarantine suite data-docs train tune score monitor retrain rollback reproduce retire status ui wandb-sync test test-fast lint format bench-loop bench-data gate-power lock clean-state
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ status: $(READY) ## print champion, versions and batches (JSON=1 for machines)
 
 ui: $(READY) ## start the Prefect UI on the demo's database, with the deployments
 	@$(RUN) ui
+
+wandb-sync: $(READY) ## upload the tracked runs that were not yet, all projects' (WANDB_API_KEY; WANDB_BASE_URL)
+	@$(RUN) wandb-sync
 
 test: $(READY) ## run all tests
 	@$(VENV)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder

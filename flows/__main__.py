@@ -27,6 +27,7 @@ COMMANDS = (
     "retire",
     "status",
     "ui",
+    "wandb_sync",
     "clean_state",
 )
 

@@ -9,6 +9,7 @@ from core.settings import Settings
 from flows import show
 from flows.backend import backend
 from flows.running import at_batch, console, opened, running
+from models.tracking import sync
 from stages.pages import summary
 from stages.stale import found_stale
 
@@ -121,6 +122,17 @@ def status(settings: Settings, arguments: argparse.Namespace) -> int:
         show.status(console(), facts)
         show.stale(console(), stale)
     return 0
+
+
+def wandb_sync(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Upload the tracked runs that were not yet, and say of each what became of it."""
+    found = []
+    for outcome in sync(settings.home):
+        print(f"{outcome.run}: {outcome.state}{': ' if outcome.why else ''}{outcome.why}", flush=True)
+        found.append(outcome.state)
+    sent, kept = found.count("sent"), len(found) - found.count("sent")
+    print(f"{sent} runs sent, {kept} kept to be sent later" if found else "there is no run to be sent")
+    return 1 if {"failed", "not tried"} & set(found) else 0
 
 
 def clean_state(settings: Settings, arguments: argparse.Namespace) -> int:

@@ -7,8 +7,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from models.card import MEASURES
 from models.family import Parameter
 from models.gate import GateReport
+from models.problem import HEADLINES
 from models.versions import Version
 from reports.lifecycle import Batch, Summary
 from stages.ingest import Ingested
@@ -28,15 +30,15 @@ def lifecycle(console: Console, facts: Summary, page: Path) -> None:
 def status(console: Console, facts: Summary) -> None:
     """The batches and the versions."""
     console.print(_batches(facts))
-    table = _table("versions, measured on their holdout", "version", "family", "stage", "AUC", "log loss")
+    names = [MEASURES[headline][0] for headline in _headlines(facts)]
+    table = _table("versions, measured on their holdout", "version", "family", "stage", *names)
     for each in facts["versions"]:
         measures = each["metrics"]
         table.add_row(
             each["version"],
             each["family"],
             each["stage"],
-            _number(measures.get("auc")),
-            _number(measures.get("log_loss")),
+            *(_number(measures.get(headline)) for headline in _headlines(facts)),
         )
     console.print(table)
 
@@ -52,7 +54,8 @@ def versions(console: Console, found: Sequence[Version]) -> None:
     """Versions, with their measures on the holdout."""
     for version in found:
         measures = version.metrics["holdout"]
-        told = f"AUC {_number(measures['auc'])}  log loss {_number(measures['log_loss'])}"
+        names = [name for pair in HEADLINES.values() for name in pair if name in measures][:2]
+        told = "  ".join(f"{MEASURES[name][0]} {_number(measures[name])}" for name in names)
         console.print(f"{version.id}  {version.family:9} {told}")
 
 
@@ -111,12 +114,16 @@ def ingested(console: Console, found: Sequence[Ingested]) -> None:
     console.print(table)
 
 
+def _headlines(facts: Summary) -> Sequence[str]:
+    return facts.get("headlines") or HEADLINES["binary"]
+
+
 def _batches(facts: Summary) -> Table:
     table = _table(facts.get("title", facts["project"]), "batch")
     for heading in ("received", "accepted", "quarantined"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("champion", no_wrap=True)
-    for heading in ("AUC", "log loss", "drift"):
+    for heading in (*(MEASURES[headline][0] for headline in _headlines(facts)), "drift"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("decision")
     for batch in facts["batches"]:
@@ -124,8 +131,7 @@ def _batches(facts: Summary) -> Table:
             batch["batch"],
             *(f"{batch[name]:,}" for name in ("received", "accepted", "quarantined")),
             batch["champion"] or "-",
-            _number(batch["auc"]),
-            _number(batch["log_loss"]),
+            *(_number((batch.get("measures") or {}).get(headline)) for headline in _headlines(facts)),
             "-" if batch["drift"] is None else f"{batch['drift']:.0%}",
             _decision(batch),
         )

@@ -8,6 +8,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+# Standard deviations: a number farther out, an infinite one included, counts as this far. One broken
+# value then moves a linear margin by no more than this, and crossing, which takes powers, is not drowned.
+LIMIT = 6.0
+
 
 @dataclass(frozen=True, slots=True)
 class CategoryValues:
@@ -45,6 +49,14 @@ class CategoryCodes:
         """
         return max(self.codes.values(), default=0) + 1
 
+    def numbered(self) -> CategoryValues:
+        """The codes less one as exact numbers, and -1, which LightGBM takes for missing, in place of 0.
+
+        >>> CategoryCodes("carrier", {"UA": 1, "B6": 2}).numbered()
+        CategoryValues(column='carrier', values={'UA': 0.0, 'B6': 1.0}, default=-1.0)
+        """
+        return CategoryValues(self.column, {name: code - 1.0 for name, code in self.codes.items()}, -1.0)
+
     def apply(self, series: pl.Series) -> NDArray[np.int64]:
         """The code of each category [n]; null counts as "".
 
@@ -56,7 +68,10 @@ class CategoryCodes:
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """The mean and the scale of each number [K], float32; a missing number is imputed by the mean."""
+    """The mean and the scale of each number [K], float32; a missing number is imputed by the mean.
+
+    A number more than `LIMIT` scales from the mean counts as one that is just so far.
+    """
 
     mean: NDArray[np.float32]
     scale: NDArray[np.float32]
@@ -70,7 +85,7 @@ class Scaling:
         """
         missing = np.isnan(numbers)
         known = (np.where(missing, self.mean, numbers).astype(np.float64) - self.mean) / self.scale
-        return known, missing.astype(np.float64)
+        return known.clip(-LIMIT, LIMIT), missing.astype(np.float64)
 
 
 def fit_scaling(numbers: NDArray[np.float32]) -> Scaling:

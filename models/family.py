@@ -1,9 +1,8 @@
 """What a family of models offers, and how one is found by its name."""
 
-import difflib
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar, cast
@@ -17,6 +16,8 @@ from pydantic import BaseModel, ValidationError
 import models.families
 from core.errors import SpecError
 from core.learning import Range
+from core.words import nearest
+from models.losses import mean_loss
 from models.problem import Floats, Problem
 from models.rows import Columns, Rows
 
@@ -60,7 +61,7 @@ class Job:
     -1 for features whose rise may only raise or lower the margin. `focal` asks for the focal loss.
     `targets` [n] or [n, K] are soft answers to learn in place of the train rows' labels. `start` is
     a fit of the same family to go on from. `members` are fits on the same rows, by family, for a
-    family that is made of others.
+    family that is made of others, and `settings` the parameters of such families.
     """
 
     problem: Problem
@@ -75,6 +76,7 @@ class Job:
     targets: Floats | None = None
     start: Fitted | None = None
     members: Mapping[str, Fitted] = field(default_factory=dict)
+    settings: Mapping[str, Mapping[str, Parameter]] = field(default_factory=dict)
 
 
 class Family(Protocol):
@@ -118,7 +120,7 @@ def families() -> list[str]:
     """The names of the families that there are, in alphabetical order.
 
     >>> families()
-    ['lightgbm', 'linear', 'torch']
+    ['average', 'constant', 'distilled', 'lightgbm', 'linear', 'stacking', 'torch']
     """
     return sorted(module.name for module in pkgutil.iter_modules(models.families.__path__))
 
@@ -131,7 +133,7 @@ def family(name: str) -> Family:
     """
     if name not in families():
         raise SpecError(
-            f"no family {name!r}: training.families may name {families()}{_nearest(name, families())}"
+            f"no family {name!r}: training.families may name {families()}{nearest(name, families())}"
         )
     return cast(Family, importlib.import_module(f"models.families.{name}"))
 
@@ -147,6 +149,8 @@ def require_able(name: str, abilities: frozenset[Ability], job: Job) -> None:
     for ability, (wanted, what) in asked.items():
         if wanted and ability not in abilities:
             raise SpecError(f"the family {name} cannot do {what}: leave it out of training.families")
+    if job.monotone and len(job.problem.outputs) > 1:
+        raise SpecError("training.monotone: of several classes no prediction rises or falls: leave it out")
 
 
 def read_parameters(kind: type[P], name: str, parameters: Mapping[str, Parameter]) -> P:
@@ -160,7 +164,7 @@ def read_parameters(kind: type[P], name: str, parameters: Mapping[str, Parameter
     except ValidationError as error:
         fault = error.errors()[0]
         key = str(fault["loc"][0])
-        right = _nearest(key, kind.model_fields) if fault["type"] == "extra_forbidden" else ""
+        right = nearest(key, kind.model_fields) if fault["type"] == "extra_forbidden" else ""
         known = f"; it takes {sorted(kind.model_fields)}" if fault["type"] == "extra_forbidden" else ""
         raise SpecError(f"training.parameters.{name}.{key}: {fault['msg']}{right}{known}") from error
 
@@ -176,6 +180,10 @@ def shares(columns: Columns, weights: NDArray[np.floating[Any]]) -> dict[str, fl
     return dict(zip(columns.names, parts.tolist(), strict=True))
 
 
-def _nearest(word: str, words: Iterable[str]) -> str:
-    matches = difflib.get_close_matches(word, list(words), n=1)
-    return f" (did you mean {matches[0]!r}?)" if matches else ""
+def report_losses(job: Job, model: Fitted, step: int = 1) -> None:
+    """Report what a model that is fitted in one go loses on the rows of its job."""
+    parts = {"train_loss": job.train, "validation_loss": job.validation}
+    said = {part: model.margins(rows.frame) for part, rows in parts.items()}
+    job.report(
+        step, {part: mean_loss(job.problem, rows, said[part], job.focal) for part, rows in parts.items()}
+    )

@@ -64,14 +64,15 @@ def calibrated(
 ) -> Fit:
     """The same on any rows, stopped and calibrated on `validation`, neither measured nor timed."""
     given, chosen, problem = given or Given(), family(name), problem_of(spec)
-    parameters = (spec.training.parameters | dict(given.parameters)).get(name, {})
-    weighed, offset = balanced(train, problem, spec.training)
+    settings = spec.training.parameters | dict(given.parameters)
+    seen = balanced(train, validation, problem, spec.training)
     job = Job(
         problem=problem,
         columns=columns(spec),
-        train=weighed,
-        validation=validation,
-        parameters=parameters,
+        train=seen.train,
+        validation=seen.validation,
+        parameters=settings.get(name, {}),
+        settings=settings,
         seed=spec.training.seed,
         report=report,
         monotone={one: 1 if way == "increasing" else -1 for one, way in spec.training.monotone.items()},
@@ -80,8 +81,10 @@ def calibrated(
         members=given.members,
     )
     model = chosen.fit(job)
-    calibration = _calibration(problem, model, validation, offset)
-    return Fit(chosen.name, chosen.complexity, problem, model, calibration, job.columns, parameters, {}, 0.0)
+    calibration = _calibration(problem, model, validation, seen.offset)
+    return Fit(
+        chosen.name, chosen.complexity, problem, model, calibration, job.columns, job.parameters, {}, 0.0
+    )
 
 
 def _calibration(problem: Problem, model: Fitted, rows: Rows, offset: tuple[float, ...]) -> Calibration:

@@ -42,7 +42,7 @@ def html(told: Mapping[str, Any]) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"number": number, "signed": signed, "share": share, "count": count, "size": size}
-    environment.filters |= {"short": short, "tick": tick, "instant": instant}
+    environment.filters |= {"short": short, "tick": tick, "instant": instant, "breakable": breakable}
     environment.globals |= {"axis": axis, "place": place, "rates": _rates}
     joint, alone = _tried(told["trials"])
     return environment.get_template("card.html").render(
@@ -147,6 +147,11 @@ def size(value: float) -> Markup:
 def instant(text: str) -> str:
     """An instant to the minute."""
     return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M %Z}".strip()
+
+
+def breakable(name: str) -> Markup:
+    """A name that may be broken after its underscores."""
+    return Markup("_<wbr>").join(name.split("_"))
 
 
 def axis(values: Iterable[float | None], around: float | None = None) -> list[float]:

@@ -1,5 +1,6 @@
 """What a kind of problem offers: how answers are read, how far off they are, and the best constant."""
 
+from collections.abc import Mapping
 from typing import Literal, Protocol
 
 import numpy as np
@@ -15,6 +16,15 @@ from models.rows import Rows
 
 Floats = NDArray[np.float64]
 Link = Literal["sigmoid", "softmax", "identity"]
+
+
+HEADLINES: Mapping[ProblemKind, tuple[str, str]] = {
+    "binary": ("auc", "log_loss"),
+    "multiclass": ("accuracy", "log_loss"),
+    "regression": ("rmse", "mae"),
+    "ranking": ("ndcg", "recall"),
+}
+"""The two measures by which a batch or a version is told in a line."""
 
 
 class Problem(Protocol):

@@ -110,12 +110,9 @@ def _parts(rows: pl.DataFrame, cuts: Sequence[int], spec: Spec) -> list[pl.DataF
 
 
 def _whole_lists(part: pl.DataFrame, parts: Sequence[pl.DataFrame], group: list[str]) -> pl.DataFrame:
-    for other in parts:
-        if other is not part:
-            part = part.join(
-                other.select(group), on=group, how="anti", nulls_equal=True, maintain_order="left"
-            )
-    return part
+    """The rows of a part but for those whose list has rows in another part."""
+    others = [other.select(group) for other in parts if other is not part]
+    return part.join(pl.concat(others), on=group, how="anti", nulls_equal=True, maintain_order="left")
 
 
 def learnable(what: str, part: pl.DataFrame, spec: Spec) -> Rows:

@@ -6,7 +6,9 @@ from typing import Any
 from markupsafe import Markup
 
 from reports import plots
-from reports.pages import NOTHING, count, measure, share, size
+from reports.headlines import LOWER_IS_BETTER, headlines_of, meaning_of, name_of
+from reports.pages import count, measure, share
+from reports.versions import told
 
 Facts = dict[str, Any]
 MAX_FEATURES = 30
@@ -18,6 +20,9 @@ _UNKNOWN: Facts = {
     "quarantine_reasons": {},
     "auc_interval": None,
     "baseline_auc": None,
+    "measures": {},
+    "intervals": {},
+    "baseline": {},
     "base_rate": None,
     "calibration_error": None,
     "calibration": [],
@@ -30,14 +35,17 @@ _SYMBOLS = {"nothing": "○", "watch": "◐", "retrain": "●"}
 
 def arranged(facts: Facts) -> Facts:
     """The values of the template `lifecycle.html`, from a `reports.lifecycle.Summary` of plain JSON."""
-    batches = [_batch(batch) for batch in facts["batches"]]
+    headlines = headlines_of(facts)
+    batches = [_batch(batch, headlines) for batch in facts["batches"]]
     scored = _scored(batches)
     features = _features(scored, facts.get("importance", {}))
     threshold = facts.get("drift_threshold", 0.2)
     return {
         "project": facts["project"],
         "title": facts.get("title", facts["project"]),
-        "lede": _lede(batches),
+        "lede": _lede(batches, headlines[0]),
+        "headlines": [name_of(headline) for headline in headlines],
+        "has_rates": facts["versions"] == [] or any(batch["base_rate"] is not None for batch in batches),
         "facts": _key_facts(facts, batches),
         "batches": batches,
         "scored": scored,
@@ -45,23 +53,31 @@ def arranged(facts: Facts) -> Facts:
         "features": features,
         "hidden": max(0, len(features) - MAX_FEATURES),
         "drift_threshold": threshold,
-        "plots": _plots(batches, scored, features, threshold),
+        "plots": _plots(batches, scored, features, threshold, headlines[0]),
         "quarantine": _quarantine(batches),
-        "versions": [_version(version, batches) for version in facts["versions"]],
+        "versions": [told(version, batches, headlines) for version in facts["versions"]],
+        "meanings": [(name_of(headline), meaning_of(headline)) for headline in headlines],
     }
 
 
 def performance(facts: Facts) -> str:
-    """The plot of AUC by batch alone, as SVG; empty where no batch was scored."""
-    batches = [_batch(batch) for batch in facts["batches"]]
+    """The plot of the first headline by batch alone, as SVG; empty where no batch was scored."""
+    headlines = headlines_of(facts)
+    batches = [_batch(batch, headlines) for batch in facts["batches"]]
     scored = _scored(batches)
     if not scored:
         return ""
-    return _performance_plots(scored, _events(batches, batches.index(scored[0])))["performance"]
+    events = _events(batches, batches.index(scored[0]))
+    return _performance_plots(scored, events, headlines[0])["performance"]
 
 
-def _batch(given: Facts) -> Facts:
+def _batch(given: Facts, headlines: tuple[str, str]) -> Facts:
     batch = _UNKNOWN | given
+    first, second = headlines
+    found = batch["measures"] or {"auc": batch["auc"], "log_loss": batch["log_loss"]}
+    batch |= {"score": found.get(first), "second": found.get(second)}
+    batch["score_interval"] = (batch["intervals"] or {"auc": batch["auc_interval"]}).get(first)
+    batch["baseline_score"] = (batch["baseline"] or {"auc": batch["baseline_auc"]}).get(first)
     outcome = f"{batch['retrained']} released" if batch["retrained"] else ""
     if batch["decision"] == "retrain" and not outcome:
         outcome = "challenger refused"
@@ -69,8 +85,8 @@ def _batch(given: Facts) -> Facts:
 
 
 def _scored(batches: Sequence[Facts]) -> list[Facts]:
-    """From the first batch with a realised AUC to the last."""
-    places = [place for place, batch in enumerate(batches) if batch["auc"] is not None]
+    """From the first batch with a realised headline to the last."""
+    places = [place for place, batch in enumerate(batches) if batch["score"] is not None]
     return list(batches[places[0] : places[-1] + 1]) if places else []
 
 
@@ -81,23 +97,23 @@ def _features(scored: Sequence[Facts], importance: Mapping[str, float]) -> dict[
     return {name: importance.get(name) for name in ranked}
 
 
-def _lede(batches: Sequence[Facts]) -> str:
+def _lede(batches: Sequence[Facts], headline: str) -> str:
     received, accepted, quarantined = (
         count(sum(_of(batches, part))) for part in ("received", "accepted", "quarantined")
     )
     text = f"{received} rows were received: {accepted} accepted, {quarantined} quarantined."
-    pairs = zip(_of(batches, "auc"), _of(batches, "baseline_auc"), strict=True)
-    ahead = [champion > baseline for champion, baseline in pairs if None not in (champion, baseline)]
+    pairs = zip(_of(batches, "score"), _of(batches, "baseline_score"), strict=True)
+    sign = -1 if headline in LOWER_IS_BETTER else 1
+    ahead = [sign * (champion - other) > 0 for champion, other in pairs if None not in (champion, other)]
     if ahead:
-        text += (
-            f" The champion ranked better than the linear baseline in {sum(ahead)} of {len(ahead)} batches."
-        )
+        told = f"in {sum(ahead)} of {len(ahead)} batches"
+        text += f" By {name_of(headline)}, the champion was better than the baseline {told}."
     return text
 
 
 def _key_facts(facts: Facts, batches: Sequence[Facts]) -> list[dict[str, str]]:
     champions = [version for version in facts["versions"] if version["stage"] == "champion"]
-    scores = [auc for auc in _of(batches, "auc") if auc is not None]
+    scores = [score for score in _of(batches, "score") if score is not None]
     calls = [batch for batch in batches if batch["decision"] == "retrain"]
     released = sum(batch["retrained"] is not None for batch in calls)
     stopped = _of(batches, "status").count("stopped")
@@ -105,7 +121,11 @@ def _key_facts(facts: Facts, batches: Sequence[Facts]) -> list[dict[str, str]]:
     mean = sum(scores) / len(scores) if scores else None
     told = [
         ("Champion", *((champions[0]["version"], champions[0]["family"]) if champions else ("none", ""))),
-        ("Mean AUC", measure(mean), f"{min(scores):.3f} to {max(scores):.3f}" if scores else ""),
+        (
+            f"Mean {name_of(headlines_of(facts)[0])}",
+            measure(mean),
+            f"{min(scores):.3f} to {max(scores):.3f}" if scores else "",
+        ),
         ("Retrainings", str(len(calls)), f"{released} released, {len(calls) - released} refused"),
         ("Batches", str(len(batches)), f"{stopped or 'none'} stopped"),
         ("Quarantined", count(quarantined), f"{share(quarantined / max(received, 1), 2)} of rows"),
@@ -115,14 +135,18 @@ def _key_facts(facts: Facts, batches: Sequence[Facts]) -> list[dict[str, str]]:
 
 
 def _plots(
-    batches: Sequence[Facts], scored: Sequence[Facts], features: Mapping[str, float | None], threshold: float
+    batches: Sequence[Facts],
+    scored: Sequence[Facts],
+    features: Mapping[str, float | None],
+    threshold: float,
+    headline: str,
 ) -> dict[str, Markup]:
     """The plots as SVG, empty where there is nothing to show."""
     drawn = dict.fromkeys(("performance", "rates", "drift", "calibration"), "")
     drawn["rows"] = plots.rows(_ids(batches), _of(batches, "accepted"), _of(batches, "quarantined"))
     if scored:
         events = _events(batches, batches.index(scored[0]))
-        drawn |= _performance_plots(scored, events)
+        drawn |= _performance_plots(scored, events, headline)
         shown = dict(list(features.items())[:MAX_FEATURES])
         if shown:
             moved = _of(scored, "feature_drift")
@@ -130,18 +154,19 @@ def _plots(
     return {name: Markup(plot) for name, plot in drawn.items()}
 
 
-def _performance_plots(scored: Sequence[Facts], events: Sequence[plots.Event]) -> dict[str, str]:
+def _performance_plots(
+    scored: Sequence[Facts], events: Sequence[plots.Event], headline: str
+) -> dict[str, str]:
     ids = _ids(scored)
-    intervals = [pair if pair and None not in pair else None for pair in _of(scored, "auc_interval")]
+    intervals = [pair if pair and None not in pair else None for pair in _of(scored, "score_interval")]
     predicted = [_mean_predicted(points) for points in _of(scored, "calibration")]
     errors = _of(scored, "calibration_error")
     curves = [batch for batch in scored if batch["calibration"]][-MAX_CURVES:]
-    drawn = {
-        "performance": plots.performance(
-            ids, _of(scored, "auc"), intervals, _of(scored, "baseline_auc"), events
-        ),
-        "rates": plots.rates(ids, predicted, _of(scored, "base_rate"), errors, events),
-    }
+    scores, baseline = _of(scored, "score"), _of(scored, "baseline_score")
+    name = name_of(headline) + (" (0.5 = guessing)" if headline == "auc" else "")
+    drawn = {"performance": plots.performance(name, ids, scores, intervals, baseline, events)}
+    if any(rate is not None for rate in _of(scored, "base_rate")):
+        drawn["rates"] = plots.rates(ids, predicted, _of(scored, "base_rate"), errors, events)
     if curves:
         drawn["calibration"] = plots.calibration(_ids(curves), [_curve(batch) for batch in curves])
     return drawn
@@ -192,25 +217,3 @@ def _quarantine(batches: Sequence[Facts]) -> list[Facts]:
         for reason, found in reasons.items()
     ]
     return sorted(told, key=lambda item: -item["rows"])
-
-
-def _version(version: Facts, batches: Sequence[Facts]) -> Facts:
-    scored = [batch["batch"] for batch in batches if batch["champion"] == version["version"]]
-    spell = scored[0] if len(scored) == 1 else f"{scored[0]} to {scored[-1]}" if scored else NOTHING
-    files = [{"name": file["name"], "facts": _file_facts(file)} for file in version["files"]]
-    return version | {"scored": spell, "files": files}
-
-
-def _file_facts(file: Facts) -> str:
-    told = [size(file["bytes"])] if file.get("bytes") is not None else []
-    if file.get("p50_us") is not None:
-        told.append(f"{file['p50_us']:.0f} µs")
-        if file.get("p99_us") is not None:
-            told[-1] = f"{file['p50_us']:.0f} / {file['p99_us']:.0f} µs"
-    if not file.get("kept", True):
-        told.append("not kept")
-    if file.get("note"):
-        told.append(file["note"])
-    if file.get("sha256"):
-        told.append(f"sha256 {file['sha256'][:8]}")
-    return ", ".join(told)

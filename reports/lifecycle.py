@@ -44,6 +44,9 @@ class Batch(TypedDict):
     quarantine_reasons: NotRequired[Mapping[str, int]]  # rows by reason
     auc_interval: NotRequired[Sequence[float | None] | None]  # low, high (95 %)
     baseline_auc: NotRequired[float | None]  # the linear baseline on the same rows
+    measures: NotRequired[Mapping[str, float | None]]  # all that are realised, by name
+    intervals: NotRequired[Mapping[str, Sequence[float | None]]]  # of them, low and high (95 %)
+    baseline: NotRequired[Mapping[str, float | None]]  # the measures of the baseline on the same rows
     base_rate: NotRequired[float | None]
     calibration_error: NotRequired[float | None]
     calibration: NotRequired[Sequence[Point]]
@@ -87,6 +90,7 @@ class Summary(TypedDict):
     title: NotRequired[str]
     importance: NotRequired[Mapping[str, float]]  # of the last champion, feature to share
     drift_threshold: NotRequired[float]
+    headlines: NotRequired[Sequence[str]]  # the two measures shown, by default auc and log_loss
 
 
 def page(summary: Summary, folder: Path) -> Path:
@@ -105,7 +109,7 @@ def page(summary: Summary, folder: Path) -> Path:
 
 
 def picture(summary: Summary) -> str:
-    """The plot of AUC by batch as a data: URI, on white, for pages that are not ours; "" without one."""
+    """The plot of the first headline by batch as a data: URI, on white, for foreign pages; or ""."""
     drawn = performance(_plain(summary)).replace('style="', 'style="background: white; ', 1)
     return f"data:image/svg+xml;base64,{base64.b64encode(drawn.encode()).decode()}" if drawn else ""
 

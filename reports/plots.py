@@ -33,13 +33,14 @@ class Event:
 
 @styled
 def performance(
+    name: str,
     batches: Sequence[str],
     values: Values,
     intervals: Sequence[tuple[float, float] | None],
     baseline: Values,
     events: Sequence[Event],
 ) -> str:
-    """The champion's AUC by batch with its intervals, the baseline's where it is known, and releases."""
+    """The champion's measure of this name by batch, with intervals, the baseline's too, and releases."""
     drawn = figure(3.9)
     on = drawn.subplots()
     places = np.arange(len(batches))
@@ -53,14 +54,14 @@ def performance(
             color=VERMILLION,
             markersize=4,
             linewidth=1.4,
-            label="linear baseline",
+            label="baseline",
         )
     on.plot(places, _floats(values), "o-", color=BLUE, markersize=5.5, linewidth=2, label="champion")
-    on.set_ylabel("AUC (0.5 = guessing)")
+    on.set_ylabel(name)
     _finish(on, batches, events)
     handles, labels = on.get_legend_handles_labels()
     drawn.legend(handles[::-1], labels[::-1], loc="outside lower center", ncols=3)
-    return svg(drawn, "performance", "Line plot of the champion's AUC by batch with 95% intervals")
+    return svg(drawn, "performance", f"Line plot of the champion's {name} by batch with 95% intervals")
 
 
 @styled

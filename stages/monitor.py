@@ -17,6 +17,7 @@ from monitoring.drift import Drift, feature_drift, prediction_drift
 from monitoring.performance import Judgement, Realised, realised
 from monitoring.policy import Decision, decide
 from monitoring.profiles import profile
+from stages.bundle import REFERENCE
 from stages.featurise import labelled
 from stages.score import served
 from stages.workspace import Workspace
@@ -95,7 +96,7 @@ def made_from_of(workspace: Workspace, batch: Batch, as_of: datetime) -> str:
 
 def reference(workspace: Workspace, version: Version) -> tuple[pl.DataFrame, pl.Series]:
     """What a version's batches are compared with: inputs that it was fitted on, answers to unseen ones."""
-    rows = pl.read_parquet(workspace.registry.file(version, "reference.parquet"))
+    rows = pl.read_parquet(workspace.registry.file(version, REFERENCE))
     return rows.filter(pl.col("prediction").is_null()), rows["prediction"].drop_nulls()
 
 

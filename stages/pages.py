@@ -8,6 +8,7 @@ from typing import Any
 from core.batches import Batch
 from core.ledger import fingerprint
 from models.gate import GateReport
+from models.problem import HEADLINES
 from models.rows import columns
 from models.versions import Version
 from reports.drift import drift_page
@@ -64,6 +65,7 @@ def summary(workspace: Workspace, as_of: datetime) -> Summary:
         ],
         "importance": champion.metrics["importance"] if champion else {},
         "drift_threshold": workspace.spec.monitoring.drift,
+        "headlines": HEADLINES[workspace.spec.problem],
     }
 
 
@@ -92,6 +94,9 @@ def _batch(workspace: Workspace, batch: Batch) -> BatchFacts:
         "quarantine_reasons": ingested.get("reasons", {}),
         "auc_interval": intervals.get("auc"),
         "baseline_auc": judged.get("baseline", {}).get("auc"),
+        "measures": measures,
+        "intervals": intervals,
+        "baseline": judged.get("baseline", {}),
         "base_rate": measures.get("base_rate"),
         "calibration_error": measures.get("calibration_error"),
         "calibration": judged.get("calibration", []),

@@ -5,12 +5,15 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from core.errors import PerennialError
+from models.answers import from_column
 from models.family import family
 from models.gate import Check, Contender, GateReport, Served, judge
 from models.rows import Rows
 from models.versions import Version
+from stages.bundle import FITTED, REFERENCE
 from stages.cards import write_card
 from stages.featurise import labelled
 from stages.score import served
@@ -40,12 +43,14 @@ def _judged(workspace: Workspace, versions: Sequence[Version], as_of: datetime) 
     """Send the best of the versions to the gate, and put the answer on record."""
     challenger, champion = best(workspace, versions), workspace.champion(as_of)
     rows = _unseen(workspace, [challenger, *([champion] if champion else [])], as_of)
+    earlier = _earlier(workspace, challenger, as_of)
     report = judge(
         workspace.spec,
         rows,
-        _contender(workspace, challenger, rows),
-        _contender(workspace, champion, rows) if champion else None,
+        contender(workspace, challenger, rows, earlier),
+        contender(workspace, champion, rows, earlier) if champion else None,
         base=np.asarray(challenger.metrics["base"]),
+        earlier=earlier,
     )
     _settle(workspace, report, versions, champion, as_of)
     return report
@@ -71,29 +76,56 @@ def _read(kept: Mapping[str, Any]) -> GateReport:
 
 
 def best(workspace: Workspace, versions: Sequence[Version]) -> Version:
-    """The candidate for the gate: of those within its margin of the lowest log loss, the simplest.
+    """The candidate for the gate: of those within its margin of the lowest loss, the simplest.
 
-    They are compared on the validation rows: the holdout is for the gate alone.
+    They are compared on the validation rows, for the holdout is for the gate alone, and with what the
+    spec holds a millisecond to be worth.
     """
-    losses = {version.id: version.metrics["validation"]["log_loss"] for version in versions}
+    weight = workspace.spec.constraints.loss_per_ms
+    losses = {each.id: each.metrics["validation"]["loss"] + weight * _milliseconds(each) for each in versions}
     near = [each for each in versions if losses[each.id] <= min(losses.values()) + workspace.spec.gate.margin]
     return min(near, key=lambda version: (family(version.family).complexity, losses[version.id]))
+
+
+def contender(workspace: Workspace, version: Version, rows: Rows, earlier: Rows | None) -> Contender:
+    """A version before the gate: loaded from the registry, and scored afresh."""
+    model = served(workspace, version)
+    known = pl.read_parquet(workspace.registry.file(version, REFERENCE)).drop_nulls("prediction")
+    now, then = model.predict(known), from_column(known["prediction"])
+    return Contender(
+        id=version.id,
+        answers=model.predict(rows.frame),
+        complexity=family(version.family).complexity,
+        fitted_until=version.lineage.trained_until,
+        files=tuple(Served(**facts) for facts in version.metrics["served"]),
+        fitted=pl.read_parquet(workspace.registry.file(version, FITTED)),
+        earlier=model.predict(earlier.frame) if earlier is not None else None,
+        off_record=float(np.abs(now - then).max(initial=0.0)),
+    )
+
+
+def _milliseconds(version: Version) -> float:
+    return max(float(file["p99_us"]) for file in version.metrics["served"]) / 1_000
 
 
 def _unseen(workspace: Workspace, versions: Sequence[Version], as_of: datetime) -> Rows:
     """The labelled rows known at `as_of` that are newer than all that the versions were fitted on."""
     since = max(version.lineage.trained_until for version in versions)
-    return Rows.of(labelled(workspace, as_of, since), workspace.spec.outcome)
+    rows = labelled(workspace, as_of, since)
+    group = list(workspace.spec.outcome.group)
+    if group:  # of a list that began before, some rows were seen
+        before = labelled(workspace, as_of).filter(pl.col("event_time") < since).select(group)
+        rows = rows.join(before, on=group, how="anti", nulls_equal=True, maintain_order="left")
+    return Rows.of(rows, workspace.spec.outcome)
 
 
-def _contender(workspace: Workspace, version: Version, rows: Rows) -> Contender:
-    return Contender(
-        id=version.id,
-        answers=served(workspace, version).predict(rows.frame),
-        complexity=family(version.family).complexity,
-        fitted_until=version.lineage.trained_until,
-        files=tuple(Served(**facts) for facts in version.metrics["served"]),
-    )
+def _earlier(workspace: Workspace, challenger: Version, as_of: datetime) -> Rows | None:
+    """The rows that the challenger's fit only stopped and calibrated on."""
+    learnt, until = challenger.lineage.learnt_until, challenger.lineage.trained_until
+    if learnt is None:
+        return None
+    rows = labelled(workspace, as_of, learnt).filter(pl.col("event_time").is_between(learnt, until, "none"))
+    return Rows.of(rows, workspace.spec.outcome) if rows.height else None
 
 
 def _settle(

@@ -6,9 +6,9 @@ from core.plain import plain
 from core.spec import Spec
 from models.family import family
 from models.versions import Lineage, Version
+from stages.bundle import SPEC
 from stages.learn import Basis, Learnt, learn
 from stages.lineage import packages, revision
-from stages.train import SPEC
 from stages.workspace import Workspace
 
 PARTS = ("validation", "holdout")

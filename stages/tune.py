@@ -1,6 +1,6 @@
 """Tune: the parameters of a family looked for on what is known, and put on record, trial by trial."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
@@ -14,11 +14,9 @@ from models.family import Parameter
 from models.space import present, space_of
 from models.split import before_holdout
 from models.trial import Proposal, Trial, evaluate
-from models.tune import best, is_hopeless, search
+from models.tune import Attempt, best, is_hopeless, search
 from stages.featurise import labelled
 from stages.workspace import Workspace
-
-Attempt = Callable[[Sequence[Proposal]], Sequence[Trial]]
 
 # Of the spec and of its training, what has no say in the loss of a trial beside its rows and parameters.
 _SILENT = {"title", "constraints", "quarantine", "gate", "monitoring", "training"}
@@ -60,8 +58,20 @@ class Tuned:
         return mean, float(np.sqrt(shares**2 @ (gains - mean) ** 2 * len(gains) / (len(gains) - 1)))
 
     def rows(self) -> list[dict[str, Any]]:
-        """The trials as rows of a table, by number, each with its `loss`."""
-        return [{**plain(trial), "loss": trial.loss} for trial in self.trials]
+        """The trials as rows of one table, by number: a column for each fold and for each parameter."""
+        folds = range(max(len(trial.losses) for trial in self.trials))
+        return [
+            {
+                "number": trial.number,
+                "state": trial.state,
+                "loss": trial.loss,
+                **{f"fold {fold + 1}": dict(enumerate(trial.losses)).get(fold) for fold in folds},
+                **trial.parameters,
+                "seconds": trial.seconds,
+                "reason": trial.reason,
+            }
+            for trial in self.trials
+        ]
 
     @classmethod
     def read(cls, facts: Mapping[str, Any]) -> Self:
@@ -93,6 +103,12 @@ def tuned(workspace: Workspace, family: str, as_of: datetime, attempt: Attempt |
     found = Tuned(family, parameters, trials)
     workspace.ledger.record("tune", subject, made_from, plain(found), as_of)
     return found
+
+
+def trials_of(workspace: Workspace, family: str, as_of: datetime) -> list[dict[str, Any]]:
+    """The trials of the search that was done for a family at `as_of`, as rows; none where none was."""
+    found = workspace.ledger.result("tune", f"{family} {as_of.isoformat()}")
+    return Tuned.read(found).rows() if found else []
 
 
 def try_out(workspace: Workspace, family: str, as_of: datetime, proposal: Proposal) -> Trial:

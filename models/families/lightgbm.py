@@ -1,28 +1,30 @@
-"""Gradient-boosted trees on numbers and out-of-fold target encodings, all in float32."""
+"""Gradient-boosted trees on numbers and on categories, encoded by their target or native, all in float32."""
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import lightgbm as lgb
 import numpy as np
 import polars as pl
-from lightgbm.callback import CallbackEnv
 from numpy.typing import NDArray
 from onnx import ModelProto
-from pydantic import Field
 
+from core.errors import SpecError
 from core.learning import Range
-from core.spec import Model, Share
-from models.encode import CategoryValues, fit_values, out_of_fold
-from models.family import Ability, Job, Parameter, Report, read_parameters, require_able, shares
+from models.boosting import Parameters, refitted, settings, trained
+from models.encode import CategoryValues, fit_codes, fit_values, out_of_fold
+from models.family import Ability, Job, Parameter, read_parameters, report_losses, require_able, shares
+from models.inputs import Inputs, Table
+from models.losses import Truth, Unit
 from models.onnx.graph import from_trees
-from models.rows import Columns, categories, numbers
+from models.rows import Columns, Floats, categories, numbers
+from models.truth import best_constant, truth_of
 
 name = "lightgbm"
-complexity = 2
-abilities: frozenset[Ability] = frozenset()
+complexity = 3
+abilities: frozenset[Ability] = frozenset({"monotone", "focal", "start", "targets"})
 space: Mapping[str, Range] = {
     "learning_rate": Range(low=0.02, high=0.2, log=True),
     "num_leaves": Range(low=7, high=63, log=True),
@@ -33,65 +35,45 @@ space: Mapping[str, Range] = {
 }
 
 
-class Parameters(Model):
-    """What `training.parameters.lightgbm` may say; the names are LightGBM's own, but for the last ones.
-
-    At most `rounds` trees grow, until the validation loss has not fallen for `patience` of them.
-    Categories are encoded over `folds` stretches of time, with `smoothing` rows of the base rate.
-    `threads` is 1 because fits run side by side.
-    """
-
-    learning_rate: float = Field(default=0.05, gt=0)
-    num_leaves: int = Field(default=15, ge=2)
-    min_data_in_leaf: int = Field(default=100, ge=1)
-    max_bin: int = Field(default=255, ge=2)
-    feature_fraction: Share = 0.5
-    bagging_fraction: Share = 0.8
-    bagging_freq: int = Field(default=1, ge=0)
-    lambda_l1: float = Field(default=0.0, ge=0)
-    lambda_l2: float = Field(default=1.0, ge=0)
-    rounds: int = Field(default=600, ge=1)
-    patience: int = Field(default=50, ge=1)
-    folds: int = Field(default=5, ge=2)
-    smoothing: float = Field(default=50.0, gt=0)
-    threads: int = Field(default=1, ge=1)
-
-
 @dataclass(frozen=True, slots=True)
 class Trees:
-    """The fitted booster over [numbers, encoded categories], cut at its best round."""
+    """The fitted booster, whose margins are in `unit`.
 
-    columns: Columns
-    encodings: tuple[CategoryValues, ...]
+    Its first trees hold the constant `base` [K] that it started from.
+    """
+
+    inputs: Inputs
     booster: lgb.Booster
+    unit: Unit
+    base: tuple[float, ...]
 
-    def margins(self, frame: pl.DataFrame) -> NDArray[np.float64]:
+    def margins(self, frame: pl.DataFrame) -> Floats:
         """The margins of each row [n, K]."""
-        encoded = zip(categories(frame, self.columns), self.encodings, strict=True)
-        inputs = _stack(
-            numbers(frame, self.columns), [encoding.apply(series) for series, encoding in encoded]
-        )
-        found = np.asarray(self.booster.predict(inputs, raw_score=True, num_threads=1), np.float64)
-        return found.reshape(frame.height, -1)
+        found = self.booster.predict(self.inputs.of(frame), raw_score=True, num_threads=1)
+        return self.unit.of(np.asarray(found, np.float64).reshape(frame.height, len(self.base)))
 
     def graph(self) -> ModelProto:
         """The model as one graph: raw features in, `margin` out."""
-        return from_trees(self.booster, self.columns, self.encodings)
+        return from_trees(self.booster, self.inputs.columns, self.inputs.encodings, self.unit)
 
     def save(self, folder: Path) -> None:
         """Write `trees.txt`, LightGBM's own text, and `encodings.json`."""
-        self.booster.save_model(folder / "trees.txt")
-        encodings = [asdict(encoding) for encoding in self.encodings]
-        document = {"columns": asdict(self.columns), "encodings": encodings}
+        (folder / "trees.txt").write_text(self.booster.model_to_string())
+        document = {"inputs": asdict(self.inputs), "unit": asdict(self.unit), "base": self.base}
         (folder / "encodings.json").write_text(json.dumps(document))
 
     def importance(self) -> dict[str, float]:
         """Each feature's share of the gain of all splits."""
-        return shares(self.columns, self.booster.feature_importance("gain"))
+        gains, columns = self.booster.feature_importance("gain"), self.inputs.columns
+        by_feature = np.bincount(self.inputs.features, gains, len(columns.names))
+        return shares(columns, by_feature.astype(np.float64))
 
-    def contributions(self, frame: pl.DataFrame) -> NDArray[np.float64] | None:
-        """LightGBM's own SHAP values [n, features, K]."""
-        return None
+    def contributions(self, frame: pl.DataFrame) -> Floats | None:
+        """LightGBM's own SHAP values [n, features, K]; those of a category's encodings are added up."""
+        found = self.booster.predict(self.inputs.of(frame), pred_contrib=True, num_threads=1)
+        by_input = np.asarray(found, np.float64).reshape(frame.height, len(self.base), -1)[:, :, :-1]
+        belongs = np.eye(len(self.inputs.columns.names))[self.inputs.features]
+        return np.asarray((by_input @ belongs).transpose(0, 2, 1) * self.unit.scale, np.float64)
 
 
 def takes(parameters: Mapping[str, Parameter]) -> tuple[str, ...]:
@@ -100,65 +82,106 @@ def takes(parameters: Mapping[str, Parameter]) -> tuple[str, ...]:
 
 
 def fit(job: Job) -> Trees:
-    """Fit until the validation loss stops falling; a step is a tree."""
+    """Fit until the validation loss stops falling; a step is a tree.
+
+    The objective is LightGBM's own for the problem and its metric, LambdaMART for a ranking. It stops
+    by the log loss, the squared or absolute error in spreads of the train rows, or nDCG.
+    """
     require_able(name, abilities, job)
-    train, validation, columns = job.train, job.validation, job.columns
     chosen = read_parameters(Parameters, name, job.parameters)
-    folds = np.arange(len(train)) * chosen.folds // len(train)
-    texts = categories(train.frame, columns)
-    encodings = tuple(fit_values(series, train.labels, chosen.smoothing) for series in texts)
-    encoded = [out_of_fold(series, train.labels, folds, chosen.smoothing) for series in texts]
-    later = zip(categories(validation.frame, columns), encodings, strict=True)
-    seen = lgb.Dataset(_stack(numbers(train.frame, columns), encoded), train.labels)
-    unseen = seen.create_valid(
-        _stack(numbers(validation.frame, columns), [encoding.apply(series) for series, encoding in later]),
-        validation.labels,
-    )
-    booster = lgb.train(
-        _settings(chosen, job.seed),
-        seen,
-        chosen.rounds,
-        [seen, unseen],
-        ["train", "validation"],
-        callbacks=[lgb.early_stopping(chosen.patience, verbose=False), _reporter(job.report)],
-    )
-    return Trees(columns, encodings, booster)
+    truth = truth_of(job)
+    return _fresh(job, chosen, truth) if job.start is None else _updated(job, chosen, truth, job.start)
 
 
 def load(folder: Path) -> Trees:
     """Read back what `Trees.save` wrote."""
     saved = json.loads((folder / "encodings.json").read_text())
+    columns = Columns(**{kind: tuple(names) for kind, names in saved["inputs"]["columns"].items()})
+    encodings = tuple(CategoryValues(**encoding) for encoding in saved["inputs"]["encodings"])
     return Trees(
-        Columns(**{kind: tuple(names) for kind, names in saved["columns"].items()}),
-        tuple(CategoryValues(**encoding) for encoding in saved["encodings"]),
+        Inputs(columns, encodings, saved["inputs"]["native"]),
         lgb.Booster(model_file=folder / "trees.txt"),
+        Unit(**saved["unit"]),
+        tuple(saved["base"]),
     )
 
 
-def _settings(chosen: Parameters, seed: int) -> dict[str, float | int | str | bool]:
-    """What LightGBM is told: the chosen parameters, and what makes two fits alike."""
-    own = {"rounds", "patience", "folds", "smoothing", "threads"}
-    return {
-        **chosen.model_dump(exclude=own),
-        "objective": "binary",
-        "metric": "binary_logloss",
-        "num_threads": chosen.threads,
-        "seed": seed,
-        "deterministic": True,
-        "force_row_wise": True,
-        "verbosity": -1,
-    }
+def _fresh(job: Job, chosen: Parameters, truth: Truth) -> Trees:
+    inputs, encoded = _encoded(
+        job, chosen, job.train.labels[:, None] if truth.lists is not None else truth.targets
+    )
+    seen = np.column_stack([numbers(job.train.frame, job.columns), *encoded])
+    booster = _grown(inputs, seen, job, chosen, truth, None)
+    return Trees(inputs, booster, truth.unit, tuple(best_constant(truth).tolist()))
 
 
-def _stack(values: NDArray[np.float32], encoded: list[NDArray[np.float32]]) -> NDArray[np.float32]:
-    return np.column_stack([values, *encoded])
+def _updated(job: Job, chosen: Parameters, truth: Truth, start: object) -> Trees:
+    """The start with more trees or other leaves; its encodings and its unit stay, or its trees would lie."""
+    if (
+        not isinstance(start, Trees)
+        or start.inputs.columns != job.columns
+        or len(start.base) != truth.outputs
+    ):
+        raise SpecError(
+            "training.stateful: the champion has other features or classes: fit from nothing once"
+        )
+    same, seen = truth.in_unit(start.unit), start.inputs.of(job.train.frame)
+    if chosen.update == "continue":
+        return replace(start, booster=_grown(start.inputs, seen, job, chosen, same, start.booster))
+    if job.focal or job.targets is not None:
+        raise SpecError("training.parameters.lightgbm.update: refit knows no focal loss: say continue")
+    (labels, _), gains = _labels(job, same)
+    table, told = Table.of(seen, labels, job.train), settings(chosen, job, same, gains, seen.shape[1])
+    model = replace(start, booster=refitted(told, table, chosen, start.booster, np.array(start.base)))
+    report_losses(job, model)
+    return model
 
 
-def _reporter(report: Report) -> Callable[[CallbackEnv], None]:
-    """The callback that reports both losses after each tree."""
+def _grown(
+    inputs: Inputs,
+    seen: NDArray[np.float32],
+    job: Job,
+    chosen: Parameters,
+    truth: Truth,
+    start: lgb.Booster | None,
+) -> lgb.Booster:
+    """The trees grown on `seen`, the inputs of the train rows, after those of `start`."""
+    labels, gains = _labels(job, truth)
+    unseen = Table.of(inputs.of(job.validation.frame), labels[1], job.validation)
+    tables = Table.of(seen, labels[0], job.train), unseen
+    told = settings(chosen, job, truth, gains, seen.shape[1])
+    return trained(told, tables, chosen, job, truth, inputs.categorical, start)
 
-    def after_round(env: CallbackEnv) -> None:
-        losses = {f"{result[0]}_loss": float(result[2]) for result in env.evaluation_result_list or []}
-        report(env.iteration + 1, losses)
 
-    return after_round
+def _encoded(job: Job, chosen: Parameters, values: Floats) -> tuple[Inputs, Sequence[NDArray[np.float32]]]:
+    """The encodings of the categories, and those of the train rows, each from the other folds only.
+
+    Of several classes a category has an encoding by each.
+    """
+    texts = categories(job.train.frame, job.columns)
+    if chosen.categories == "native":
+        codes = tuple(fit_codes(series, 1).numbered() for series in texts)
+        return Inputs(job.columns, codes, True), [
+            code.apply(series) for code, series in zip(codes, texts, strict=True)
+        ]
+    folds = np.arange(len(job.train)) * chosen.folds // len(job.train)
+    pairs = [(series, column) for series in texts for column in values.T]
+    encodings = tuple(fit_values(series, column, chosen.smoothing) for series, column in pairs)
+    encoded = [out_of_fold(series, column, folds, chosen.smoothing) for series, column in pairs]
+    return Inputs(job.columns, encodings, False), encoded
+
+
+def _labels(job: Job, truth: Truth) -> tuple[tuple[Floats, Floats], list[float]]:
+    """What LightGBM is to learn from the rows of train and of validation, and the gain of each grade.
+
+    A class is its number, a value is in its unit; grades, which may be fractions, are numbered,
+    and have the gain 2^grade - 1.
+    """
+    later = job.validation.labels
+    if truth.lists is not None:
+        grades, codes = np.unique(np.concatenate([job.train.labels, later]), return_inverse=True)
+        numbered = codes.astype(np.float64)
+        return (numbered[: len(job.train)], numbered[len(job.train) :]), (np.exp2(grades) - 1).tolist()
+    if truth.loss == "softmax":
+        return (job.train.labels, later), []
+    return (truth.targets[:, 0], truth.unit.back(later)), []

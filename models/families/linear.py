@@ -1,8 +1,8 @@
-"""Logistic regression on standardised numbers, missing indicators and one-hot categories: the baseline."""
+"""A linear model on standardised numbers, missing indicators and one-hot categories: the baseline."""
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +12,19 @@ from numpy.typing import NDArray
 from onnx import ModelProto
 from pydantic import Field
 from scipy import sparse
-from sklearn.linear_model import LogisticRegression
 
 from core.learning import Range
 from core.spec import Model
-from models.calibrate import sigmoid
 from models.encode import CategoryCodes, Scaling, fit_codes, fit_scaling
-from models.evaluate import log_loss
-from models.family import Ability, Job, Parameter, read_parameters, require_able, shares
+from models.family import Ability, Job, Parameter, read_parameters, report_losses, require_able, shares
+from models.losses import Truth, least
 from models.onnx.graph import from_linear
-from models.rows import Columns, categories, numbers
+from models.rows import Columns, Floats, categories, numbers
+from models.truth import best_constant, truth_of
 
 name = "linear"
 complexity = 1
-abilities: frozenset[Ability] = frozenset()
+abilities: frozenset[Ability] = frozenset({"monotone", "focal", "targets"})
 space: Mapping[str, Range] = {"strength": Range(low=0.001, high=10.0, log=True)}
 
 
@@ -43,24 +42,26 @@ class Parameters(Model):
 
 @dataclass(frozen=True, slots=True)
 class Linear:
-    """The fitted weights over [standardised numbers, missing indicators, one-hot codes]."""
+    """The fitted weights [D, K] over [standardised numbers, missing indicators, one-hot codes].
+
+    `means` [features, K] are what each feature added on average to the margins of the train rows.
+    """
 
     columns: Columns
     scaling: Scaling
     encodings: tuple[CategoryCodes, ...]
-    weights: NDArray[np.float64]
-    intercept: float
+    weights: Floats
+    intercept: Floats
+    means: Floats
     shares: Mapping[str, float]
 
-    def margins(self, frame: pl.DataFrame) -> NDArray[np.float64]:
+    def margins(self, frame: pl.DataFrame) -> Floats:
         """The margins of each row [n, K]."""
-        margins: NDArray[np.float64] = np.sum(self._terms(frame), axis=0) + self.intercept
-        return margins[:, None]
+        return np.asarray(self.terms(frame).sum(1) + self.intercept, np.float64)
 
     def graph(self) -> ModelProto:
         """The model as one graph: raw features in, `margin` out."""
-        mean, scale, weights = self.scaling.mean, self.scaling.scale, self.weights.astype(np.float32)
-        return from_linear(self.columns, mean, mean, scale, weights, self.intercept, self.encodings)
+        return from_linear(self.columns, self.scaling, self.weights, self.intercept, self.encodings)
 
     def save(self, folder: Path) -> None:
         """Write `linear.json`."""
@@ -70,21 +71,24 @@ class Linear:
         """Each feature's share of the spread that its terms gave the margins of the training rows."""
         return dict(self.shares)
 
-    def contributions(self, frame: pl.DataFrame) -> NDArray[np.float64] | None:
-        """What each feature's terms add to the margin, less their mean in training [n, features, K]."""
-        return None
+    def contributions(self, frame: pl.DataFrame) -> Floats | None:
+        """What each feature's terms add to the margins, less their mean in training [n, features, K].
 
-    def _terms(self, frame: pl.DataFrame) -> list[NDArray[np.float64]]:
-        """What each feature adds to the margin of each row, in the order of the columns [n] each."""
-        count = len(self.columns.numbers)
+        Those are SHAP values of features that are independent of each other (Lundberg and Lee, 2017).
+        """
+        return self.terms(frame) - self.means
+
+    def terms(self, frame: pl.DataFrame) -> Floats:
+        """What each feature adds to each margin of each row [n, features, K], in the order of the columns."""
+        count, starts = len(self.columns.numbers), _starts(len(self.columns.numbers), self.encodings)
         known, missing = self.scaling.apply(numbers(frame, self.columns))
-        terms = list((known * self.weights[:count] + missing * self.weights[count : 2 * count]).T)
-        starts = _starts(count, self.encodings)
-        for series, encoding, start in zip(
-            categories(frame, self.columns), self.encodings, starts, strict=True
-        ):
-            terms.append(self.weights[start + encoding.apply(series)])
-        return terms
+        found = np.empty((frame.height, len(self.columns.names), self.weights.shape[1]))
+        found[:, :count] = known[:, :, None] * self.weights[:count]
+        found[:, :count] += missing[:, :, None] * self.weights[count : 2 * count]
+        texts = categories(frame, self.columns)
+        for place, (series, encoding, start) in enumerate(zip(texts, self.encodings, starts, strict=True)):
+            found[:, count + place] = self.weights[start + encoding.apply(series)]
+        return found
 
 
 def takes(parameters: Mapping[str, Parameter]) -> tuple[str, ...]:
@@ -93,36 +97,70 @@ def takes(parameters: Mapping[str, Parameter]) -> tuple[str, ...]:
 
 
 def fit(job: Job) -> Linear:
-    """Fit by L-BFGS, which has one optimum and so needs neither a seed nor early stopping."""
+    """Fit by L-BFGS-B, which has one optimum (but of the focal loss) and so needs no seed and no early stop.
+
+    The loss is the logistic, the cross-entropy, the squared or the absolute error by the problem and
+    its metric; of a ranking that of `models.losses.listwise`. Monotone features have weights of one
+    sign only.
+    """
     require_able(name, abilities, job)
-    train, validation, columns = job.train, job.validation, job.columns
+    train, columns, truth = job.train, job.columns, truth_of(job)
     chosen = read_parameters(Parameters, name, job.parameters)
     scaling = fit_scaling(numbers(train.frame, columns))
     encodings = tuple(fit_codes(series, chosen.min_rows) for series in categories(train.frame, columns))
-    learner = LogisticRegression(C=chosen.strength, max_iter=chosen.iterations)
-    learner.fit(_design(train.frame, columns, scaling, encodings), train.labels)
-    weights, intercept = learner.coef_[0], float(learner.intercept_[0])
-    model = Linear(columns, scaling, encodings, weights, intercept, {})
-    spread = np.array([term.std() for term in model._terms(train.frame)])
-    losses = {
-        f"{part}_loss": log_loss(rows.labels, sigmoid(model.margins(rows.frame)[:, 0]))
-        for part, rows in (("train", train), ("validation", validation))
-    }
-    job.report(int(learner.n_iter_[0]), losses)
-    return Linear(columns, scaling, encodings, weights, intercept, shares(columns, spread))
+    design = _design(train.frame, columns, scaling, encodings)
+    weights, intercept, steps = _weights(design, truth, chosen, _signs(job))
+    weights, intercept = weights * truth.unit.scale, truth.unit.of(intercept)
+    bare = Linear(columns, scaling, encodings, weights, intercept, np.zeros(0), {})
+    terms = bare.terms(train.frame)
+    model = replace(bare, means=terms.mean(0), shares=shares(columns, terms.std(0).sum(1)))
+    report_losses(job, model, steps)
+    return model
 
 
 def load(folder: Path) -> Linear:
     """Read back what `Linear.save` wrote."""
     saved = json.loads((folder / "linear.json").read_text())
+    weights, intercept, means = (np.array(saved[part]) for part in ("weights", "intercept", "means"))
     return Linear(
         Columns(**{kind: tuple(names) for kind, names in saved["columns"].items()}),
         Scaling(**{part: np.array(values, np.float32) for part, values in saved["scaling"].items()}),
         tuple(CategoryCodes(**encoding) for encoding in saved["encodings"]),
-        np.array(saved["weights"]),
-        saved["intercept"],
+        weights,
+        intercept,
+        means,
         saved["shares"],
     )
+
+
+def _weights(
+    design: sparse.csr_matrix, truth: Truth, chosen: Parameters, signs: NDArray[np.int64]
+) -> tuple[Floats, Floats, int]:
+    """The weights [D, K] and the intercept [K], and how many steps it took; the intercept has no penalty."""
+    count, outputs = design.shape[1], truth.outputs
+    base, turned = best_constant(truth), design.T.tocsr()
+
+    def margins(flat: Floats) -> Floats:
+        weights = flat.reshape(count + 1, outputs)
+        return np.asarray(design @ weights[:-1] + weights[-1])
+
+    def slope(by_margin: Floats) -> Floats:
+        return np.vstack([turned @ by_margin, by_margin.sum(0)]).ravel()
+
+    start = np.vstack([np.zeros((count, outputs)), base]).ravel()
+    penalty = np.repeat([1 / chosen.strength, 0.0], [count * outputs, outputs])
+    bounds = [
+        (0.0 if sign > 0 else None, 0.0 if sign < 0 else None) for sign in signs for _ in range(outputs)
+    ]
+    bounds += [(None, None)] * (start.size - len(bounds))
+    flat, steps = least(truth, margins, slope, start, penalty, bounds, chosen.iterations)
+    weights = flat.reshape(count + 1, outputs)
+    return weights[:-1], weights[-1], steps
+
+
+def _signs(job: Job) -> NDArray[np.int64]:
+    """The direction in which each number's weight may go, 0 for any."""
+    return np.array([job.monotone.get(number, 0) for number in job.columns.numbers], np.int64)
 
 
 def _design(

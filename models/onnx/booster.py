@@ -1,6 +1,6 @@
 """LightGBM's model text as arrays, for float32 inputs; what has no exact conversion is refused."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import lightgbm as lgb
@@ -12,15 +12,15 @@ from core.errors import PerennialError
 # The bits of `decision_type`, and the largest magnitude that is read as zero (LightGBM's tree.h, meta.h).
 CATEGORICAL, DEFAULT_LEFT, MISSING_ZERO, MISSING_NAN = 1, 2, 4, 8
 ZERO = np.float32(1e-35)
-# From here on not every whole number is a float32.
-CODES_END = 2**24
-# What a tree that never split does without: one node, both of whose branches are its leaf.
+LARGEST = float(np.finfo(np.float32).max)
+# What a tree that never split does without: one node, with its leaf twice. Not once: onnxruntime 1.31
+# merges splits whose leaves are equal, and adds what is left over to the first tree where that is a leaf.
 NO_SPLIT = {
     "split_feature": "0",
     "threshold": "0",
     "decision_type": "0",
     "left_child": "-1",
-    "right_child": "-1",
+    "right_child": "-2",
 }
 
 
@@ -42,17 +42,29 @@ class Tree:
     members: tuple[NDArray[np.int64], ...]
 
 
-def trees(booster: lgb.Booster) -> list[Tree]:
-    """The trees of a booster up to its best iteration.
+def trees(booster: lgb.Booster, iterations: int | None = None) -> list[Tree]:
+    """The trees of a booster's first `iterations`, up to its best one unless told otherwise.
 
-    Raises PerennialError for what has no exact conversion: an objective other than binary or
-    cross-entropy, several trees an iteration, linear leaves, `zero_as_missing`, no trees.
+    Raises PerennialError for iterations that it does not have, and for what has no exact conversion:
+    no trees, linear leaves, `zero_as_missing`, a category or a raw score that is beyond float32.
     """
+    grown = booster.current_iteration()
+    if not grown:
+        raise _refusal("it has no trees: fit at least one iteration")
+    if iterations is not None and not 1 <= iterations <= grown:
+        raise PerennialError(
+            f"a LightGBM model of {grown} iterations has no {iterations}: ask for 1 to {grown}"
+        )
     # The text that LightGBM saves, and not dump_model(): ten times as fast, and arrays already.
-    head, *sections = booster.model_to_string().split("\nTree=")
-    found = [_pairs(section.split("\n\n", 1)[0]) for section in sections]
-    _refuse_other_models(_pairs(head), found)
-    return [_tree(section) for section in found]
+    head, *sections = booster.model_to_string(num_iteration=iterations).split("\nTree=")
+    version = _pairs(head).get("version")
+    if version != "v4":
+        raise _refusal(f"its text is of version {version!r}, and only 'v4' can be read")
+    forest = [_tree(_pairs(section.split("\n\n", 1)[0])) for section in sections]
+    largest = sum(np.abs(tree.leaves).max() for tree in forest)
+    if not largest <= LARGEST:
+        raise _refusal(f"its leaves may sum to {largest}, beyond float32: fit on labels that are smaller")
+    return forest
 
 
 def floor32(values: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -71,27 +83,16 @@ def _pairs(section: str) -> dict[str, str]:
     return {key: value for key, _, value in (line.partition("=") for line in section.splitlines())}
 
 
-def _refuse_other_models(header: Mapping[str, str], sections: Sequence[Mapping[str, str]]) -> None:
-    version, objective = header.get("version"), header.get("objective", "none").split(" ")[0]
-    if version != "v4":
-        raise _refusal(f"its text is of version {version!r}, and only 'v4' can be read")
-    if objective not in ("binary", "cross_entropy"):
-        raise _refusal(f"objective {objective!r} has no log-odds: fit with objective 'binary'")
-    if header.get("num_tree_per_iteration") != "1":
-        raise _refusal("it grows several trees an iteration: fit with objective 'binary'")
-    if not sections:
-        raise _refusal("it has no trees: fit at least one iteration")
-    if any(section["is_linear"] != "0" for section in sections):
-        raise _refusal("its leaves are linear models: fit with linear_tree=false")
-
-
 def _refusal(reason: str) -> PerennialError:
     return PerennialError(f"this LightGBM model cannot be converted exactly: {reason}")
 
 
 def _tree(section: dict[str, str]) -> Tree:
+    if section["is_linear"] != "0":
+        raise _refusal("its leaves are linear models: fit with linear_tree=false")
     if section["num_leaves"] == "1":
-        section = section | NO_SPLIT
+        value = section["leaf_value"]
+        section = section | NO_SPLIT | {"leaf_value": f"{value} {value}"}
     decisions, thresholds = _integers(section, "decision_type"), _floats(section, "threshold")
     categorical = decisions & CATEGORICAL > 0
     if np.any(~categorical & (decisions & MISSING_ZERO > 0)):
@@ -131,6 +132,7 @@ def _members(section: Mapping[str, str], index: int) -> NDArray[np.int64]:
     start, end = _integers(section, "cat_boundaries")[index : index + 2]
     words = _integers(section, "cat_threshold")[start:end].astype("<u4")
     codes = np.flatnonzero(np.unpackbits(words.view(np.uint8), bitorder="little"))
-    if codes[-1] >= CODES_END:
-        raise _refusal(f"category {codes[-1]} is no exact float32: number the categories from 0")
+    unsaid = codes[codes.astype(np.float32) != codes]
+    if len(unsaid):
+        raise _refusal(f"category {unsaid[0]} is no exact float32: number the categories from 0")
     return codes

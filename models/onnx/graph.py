@@ -5,18 +5,18 @@ from collections.abc import Mapping, Sequence
 import lightgbm as lgb
 import numpy as np
 import onnx
-from numpy.typing import NDArray
-from onnx import TensorProto, compose, helper, inliner, version_converter
+from onnx import TensorProto, compose, helper, inliner, numpy_helper, version_converter
 
 from core.errors import PerennialError
 from models.calibrate import Calibration
-from models.encode import CategoryCodes, CategoryValues
+from models.encode import CategoryCodes, CategoryValues, Scaling
+from models.losses import Unit
 from models.onnx.calibration import calibration_graph
 from models.onnx.encoders import code_node, float_node, value_node
 from models.onnx.linear import linear_margin
 from models.onnx.proto import OPSETS, assemble, checked, column, of_room
 from models.onnx.trees import tree_margin
-from models.rows import Columns
+from models.rows import Columns, Floats
 
 # Before the names of what the encoders give, to keep them apart from the features'.
 FRONT = "front/"
@@ -24,46 +24,81 @@ OUTPUTS = frozenset({"margin", "probability"})
 
 
 def from_trees(
-    booster: lgb.Booster, columns: Columns, encodings: Sequence[CategoryValues]
+    booster: lgb.Booster, columns: Columns, encodings: Sequence[CategoryValues], unit: Unit
 ) -> onnx.ModelProto:
-    """The graph of trees over [numbers, target-encoded categories], in the order of `columns`.
+    """The graph of trees over [numbers, encoded categories], in the order of `columns`.
 
+    A category may have several encodings, one after another. The margins of the trees are in `unit`.
     Raises PerennialError when the encodings or the booster do not fit the columns, or when the
     booster has no exact conversion (see `tree_margin`).
     """
     _require_match(columns, encodings)
-    if booster.num_feature() != len(columns.names):
+    if booster.num_feature() != len(columns.numbers) + len(encodings):
         raise PerennialError(f"the booster takes {booster.num_feature()} features, not the {columns.names}")
-    encoded = [value_node(encoding, FRONT + encoding.column) for encoding in encodings]
+    encoded = [value_node(one, f"{FRONT}{one.column}/{place}") for place, one in enumerate(encodings)]
     front = _front(columns, encoded, {"x": [*columns.numbers, *_outputs(encoded)]})
-    return _merged(front, tree_margin(booster))
+    graph = _merged(front, tree_margin(booster))
+    return graph if unit == Unit() else from_members([graph], [unit.scale], np.full(1, unit.mean))
 
 
 def from_linear(
     columns: Columns,
-    fill: NDArray[np.float32],
-    mean: NDArray[np.float32],
-    scale: NDArray[np.float32],
-    weights: NDArray[np.float32],
-    intercept: float,
+    scaling: Scaling,
+    weights: Floats,
+    intercept: Floats,
     encodings: Sequence[CategoryCodes],
 ) -> onnx.ModelProto:
-    """The graph of a linear model over [standardized numbers, missing indicators, one-hot codes].
+    """The graph of a linear model over [standardised numbers, missing indicators, one-hot codes].
 
-    `fill`, `mean` and `scale` are [K], one for each number: a missing number is filled, then
-    becomes (number - mean) / scale. `weights` is [K + K + the sum of the one-hot sizes], code 0
-    included. One-hot columns times their weights are a look-up, and are one in the graph.
+    `weights` is [C + C + the sum of the one-hot sizes, K], code 0 included, `intercept` [K]. One-hot
+    columns times their weights are a look-up, and are one in the graph.
 
     Raises PerennialError when the encodings or the weights do not fit the columns.
     """
     _require_match(columns, encodings)
     edges = np.cumsum([2 * len(columns.numbers), *(encoding.size for encoding in encodings)])
-    if weights.shape != (edges[-1],):
-        raise PerennialError(f"the weights are {weights.shape}, these columns and codes want ({edges[-1]},)")
+    if weights.shape != (edges[-1], len(intercept)):
+        wanted = (int(edges[-1]), len(intercept))
+        raise PerennialError(f"the weights are {weights.shape}, these columns and codes want {wanted}")
     dense, *one_hot, _ = np.split(weights, edges)
-    terms = [_term(encoding, part) for encoding, part in zip(encodings, one_hot, strict=True)]
+    terms = [
+        _term(encoding, part[:, output], output)
+        for encoding, part in zip(encodings, one_hot, strict=True)
+        for output in range(len(intercept))
+    ]
     front = _front(columns, terms, {"numbers": columns.numbers, "terms": _outputs(terms)})
-    return _merged(front, linear_margin(fill, mean, scale, dense, intercept, len(terms)))
+    return _merged(front, linear_margin(scaling, dense, intercept, len(encodings)))
+
+
+def from_constant(columns: Columns, margins: Floats) -> onnx.ModelProto:
+    """The graph that gives the same margins [K] to every row, whatever its features."""
+    declared = inputs(columns)
+    nodes = [
+        helper.make_node("Shape", [declared[0].name], ["shape"]),
+        helper.make_node("Expand", ["margins", "shape"], ["margin"]),
+    ]
+    constants = [numpy_helper.from_array(margins.astype(np.float32)[None], "margins")]
+    return assemble("constant", nodes, declared, [column("margin", width=len(margins))], constants)
+
+
+def from_members(
+    graphs: Sequence[onnx.ModelProto], weights: Sequence[float], intercept: Floats
+) -> onnx.ModelProto:
+    """One graph of several with the same inputs: the weighted sum of their margins, and `intercept` [K]."""
+    nodes: list[onnx.NodeProto] = []
+    constants = [numpy_helper.from_array(intercept.astype(np.float32), "intercept")]
+    for place, (model, weight) in enumerate(zip(graphs, weights, strict=True)):
+        apart = _apart(model, f"{place}/").graph
+        nodes += [
+            *apart.node,
+            helper.make_node("Mul", [f"{place}/margin", f"{place}/weight"], [f"{place}/part"]),
+        ]
+        weight_tensor = numpy_helper.from_array(np.array(weight, np.float32), f"{place}/weight")
+        constants += [*apart.initializer, weight_tensor]
+    parts = [f"{place}/part" for place in range(len(graphs))]
+    nodes.append(helper.make_node("Sum", [*parts, "intercept"], ["margin"]))
+    outputs = [column("margin", width=len(intercept))]
+    return assemble("members", nodes, graphs[0].graph.input, outputs, constants)
 
 
 def from_network(
@@ -72,7 +107,7 @@ def from_network(
     """The graph of a network behind its encoders.
 
     `core` takes "codes" int64 [n, C] and "numbers" float32 [n, K], raw, with NaN for missing (but
-    not the one that there are no columns for), and gives "margin" float32 [n, 1].
+    not the one that there are no columns for), and gives "margin" float32 [n, K].
 
     Raises PerennialError when the encodings do not fit the columns, or the core takes other inputs.
     """
@@ -114,7 +149,7 @@ def inputs(columns: Columns) -> list[onnx.ValueInfoProto]:
 
 
 def _require_match(columns: Columns, encodings: Sequence[CategoryValues | CategoryCodes]) -> None:
-    encoded = tuple(encoding.column for encoding in encodings)
+    encoded = tuple(dict.fromkeys(encoding.column for encoding in encodings))
     if encoded != columns.categories:
         raise PerennialError(f"the encodings are of {encoded}, the categories are {columns.categories}")
     for name in OUTPUTS.intersection(columns.names):
@@ -125,9 +160,9 @@ def _outputs(nodes: Sequence[onnx.NodeProto]) -> list[str]:
     return [node.output[0] for node in nodes]
 
 
-def _term(encoding: CategoryCodes, weights: NDArray[np.float32]) -> onnx.NodeProto:
+def _term(encoding: CategoryCodes, weights: Floats, output: int) -> onnx.NodeProto:
     values = {category: float(weights[code]) for category, code in encoding.codes.items()}
-    return float_node(encoding.column, FRONT + encoding.column, values, float(weights[0]))
+    return float_node(encoding.column, f"{FRONT}{encoding.column}/{output}", values, float(weights[0]))
 
 
 def _front(
@@ -147,3 +182,12 @@ def _merged(front: onnx.ModelProto, core: onnx.ModelProto) -> onnx.ModelProto:
     apart = compose.add_prefix(core, prefix, rename_outputs=False)
     pairs = [(value.name, prefix + value.name.removeprefix(FRONT)) for value in front.graph.output]
     return checked(of_room(compose.merge_models(front, apart, io_map=pairs)))
+
+
+def _apart(model: onnx.ModelProto, prefix: str) -> onnx.ModelProto:
+    """A copy whose names have a prefix, but for the inputs."""
+    apart = compose.add_prefix(model, prefix, rename_inputs=False)
+    given = {prefix + value.name: value.name for value in model.graph.input}
+    for node in apart.graph.node:
+        node.input[:] = [given.get(name, name) for name in node.input]
+    return apart

@@ -5,45 +5,43 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from models.encode import LIMIT, Scaling
 from models.onnx.proto import assemble, column
 
 
 def linear_margin(
-    fill: NDArray[np.float32],
-    mean: NDArray[np.float32],
-    scale: NDArray[np.float32],
-    weights: NDArray[np.float32],
-    intercept: float,
-    terms: int,
+    scaling: Scaling, weights: NDArray[np.float64], intercept: NDArray[np.float64], categories: int
 ) -> onnx.ModelProto:
-    """The graph "numbers" float32 [n, K], "terms" float32 [n, terms] -> "margin" float32 [n, 1].
+    """The graph "numbers" float32 [n, C], "terms" float32 [n, categories * K] -> "margin" float32 [n, K].
 
-    A missing number (NaN) is replaced by its `fill`; numbers are standardized as (number - mean) /
-    scale; `weights` [2 K] are those of the K numbers, then of the K indicators that one is missing.
-    Terms are added as they are. An input of no columns is left out.
+    Numbers are standardised as `scaling` does; `weights` [2 C, K] are those of the C numbers, then of
+    the C indicators that one is missing. Terms, K for each category in turn, are added as they are.
+    An input of no columns is left out.
     """
-    count = len(fill)
-    design = (["standardized", "indicators"] if count else []) + (["terms"] if terms else [])
-    all_weights = np.concatenate([weights, np.ones(terms)])[:, None]
-    constants = {"weights": all_weights, "intercept": np.array([intercept])}
-    constants |= {"fill": fill, "mean": mean, "scale": scale} if count else {}
+    count, outputs = len(scaling.mean), len(intercept)
+    design = (["standardised", "indicators"] if count else []) + (["terms"] if categories else [])
+    added = np.tile(np.eye(outputs), (categories, 1))
+    constants = {"weights": np.vstack([weights, added]), "intercept": intercept}
+    limits = {"lowest": np.array(-LIMIT), "highest": np.array(LIMIT)}
+    constants |= {"mean": scaling.mean, "scale": scaling.scale, **limits} if count else {}
     nodes = [
-        *(_standardization() if count else []),
+        *(_standardisation() if count else []),
         helper.make_node("Concat", design, ["design"], axis=1),
         helper.make_node("MatMul", ["design", "weights"], ["weighted"]),
         helper.make_node("Add", ["weighted", "intercept"], ["margin"]),
     ]
-    tables = {"numbers": count, "terms": terms}
+    tables = {"numbers": count, "terms": categories * outputs}
     inputs = [column(name, width=width) for name, width in tables.items() if width]
     tensors = [numpy_helper.from_array(values.astype(np.float32), name) for name, values in constants.items()]
-    return assemble("linear", nodes, inputs, [column("margin")], tensors)
+    return assemble("linear", nodes, inputs, [column("margin", width=outputs)], tensors)
 
 
-def _standardization() -> list[onnx.NodeProto]:
+def _standardisation() -> list[onnx.NodeProto]:
     return [
         helper.make_node("IsNaN", ["numbers"], ["missing"]),
-        helper.make_node("Where", ["missing", "fill", "numbers"], ["filled"]),
+        helper.make_node("Where", ["missing", "mean", "numbers"], ["filled"]),
         helper.make_node("Sub", ["filled", "mean"], ["centred"]),
-        helper.make_node("Div", ["centred", "scale"], ["standardized"]),
+        helper.make_node("Div", ["centred", "scale"], ["scaled"]),
+        helper.make_node("Clip", ["scaled", "lowest", "highest"], ["standardised"]),
         helper.make_node("Cast", ["missing"], ["indicators"], to=TensorProto.FLOAT),
     ]

@@ -9,9 +9,13 @@ import polars as pl
 import pytest
 from numpy.typing import NDArray
 
-from core.learning import Gate, ProblemKind
+from core.learning import Gate, Outcome, ProblemKind
 from core.spec import Spec
 from models.problem import Problem, as_answers, problem_of
+from models.problems.binary import Binary
+from models.problems.multiclass import Multiclass
+from models.problems.ranking import Ranking
+from models.problems.regression import Regression
 from models.rows import Columns, Rows
 from models.split import Split
 
@@ -104,6 +108,54 @@ def spec() -> Spec:
             },
         }
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A problem on the features of `rows_frame`: rows to fit on, to stop by, and to ask about."""
+
+    problem: Problem
+    columns: Columns
+    train: Rows
+    validation: Rows
+    later: Rows
+
+
+@pytest.fixture(scope="session")
+def tasks(rows_frame: pl.DataFrame, columns: Columns) -> dict[str, Task]:
+    """A task of each kind, whose labels hang on wind (and its absence), late_rate and the airline."""
+    random, wind = np.random.default_rng(11), rows_frame["wind"].to_numpy()
+    known = rows_frame["late_rate"].fill_null(0.25).to_numpy()
+    carrier = rows_frame["airline"].replace_strict({"UA": -0.8, "B6": -0.3, "EV": 0.1, "DL": 0.5, "HA": 1.2})
+    said = np.where(np.isnan(wind), 1.0, 0.12 * (wind - 10)) + 4 * (known - 0.25) + carrier.to_numpy() - 0.5
+    heard = said + random.logistic(0, 1, len(said))
+    lists = np.arange(len(said)) // 20 * 10 + np.arange(len(said)) % 2  # two at a time, side by side
+    labels = {
+        "binary": heard > 0,
+        "multiclass": np.array(["early", "late", "later"])[np.digitize(heard, [-0.5, 1.5])],
+        "regression": 1_000 + 100 * heard,
+        "ranking": np.digitize(heard, [0.0, 1.5, 3.0]),
+    }
+    problems: dict[str, Problem] = {
+        "binary": Binary(),
+        "multiclass": Multiclass("log_loss", ("early", "late", "later", "never")),
+        "regression": Regression(),
+        "ranking": Ranking(5),
+    }
+    found = {}
+    for kind, problem in problems.items():
+        frame = rows_frame.with_columns(label=pl.Series(labels[kind]), list=pl.Series(lists))
+        outcome = Outcome(
+            label="label",
+            known_at="known_at",
+            maturity=timedelta(days=1),
+            classes=problem.outputs if kind == "multiclass" else (),
+            group=("list",) if kind == "ranking" else (),
+        )
+        rows = Rows.of(frame, outcome)
+        parts = (rows.at(slice(*edges)) for edges in ((0, 1_800), (1_800, 2_400), (2_400, 3_000)))
+        found[kind] = Task(problem, columns, *parts)
+    return found
 
 
 @dataclass(frozen=True)

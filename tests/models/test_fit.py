@@ -77,6 +77,20 @@ def test_the_order_of_delivery_does_not_matter(rows_frame: pl.DataFrame, spec: S
     assert shuffled.train.frame.equals(split(frame, spec, LATE).train.frame)
 
 
+def test_a_list_of_a_ranking_is_in_one_part_or_in_none(rows_frame: pl.DataFrame, spec: Spec) -> None:
+    outcome = spec.outcome.model_copy(update={"group": ("basket",)})
+    ranked = spec.model_copy(update={"problem": "ranking", "outcome": outcome})
+    # Lists of 7 rows in a row: the cuts between days fall into some of them.
+    frame = rows_frame.with_columns(basket=pl.col("flight") // 7, label=pl.col("label").cast(pl.Int64))
+    found = split(frame, ranked, LATE)
+    parts = [set(part.frame["basket"]) for part in (found.train, found.validation, found.holdout)]
+    assert not parts[0] & parts[1] and not parts[1] & parts[2]
+    unlisted = split(frame, spec, LATE)
+    for part, whole in zip(("train", "validation", "holdout"), parts, strict=True):
+        assert 0 <= len(getattr(unlisted, part)) - len(getattr(found, part)) < 2 * 7
+        assert len(whole) > 50
+
+
 def test_a_single_day_is_cut_between_two_instants(rows_frame: pl.DataFrame, spec: Spec) -> None:
     minutes = pl.datetime(2013, 1, 5, 12, time_zone="UTC") + pl.duration(minutes=pl.int_range(pl.len()) // 10)
     times = dict.fromkeys(("event_time", "decision_time", "known_at"), minutes)

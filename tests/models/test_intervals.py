@@ -105,6 +105,17 @@ def test_what_the_rows_do_not_tell_has_no_interval() -> None:
     assert one["log_loss"].high == np.inf
 
 
+def test_a_list_is_drawn_with_the_block_that_it_lies_in(plant: Callable[..., Any]) -> None:
+    made = plant("ranking")
+    problem, rows, answers = made.fit.problem, made.holdout, made.answers
+    blocks = Blocks.draw(rows.groups % 7, 200, 1)
+    found = intervals(problem, rows, answers, blocks, 0.95)["ndcg"]
+    relevant = [name for name in np.unique(rows.groups) if rows.labels[rows.groups == name].any()]
+    lists = Blocks(blocks.block[np.searchsorted(rows.groups, relevant)], blocks.weights)
+    by_hand = lists.mean(problem.parts(rows, answers)["ndcg"], 0.95)
+    assert (found.value, found.low) == pytest.approx((by_hand.value, by_hand.low))
+
+
 def test_lists_without_a_relevant_row_are_not_judged(plant: Callable[..., Any]) -> None:
     made = plant("ranking")
     rows = made.holdout

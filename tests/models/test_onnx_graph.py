@@ -14,8 +14,17 @@ from onnx import TensorProto, helper, numpy_helper
 
 from core.errors import PerennialError
 from models.calibrate import Calibration, uncalibrated
-from models.encode import CategoryCodes, CategoryValues, fit_codes, fit_values
-from models.onnx.graph import calibrated, described, from_linear, from_network, from_trees
+from models.encode import CategoryCodes, CategoryValues, Scaling, fit_codes, fit_values
+from models.losses import Unit
+from models.onnx.graph import (
+    calibrated,
+    described,
+    from_constant,
+    from_linear,
+    from_members,
+    from_network,
+    from_trees,
+)
 from models.rows import Columns, categories, numbers
 
 RANDOM = np.random.default_rng(11)
@@ -50,17 +59,17 @@ def encoded(
     return np.column_stack([encoding.apply(series) for encoding, series in pairs])
 
 
-def run(graph: onnx.ModelProto, frame: pl.DataFrame, output: str = "margin") -> NDArray[Any]:
-    """What the graph answers, fed by the kinds of its own inputs."""
+def run(graph: onnx.ModelProto, frame: pl.DataFrame, output: str = "margin", width: int = 1) -> NDArray[Any]:
+    """What the graph answers [n, width], fed by the kinds of its own inputs."""
     session = ort.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
     feed = {}
     for value in session.get_inputs():
         missing = np.nan if value.type == "tensor(float)" else ""
         feed[value.name] = frame[value.name].fill_null(missing).to_numpy().reshape(-1, 1)
     (answers,) = session.run([output], feed)
-    assert answers.shape == (frame.height, 1)
+    assert answers.shape == (frame.height, width)
     assert answers.dtype == np.float32
-    return np.asarray(answers)[:, 0]
+    return np.asarray(answers)
 
 
 def test_trees(
@@ -71,51 +80,73 @@ def test_trees(
 
     data = lgb.Dataset(design(rows_frame), rows_frame["label"].to_numpy())
     booster = lgb.train({"objective": "binary", "verbosity": -1, "num_threads": 1}, data, 30)
-    graph = from_trees(booster, columns, values)
+    graph = from_trees(booster, columns, values, Unit(2.0, 0.5))
     assert [value.name for value in graph.graph.input] == list(columns.names)
-    native = booster.predict(design(hard_frame), raw_score=True)
-    np.testing.assert_allclose(run(graph, hard_frame), native, atol=4e-6)
+    native = 2 + 0.5 * booster.predict(design(hard_frame), raw_score=True)
+    np.testing.assert_allclose(run(graph, hard_frame)[:, 0], native, atol=4e-6)
     with pytest.raises(PerennialError, match="takes 5 features"):
-        from_trees(booster, Columns(("wind",), columns.categories), values)
+        from_trees(booster, Columns(("wind",), columns.categories), values, Unit())
 
 
-Parts = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], float]
+Parts = tuple[Scaling, NDArray[np.float64], NDArray[np.float64]]
 
 
-def linear_parts(columns: Columns, codes: list[CategoryCodes]) -> Parts:
-    """Fill, mean, scale, weights and intercept."""
+def linear_parts(columns: Columns, codes: list[CategoryCodes], outputs: int = 1) -> Parts:
+    """Scaling, weights and intercept."""
     count = len(columns.numbers)
-    fill, mean, scale = RANDOM.uniform(1, 50, (3, count)).astype(np.float32)
-    weights = RANDOM.normal(size=2 * count + sum(one.size for one in codes)).astype(np.float32)
-    return fill, mean, scale, weights, 0.25
+    scaling = Scaling(*RANDOM.uniform(1, 50, (2, count)).astype(np.float32))
+    size = 2 * count + sum(one.size for one in codes)
+    return scaling, RANDOM.normal(size=(size, outputs)), np.linspace(0.25, 1, outputs)
 
 
 def linear_margins(
     frame: pl.DataFrame, columns: Columns, codes: list[CategoryCodes], parts: Parts
 ) -> NDArray[np.float64]:
     """The linear model as its contract has it: the design matrix in full, times the weights."""
-    fill, mean, scale, weights, intercept = (np.asarray(part, np.float64) for part in parts)
+    scaling, weights, intercept = parts
     raw = numbers(frame, columns)
-    known = (np.where(np.isnan(raw), fill, raw) - mean) / scale
+    known = (np.where(np.isnan(raw), scaling.mean, raw) - scaling.mean) / scaling.scale
     one_hot = [
         np.eye(one.size)[one.apply(s)] for one, s in zip(codes, categories(frame, columns), strict=True)
     ]
-    return np.hstack([known, np.isnan(raw), *one_hot]) @ weights + intercept
+    return np.hstack([known.clip(-6, 6), np.isnan(raw), *one_hot]) @ weights + intercept
 
 
 @pytest.mark.parametrize("kept", ["both", "numbers", "categories"])
-def test_linear(hard_frame: pl.DataFrame, columns: Columns, codes: list[CategoryCodes], kept: str) -> None:
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_linear(
+    hard_frame: pl.DataFrame, columns: Columns, codes: list[CategoryCodes], kept: str, outputs: int
+) -> None:
     if kept == "numbers":
         columns, codes = Columns(columns.numbers, ()), []
     if kept == "categories":
         columns = Columns((), columns.categories)
-    parts = linear_parts(columns, codes)
+    parts = linear_parts(columns, codes, outputs)
     graph = from_linear(columns, *parts, codes)
     expected = linear_margins(hard_frame, columns, codes, parts)
-    assert np.isinf(expected).any() == bool(columns.numbers)
-    np.testing.assert_allclose(run(graph, hard_frame), expected, rtol=1e-5, atol=1e-5)
+    assert np.isfinite(expected).all()
+    np.testing.assert_allclose(run(graph, hard_frame, width=outputs), expected, rtol=1e-5, atol=1e-5)
     with pytest.raises(PerennialError, match="weights are"):
-        from_linear(columns, *parts[:3], parts[3][1:], 0.25, codes)
+        from_linear(columns, parts[0], parts[1][1:], parts[2], codes)
+
+
+def test_members_become_one_graph(
+    hard_frame: pl.DataFrame, columns: Columns, codes: list[CategoryCodes]
+) -> None:
+    parts = [linear_parts(columns, codes, outputs=2) for _ in range(2)]
+    graphs = [from_linear(columns, *part, codes) for part in parts]
+    whole = from_members(graphs, [0.25, 2.0], np.array([1.0, -1.0]))
+    assert [value.name for value in whole.graph.input] == list(columns.names)
+    one, two = (linear_margins(hard_frame, columns, codes, part) for part in parts)
+    expected = 0.25 * one + 2 * two + [1.0, -1.0]
+    np.testing.assert_allclose(run(whole, hard_frame, width=2), expected, rtol=1e-5, atol=3e-5)
+
+
+@pytest.mark.parametrize("kept", ["numbers", "categories"])
+def test_a_constant(hard_frame: pl.DataFrame, columns: Columns, kept: str) -> None:
+    some = Columns(**{"numbers": (), "categories": (), kept: getattr(columns, kept)})
+    found = run(from_constant(some, np.array([0.5, -2.0])), hard_frame, width=2)
+    np.testing.assert_array_equal(found, np.tile([0.5, -2.0], (hard_frame.height, 1)))
 
 
 def embedding_core(sizes: list[int], count: int) -> onnx.ModelProto:
@@ -152,7 +183,7 @@ def test_network(hard_frame: pl.DataFrame, columns: Columns, codes: list[Categor
     expected = np.nan_to_num(numbers(hard_frame, columns), nan=0.0, posinf=np.inf, neginf=-np.inf).sum(axis=1)
     expected += sum(tables[f"table{place}"][rows[:, place], 0] for place in range(len(codes)))
     graph = from_network(core, columns, codes)
-    np.testing.assert_allclose(run(graph, hard_frame), expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(run(graph, hard_frame)[:, 0], expected, rtol=1e-5, atol=1e-5)
     with pytest.raises(PerennialError, match=r"these columns give it \['numbers'\]"):
         from_network(core, Columns(columns.numbers, ()), [])
 
@@ -160,9 +191,9 @@ def test_network(hard_frame: pl.DataFrame, columns: Columns, codes: list[Categor
 def test_an_encoder_that_knows_no_category(hard_frame: pl.DataFrame) -> None:
     columns = Columns((), ("airline",))
     blank = CategoryCodes("airline", {})
-    no_number = np.empty(0, np.float32)
-    graph = from_linear(columns, no_number, no_number, no_number, np.array([0.5], np.float32), 0.25, [blank])
-    assert set(run(graph, hard_frame)) == {0.75}
+    none = Scaling(np.empty(0, np.float32), np.empty(0, np.float32))
+    graph = from_linear(columns, none, np.array([[0.5]]), np.array([0.25]), [blank])
+    assert set(run(graph, hard_frame)[:, 0]) == {0.75}
 
 
 def test_calibration_and_description(
@@ -172,7 +203,7 @@ def test_calibration_and_description(
     graph = from_linear(columns, *parts, codes)
     platt = Calibration("platt", "sigmoid", (0.0,), (0.01,), (-0.5,))
     whole = calibrated(graph, platt)
-    expected = platt.apply(linear_margins(hard_frame, columns, codes, parts)[:, None])
+    expected = platt.apply(linear_margins(hard_frame, columns, codes, parts))[:, None]
     np.testing.assert_allclose(run(whole, hard_frame, "probability"), expected, atol=1e-6)
     assert [value.name for value in whole.graph.output] == ["probability"]
     told = described(whole, {"trained_until": "2013-03-31"})
@@ -188,11 +219,11 @@ def test_encodings_in_another_order_are_refused(columns: Columns, codes: list[Ca
 @pytest.mark.parametrize("name", ["mean", "x", "numbers", "missing", "weights", "terms", "log_odds", "slope"])
 def test_a_feature_may_be_named_like_an_inner_part(name: str) -> None:
     columns, one = Columns((name,), ()), np.ones(1, np.float32)
-    graph = from_linear(columns, one, one, one, np.ones(2, np.float32), 0.0, [])
+    graph = from_linear(columns, Scaling(one, one), np.ones((2, 1)), np.zeros(1), [])
     answers = run(
         calibrated(graph, uncalibrated("sigmoid", (0.0,))), pl.DataFrame({name: one}), "probability"
     )
-    assert answers.tolist() == [0.5]
+    assert answers.tolist() == [[0.5]]
 
 
 @pytest.mark.parametrize("name", ["margin", "probability"])
@@ -200,6 +231,6 @@ def test_a_feature_may_not_be_named_like_an_output(name: str) -> None:
     columns, one = Columns((name,), ()), np.ones(1, np.float32)
     with pytest.raises(PerennialError, match=f"'{name}'"):
         calibrated(
-            from_linear(columns, one, one, one, np.ones(2, np.float32), 0.0, []),
+            from_linear(columns, Scaling(one, one), np.ones((2, 1)), np.zeros(1), []),
             uncalibrated("sigmoid", (0.0,)),
         )

@@ -79,8 +79,8 @@ def ensemble(graph: onnx.ModelProto, attribute: str) -> onnx.AttributeProto:
 def rounded_up(graph: onnx.ModelProto) -> None:
     """Every split one float32 higher."""
     part = ensemble(graph, "nodes_splits")
-    higher = np.nextafter(numpy_helper.to_array(part.t), np.float32(np.inf))
-    part.t.CopyFrom(numpy_helper.from_array(higher))
+    higher = np.nextafter(numpy_helper.to_array(part.t).astype(np.float32), np.float32(np.inf))
+    part.t.CopyFrom(numpy_helper.from_array(higher.astype(np.float64)))
 
 
 def missing_the_other_way(graph: onnx.ModelProto) -> None:

@@ -64,6 +64,21 @@ def test_pushed_beyond_is_past_what_training_saw(plant: Plant) -> None:
     assert any((frame["airline"] == UNSEEN).any() for frame in asked_of)
 
 
+def test_what_hurts_matters_only_beyond_the_margin_and_beyond_chance(plant: Plant) -> None:
+    made = plant("binary")
+    wide = made.spec.gate.model_copy(update={"slice_margin": 10.0})
+    none = made.spec.gate.model_copy(update={"slice_margin": 0.0})
+    patient, strict = (
+        replace(made, spec=made.spec.model_copy(update={"gate": gate})) for gate in (wide, none)
+    )
+    assert not any(trial.matters for trial in _trials(patient).values())
+    found = _trials(strict)
+    unsure = [trial for trial in found.values() if trial.rise.value > 0 and trial.rise.low < 0]
+    assert unsure
+    assert not any(trial.matters for trial in unsure)
+    assert found["missing", "airline"].matters
+
+
 def test_trials_are_the_same_when_made_again(plant: Plant) -> None:
     assert plain(_trials(plant("binary"))) == plain(_trials(plant("binary")))
 

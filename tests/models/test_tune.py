@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -144,12 +144,15 @@ def test_a_space_is_that_of_the_family_with_the_spec_over_it() -> None:
 
 
 @pytest.mark.parametrize("name", families())
-def test_each_family_brings_ranges_that_hold_what_it_takes_by_default(name: str) -> None:
-    training = Training()
-    if not family(name).takes({}):
-        space = space_of(name, training)
-        assert space == family(name).space
-        assert holds(space, present(name, training, space))
+def test_a_family_brings_ranges_that_hold_what_it_has_by_default_or_is_refused(name: str) -> None:
+    chosen, training = family(name), Training()
+    if chosen.takes({}) or not chosen.space:
+        with pytest.raises(SpecError, match=r"training\.tuning\..* is (made of|missing)"):
+            space_of(name, training)
+        return
+    space = space_of(name, training)
+    assert space == chosen.space
+    assert holds(space, present(name, training, space))
 
 
 def test_a_family_that_is_made_of_others_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,20 +245,21 @@ def flipped(rows: pl.DataFrame, which: pl.Expr) -> pl.DataFrame:
 def test_no_label_counts_that_was_not_known_when_the_judged_rows_were_decided(
     known: pl.DataFrame, spec: Spec
 ) -> None:
-    *_, (seen, unseen) = folds(known, spec, 3)
-    asked = unseen["decision_time"].min()
+    two = tuned_by(spec, tuning={"folds": 2})
+    rows = known.with_columns(known_at=pl.col("event_time") + timedelta(days=2))
+    *_, (_, unseen) = folds(rows, two, 2)
     before = pl.col("event_time") < unseen["event_time"][0]
-    gap = before & (pl.col("known_at") > asked)
-    assert 10 < known.filter(gap).height < 30
+    unknown = before & (pl.col("known_at") > unseen["decision_time"].min())
+    # The newest that were known, as many: a fit is stopped and calibrated on them.
+    newest = before & ~unknown & (pl.col("known_at") > unseen["decision_time"].min() - timedelta(days=2))
+    assert [rows.filter(which).height > 100 for which in (unknown, newest)] == [True, True]
 
     def judged(rows: pl.DataFrame) -> float:
-        """The loss over the last fold of trees, whose rows to stop on count as well as those to fit on."""
-        return evaluate(rows, spec, "lightgbm", Proposal(1, {"rounds": 50}), is_hopeless).losses[-1]
+        proposal = Proposal(1, {"patience": 10})
+        return evaluate(rows, two, "lightgbm", proposal, is_hopeless).losses[-1]
 
-    assert judged(flipped(known, gap)) == judged(known)
-    # As many that were known do count.
-    last_known = before & ~gap & (pl.col("event_time") >= seen["event_time"][-20])
-    assert judged(flipped(known, last_known)) != judged(known)
+    assert judged(flipped(rows, newest)) != judged(rows)
+    assert judged(flipped(rows, unknown)) == judged(rows)
 
 
 def test_a_fit_is_stopped_by_rows_after_those_that_it_learns_from(known: pl.DataFrame, spec: Spec) -> None:

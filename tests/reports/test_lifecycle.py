@@ -123,7 +123,7 @@ def test_quarantine_reasons_are_summed_over_batches(root: ElementTree.Element, s
 
 def test_versions_are_listed_with_their_files(root: ElementTree.Element) -> None:
     second, fifth, eighth = tables(root)["Versions"]
-    assert second[:5] == ["flights/2", "lightgbm", "retired", "2013-04 to 2013-05", "0.712"]
+    assert second[:5] == ["flights/2", "lightgbm", "retired", "2013-04 to 2013-05", "0.7123"]
     assert fifth[2] == "★ champion"
     assert fifth[5:7] == ["0.4857", DASH]
     assert fifth[7] == (

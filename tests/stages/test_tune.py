@@ -115,11 +115,21 @@ def test_parameters_that_were_not_looked_for_stay(orders: Settings) -> None:
     assert "min_rows" not in found.best.parameters
 
 
-def test_the_trials_are_rows_for_the_tracker(calm: Tuned) -> None:
+@pytest.mark.parametrize(
+    ("problem", "judged"), [("multiclass", 1_900), ("regression", 1_900), ("ranking", 310)]
+)
+def test_every_problem_is_tuned(tmp_path: Path, problem: str, judged: int) -> None:
+    """A ranking is judged by its lists of six rows, the others by rows."""
+    few = WEAK | {"tuning": LINEAR | {"trials": 5}}
+    found = tuned(make_orders(tmp_path, problem, training=few), "linear", AS_OF)
+    assert found.best.means[-1] < found.first.means[-1]
+    assert sum(found.first.units) == pytest.approx(judged, rel=0.05)
+
+
+def test_the_trials_are_rows_of_one_table_for_the_tracker(calm: Tuned) -> None:
     rows = calm.rows()
-    assert set(rows[0]) == {
-        "number", "parameters", "state", "losses", "units", "seconds", "reason", "loss",
-    }  # fmt: skip
+    names = ["number", "state", "loss", "fold 1", "fold 2", "fold 3", "strength", "seconds", "reason"]
+    assert [list(row) for row in rows] == [names] * 10
     assert min(row["loss"] for row in rows if row["state"] == "complete") == calm.best.loss
     assert all(row["loss"] is None and row["reason"] for row in rows if row["state"] == "pruned")
 

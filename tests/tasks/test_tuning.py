@@ -70,14 +70,18 @@ def later(hours: int) -> datetime:
     return AS_OF + timedelta(hours=hours)
 
 
-def test_the_flow_tunes_the_families_of_the_spec(
+def test_what_is_found_is_what_is_fitted(
     orders: Workspace, inhabit: Callable[..., AbstractContextManager[None]], calm: list[Trial]
 ) -> None:
+    from flows.train import train
     from flows.tune import tune
 
-    with inhabit(orders.settings):
+    with inhabit(orders.settings, {"WANDB_MODE": "disabled"}):
+        (version,) = train("orders", later(1))
         (found,) = tune("orders", later(1))
     assert untimed(found) == calm
+    assert found.parameters == found.best.parameters != found.first.parameters
+    assert orders.registry.version(version).lineage.parameters == {"linear": dict(found.parameters)}
 
 
 def test_an_answer_stands_in_its_place_and_an_error_is_raised(two: Client) -> None:

@@ -1,0 +1,7 @@
+"""Tracking of fits in Weights & Biases."""
+
+from models.tracking.files import Artifact, Table, dataset
+from models.tracking.run import Run, track
+from models.tracking.uploads import Outcome, sync
+
+__all__ = ["Artifact", "Outcome", "Run", "Table", "dataset", "sync", "track"]

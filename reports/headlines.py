@@ -1,0 +1,31 @@
+"""The two measures by which a project's batches and versions are told in a line."""
+
+from typing import Any
+
+from models.card import MEASURES
+
+LOWER_IS_BETTER = frozenset({"log_loss", "rmse", "mae"})
+
+
+def headlines_of(facts: dict[str, Any]) -> tuple[str, str]:
+    """The keys of the two measures, by a summary.
+
+    >>> headlines_of({})
+    ('auc', 'log_loss')
+    """
+    first, second = facts.get("headlines") or ("auc", "log_loss")
+    return first, second
+
+
+def name_of(measure: str) -> str:
+    """What a measure is called.
+
+    >>> name_of("ndcg")
+    'nDCG'
+    """
+    return MEASURES[measure][0]
+
+
+def meaning_of(measure: str) -> str:
+    """How a measure is read."""
+    return MEASURES[measure][1]

@@ -1,0 +1,109 @@
+"""Bundle: all files of a version written into a folder, and what the registry keeps beside them."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from core.plain import plain
+from models.answers import to_column
+from models.describe import describe
+from models.fit import Fit
+from models.gate import Served
+from models.onnx.export import Variant, best, export
+from models.runtime import Model
+from models.split import Split
+from models.versions import Lineage
+from stages.fitted import NATIVE
+from stages.learn import Learnt
+from stages.workspace import Workspace
+
+REFERENCE_ROWS = 20_000
+SPEC, FITTED, REFERENCE = "spec.json", "fitted.parquet", "reference.parquet"
+
+
+def bundle(workspace: Workspace, learnt: Learnt, folder: Path) -> dict[str, Any]:
+    """Write all files of a version into an existing folder; the metrics that the registry is to keep.
+
+    Raises PerennialError when no graph of the fit may serve.
+    """
+    fitted, parts = learnt.fit, learnt.parts
+    variants = export(fitted, parts, folder, _properties(learnt.lineage))
+    metrics = _metrics(workspace, learnt, variants)
+    (folder / NATIVE).mkdir()
+    fitted.model.save(folder / NATIVE)
+    (folder / "calibration.json").write_text(json.dumps(plain(fitted.calibration)))
+    (folder / SPEC).write_text(workspace.spec.model_dump_json(by_alias=True))
+    _keys(workspace, parts).write_parquet(folder / FITTED)
+    _reference(fitted, parts, best(variants)).write_parquet(folder / REFERENCE)
+    for variant in variants:
+        if not variant.kept:
+            variant.path.unlink()
+    return metrics
+
+
+def _metrics(workspace: Workspace, learnt: Learnt, variants: Sequence[Variant]) -> dict[str, Any]:
+    """What the registry keeps beside the files: measures, the file that serves, importance, cost."""
+    fitted, parts, serves = learnt.fit, learnt.parts, best(variants)
+    return {
+        **fitted.measures,
+        "described": describe(fitted, parts, workspace.spec),
+        "base": fitted.problem.constant(parts.train),
+        "columns": list(workspace.spec.features),
+        "rows": {
+            "train": len(parts.train),
+            "validation": len(parts.validation),
+            "holdout": len(parts.holdout),
+        },
+        "importance": fitted.model.importance(),
+        "seconds": fitted.seconds,
+        "serves": serves.name,
+        "served": [_served(serves)],
+        "variants": [_variant(variant) for variant in variants],
+    }
+
+
+def _keys(workspace: Workspace, parts: Split) -> pl.DataFrame:
+    """The keys of the rows that a fit has seen: to learn from, or to stop and to calibrate by."""
+    key = list(workspace.spec.datasets[workspace.spec.events].key)
+    return pl.concat([parts.train.frame.select(key), parts.validation.frame.select(key)])
+
+
+def _served(variant: Variant) -> Served:
+    return Served(
+        name=variant.name,
+        parity=variant.parity.holds,
+        difference=variant.parity.max_difference,
+        p99_us=variant.latency.p99_us,
+        bytes=variant.bytes,
+    )
+
+
+def _variant(variant: Variant) -> dict[str, Any]:
+    """A variant without the place where it was written."""
+    facts: dict[str, Any] = plain(variant)
+    return {name: value for name, value in facts.items() if name != "path"}
+
+
+def _reference(fitted: Fit, parts: Split, serves: Variant) -> pl.DataFrame:
+    """What later batches are compared with: a sample of the fitted rows for the inputs, without a
+    `prediction`, and the newest holdout rows, which no fit saw, with the answers of the served file.
+    """
+    names = fitted.columns.names
+    seen = pl.concat([parts.train.frame.select(names), parts.validation.frame.select(names)])
+    if seen.height > REFERENCE_ROWS:
+        seen = seen.sample(REFERENCE_ROWS, seed=0)
+    unseen = parts.holdout.frame.select(names).tail(REFERENCE_ROWS)
+    answers = to_column(Model.open(serves.path, serves.sha256).predict(unseen))
+    inputs = seen.with_columns(prediction=pl.lit(None, answers.dtype))
+    return pl.concat([inputs, unseen.with_columns(answers)])
+
+
+def _properties(made: Lineage) -> dict[str, str]:
+    return {
+        "as_of": made.as_of.isoformat(),
+        "trained_until": made.trained_until.isoformat(),
+        "code": made.code,
+    }
