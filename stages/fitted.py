@@ -34,11 +34,14 @@ def load(workspace: Workspace, name: str, files: Mapping[str, str]) -> Fitted:
 def start_of(workspace: Workspace, name: str, champion: Version | None) -> Version | None:
     """The version that a fit of this family goes on from: the champion, where it is one of the family.
 
-    None where fits are from nothing: by the spec, because another family serves, because the
-    features are no longer the same, or because the champion is the last of `full_every` in a row.
+    None where fits are from nothing: by the spec, because another family serves or this one cannot go
+    on, because the features are no longer the same, or because the champion is the last of `full_every`
+    in a row.
     """
     rules = workspace.spec.training.stateful
     if rules is None or champion is None or champion.family != name:
+        return None
+    if "start" not in family(name).abilities:
         return None
     if champion.metrics.get("columns") != list(workspace.spec.features):
         return None

@@ -11,7 +11,7 @@ from models.family import Ability, Job, Parameter, read_parameters, report_losse
 
 name = "average"
 complexity = 5
-abilities: frozenset[Ability] = frozenset({"monotone", "focal", "start", "targets"})
+abilities: frozenset[Ability] = frozenset({"monotone", "focal", "targets"})
 space: Mapping[str, Range] = {}
 
 

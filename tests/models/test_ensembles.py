@@ -155,18 +155,6 @@ def test_members_that_are_given_are_taken_and_others_fitted_by_their_settings(
     assert trees.booster.num_trees() <= 3
 
 
-def test_an_average_goes_on_from_its_members(tasks: dict[str, Any]) -> None:
-    job = job_of(tasks["binary"], PAIR)
-    start = blend("average", replace(job, settings={"lightgbm": {"rounds": 5}}))
-    before = start.members["lightgbm"]
-    first = job_of(tasks["binary"], PAIR, start=start)
-    after = blend("average", first).members["lightgbm"]
-    assert isinstance(before, Trees)
-    assert isinstance(after, Trees)
-    assert after.booster.num_trees() > before.booster.num_trees()
-    assert after.inputs == before.inputs
-
-
 def test_what_is_asked_of_an_ensemble_is_asked_of_its_members(tasks: dict[str, Any]) -> None:
     task = tasks["binary"]
     for name in ("average", "stacking"):

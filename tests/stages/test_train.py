@@ -166,3 +166,11 @@ def test_other_features_or_another_family_are_learnt_from_nothing(fork: Fork) ->
     fewer = open_workspace("orders", workspace.settings)
     fewer.spec.features.pop("load")
     assert train(fewer, "lightgbm", matured(fewer, "2013-03")).lineage.starts == {}
+
+
+def test_a_family_that_cannot_go_on_is_fitted_from_nothing(fork: Fork) -> None:
+    workspace = fork(training={"families": ["linear"], "stateful": {}})
+    (first,) = trained(workspace, "2013-02")
+    crown(workspace, first)
+    (second,) = trained(workspace, "2013-03")
+    assert second.lineage.starts == {}
