@@ -12,7 +12,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, OneCycleLR
 
 from models.family import Report
-from models.losses import FOCUS, Loss
+from models.losses import FOCUS, Loss, Truth
 from models.network import DeepCross, Parameters
 
 
@@ -32,6 +32,13 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.codes)
+
+    @classmethod
+    def of(cls, codes: Tensor, numbers: Tensor, truth: Truth) -> "Batch":
+        """The rows with their truth, on the device of their codes."""
+        lists = torch.zeros(len(codes)) if truth.lists is None else torch.tensor(truth.lists)
+        floats = (torch.tensor(part, dtype=torch.float32) for part in (truth.targets, truth.weights))
+        return cls(codes, numbers, *(part.to(codes.device) for part in (*floats, lists.long())))
 
     def at(self, index: Tensor) -> "Batch":
         """Some of the rows, all parts sliced at once: far faster than a DataLoader's row by row."""

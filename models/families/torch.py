@@ -102,7 +102,7 @@ def fit(job: Job) -> Network:
             [part.to(device) for part in _inputs(rows.frame, columns, begun.encodings)]
             for rows in (job.train, job.validation)
         )
-        lesson = Lesson(_batch(inputs, truth, device), truth.loss, _check(job, later))
+        lesson = Lesson(Batch.of(inputs[0], inputs[1], truth), truth.loss, _check(job, later))
         warm = job.start is not None
         rate, best = chosen.learning_rate * (chosen.warm_rate if warm else 1.0), math.inf
         learn(network, lesson, begun.chosen, rate, job.report, lesson.check(network) if warm else best)
@@ -158,13 +158,6 @@ def _inputs(
     for place, (series, encoding) in enumerate(zip(categories(frame, columns), encodings, strict=True)):
         codes[:, place] = encoding.apply(series)
     return torch.from_numpy(codes), torch.from_numpy(numbers(frame, columns))
-
-
-def _batch(inputs: Sequence[torch.Tensor], truth: Truth, device: torch.device) -> Batch:
-    codes, values = inputs
-    lists = torch.zeros(len(codes), dtype=torch.int64) if truth.lists is None else torch.tensor(truth.lists)
-    floats = (torch.tensor(part, dtype=torch.float32) for part in (truth.targets, truth.weights))
-    return Batch(codes, values, *(part.to(device) for part in (*floats, lists)))
 
 
 def _margins(network: DeepCross, codes: torch.Tensor, values: torch.Tensor) -> Floats:
