@@ -124,7 +124,7 @@ def sanity(problem: Problem, rows: Rows, contenders: Sequence[Contender]) -> Che
 
 def evidence(problem: Problem, rows: Rows, blocks: Blocks) -> Check:
     """There are enough blocks to tell skill from luck, and labels that tell something."""
-    lack, count = problem.lack(rows), len(np.unique(blocks.block))
+    lack, count = problem.lack(rows), len(np.unique(blocks.block[problem.units(rows)]))
     detail = lack or f"{len(rows)} rows in {count} blocks of time, at least {MIN_BLOCKS}"
     return Check("evidence", lack is None and count >= MIN_BLOCKS, float(count), MIN_BLOCKS, detail)
 

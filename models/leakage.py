@@ -42,22 +42,32 @@ def leakage(match: Duel, spec: Spec) -> Check:
 
     PerennialError names the features that the rows lack.
     """
-    problem, rows, taken, limits = match.problem, match.rows, columns(spec), LIMITS[match.problem.kind]
-    require(rows.frame, taken.names)
-    whole = problem.told(rows, match.ours.answers.reshape(len(rows), -1))
-    some = _some(rows)
-    part, half = rows.at(some), match.blocks.block[some] % 2 == 0
-    told = {name: _alone(problem, part, _values(part, name, taken), half) for name in taken.names}
-    line = _line(problem, part, taken, half)
+    limits, whole = LIMITS[match.problem.kind], match.ours.answers.reshape(len(match.rows), -1)
+    told, line = _features(match, spec)
+    found = [(strength, limits.feature, f"{name} alone") for name, strength in told.items()]
+    found.append((line, limits.model, "a straight line through the numbers"))
+    found.append((match.problem.told(match.rows, whole), limits.model, match.ours.id))
+    value, limit, _ = max(found, key=lambda each: each[0] - each[1])
     faults = [f"{name} is the label {spec.outcome.label}, and a feature" for name in _named(spec)]
-    faults += [f"{name} alone tells {told[name]:.4f}" for name in told if told[name] >= limits.feature]
-    faults += [f"a straight line through the numbers tells {line:.4f}"] if line >= limits.model else []
-    faults += [f"{match.ours.id} tells {whole:.4f}, too good to be true"] if whole >= limits.model else []
-    top = max(told, key=lambda name: told[name], default="none")
-    most = max(told.values(), default=0.0)
-    detail = "; ".join(faults[:5]) or f"the feature that tells most is {top}, {most:.4f}"
+    faults += [
+        f"{what} tells {most:.4f}, too good to be true" for most, limit, what in found if most >= limit
+    ]
+    top = max(found, key=lambda each: each[0])
+    detail = "; ".join(faults[:3]) or f"{top[2]} tells most, {top[0]:.4f}"
     detail += f" (allowed: below {limits.feature:g} for a feature, {limits.model:g} for a model)"
-    return Check("leakage", not faults, max(most, line, whole), limits.feature, detail)
+    return Check("leakage", not faults, value, limit, detail)
+
+
+def _features(match: Duel, spec: Spec) -> tuple[dict[str, float], float]:
+    """How much each feature tells, and how much all numbers do together in a straight line."""
+    taken = columns(spec)
+    require(match.rows.frame, taken.names)
+    some = _some(match.rows)
+    rows, half = match.rows.at(some), match.blocks.block[some] % 2 == 0
+    values = {name: rows.frame[name].cast(pl.String) for name in taken.categories}
+    values |= {name: rows.frame[name] for name in taken.numbers}
+    told = {name: _alone(match.problem, rows, each, half) for name, each in values.items()}
+    return told, _line(match.problem, rows, taken, half)
 
 
 def _named(spec: Spec) -> Iterator[str]:
@@ -73,10 +83,6 @@ def _some(rows: Rows) -> NDArray[np.bool_]:
     step = len(rows) // MOST_ROWS + 1
     place = np.arange(len(rows)) if rows.groups is None else rows.groups
     return np.asarray(place % step == 0)
-
-
-def _values(rows: Rows, name: str, taken: Columns) -> pl.Series:
-    return rows.frame[name].cast(pl.String) if name in taken.categories else rows.frame[name]
 
 
 def _alone(problem: Problem, rows: Rows, values: pl.Series, half: NDArray[np.bool_]) -> float:

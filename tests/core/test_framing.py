@@ -94,6 +94,14 @@ def test_every_problem_can_be_framed(make_trips: Callable[..., Project], problem
             "gate.fairness.attributes.0: no feature or key 'citi'; did you mean 'city'?",
         ),
         (
+            framed("regression", gate__fairness={"max_selection_gap": 0.1}),
+            "gate.fairness.max_selection_gap: a regression decides nothing",
+        ),
+        (
+            framed("ranking", gate__fairness={"max_calibration_gap": 0.1}),
+            "gate.fairness.max_calibration_gap: means nothing for ndcg",
+        ),
+        (
             framed("binary", constraints__max_latency_ms=0),
             "max_latency_ms: should be more than 0",
         ),

@@ -60,9 +60,11 @@ def test_groups_that_fare_alike_pass(
 ) -> None:
     coin = pl.Series("coin", np.random.default_rng(1).choice(["heads", "tails"], len(world.rows)))
     rows = replace(world.rows, frame=world.rows.frame.with_columns(coin))
-    alike = {"max_selection_gap": 0.05, "max_true_positive_gap": 0.1, "max_calibration_gap": 0.05}
+    alike = dict.fromkeys(("max_selection_gap", "max_true_positive_gap", "max_calibration_gap"), 0.0)
     report = gate(challenger, champion, rows=rows, spec=limited(spec, "coin", **alike))
     assert failed(report) == set()
+    check = found(report, "fairness")
+    assert check.value > check.limit and check.low < 0  # beyond the limit, and no more than chance
 
 
 def test_a_limit_holds_though_the_champion_breaks_it_too(

@@ -217,6 +217,17 @@ def test_features_that_add_up_to_the_label_are_refused(stage: Any) -> None:
     assert "a straight line through the numbers tells 1.0000" in report.reasons[0]
 
 
+def test_one_class_that_is_taken_for_another_is_miscalibrated(stage: Any) -> None:
+    if stage.world.kind != "multiclass":
+        return
+    answers = stage.challenger.answers.copy()
+    answers[:, 1] += 0.5 * answers[:, 2]
+    answers[:, 2] *= 0.5
+    report = stage.judged(replace(stage.challenger, answers=answers), None)
+    assert failed(report) == {"calibration"}
+    assert report.reasons[0].startswith(("calibration: error of late", "calibration: error of lost"))
+
+
 def test_a_list_is_in_the_slice_of_its_most_relevant_row(stage: Any) -> None:
     if stage.world.kind != "ranking":
         return

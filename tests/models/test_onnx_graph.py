@@ -234,9 +234,3 @@ def test_a_feature_may_not_be_named_like_an_output(name: str) -> None:
             from_linear(columns, Scaling(one, one), np.ones((2, 1)), np.zeros(1), []),
             uncalibrated("sigmoid", (0.0,)),
         )
-
-
-def test_a_feature_may_not_be_named_as_inner_parts_are() -> None:
-    columns, one = Columns((":linear/mean",), ()), np.ones(1, np.float32)
-    with pytest.raises(PerennialError, match="start with ':', as ':linear/mean' does"):
-        from_linear(columns, Scaling(one, one), np.ones((2, 1)), np.zeros(1), [])
