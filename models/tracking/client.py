@@ -43,7 +43,7 @@ def settle(home: Path) -> None:
     (home / "wandb").mkdir(parents=True, exist_ok=True)
 
 
-def start(home: Path, disabled: bool, facts: Mapping[str, Any]) -> Any:
+def start(home: Path, facts: Mapping[str, Any]) -> Any:
     """Begin a run on the disk; whatever W&B raises when it cannot."""
     settle(home)
     import wandb
@@ -61,7 +61,7 @@ def start(home: Path, disabled: bool, facts: Mapping[str, Any]) -> Any:
         x_save_requirements=False,
     )
     with _ENVIRONMENT:
-        return wandb.init(mode="disabled" if disabled else "offline", settings=settings, **plain(facts))
+        return wandb.init(mode="offline", settings=settings, **plain(facts))
 
 
 def log_point(run: Any, step: int, values: Mapping[str, float]) -> None:

@@ -34,7 +34,7 @@ class Run:
     @property
     def folder(self) -> str:
         """Where the run lies; "" when nothing is tracked."""
-        return "" if self._run is None or self._run.disabled else str(client.folder(self._run))
+        return "" if self._run is None else str(client.folder(self._run))
 
     @property
     def record(self) -> Path:
@@ -130,8 +130,10 @@ def track(
 
 
 def _started(home: Path, mode: str, facts: Mapping[str, Any]) -> Run:
+    if mode == "disabled":
+        return Run(None)
     try:
-        return Run(client.start(home, mode == "disabled", facts))
+        return Run(client.start(home, facts))
     except Exception as error:
         _log.warning("W&B cannot be used (%s): the run %s is not tracked", error, facts["name"])
         return Run(None)
