@@ -104,8 +104,9 @@ def members_of(job: Job, names: Sequence[str]) -> dict[str, Fitted]:
 
 
 def fit_member(job: Job, name: str) -> Fitted:
-    """A fit of this family on the job's rows, with its own parameters; from its part of the start, if any."""
-    start = job.start.members.get(name) if isinstance(job.start, Blend) else None
+    """A fit of this family on the job's rows, with its own parameters, from its part of the start."""
+    starts = job.start.members if isinstance(job.start, Blend) else {}
+    start = starts.get(name) if "start" in family(name).abilities else None
     parameters = job.settings.get(name, {})
     own = replace(job, parameters=parameters, report=lambda step, losses: None, start=start, members={})
     return family(name).fit(own)

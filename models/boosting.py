@@ -86,7 +86,8 @@ def settings(
     if any(ways):
         told["monotone_constraints"] = ways + [0] * (width - len(ways))
     if _own_objective(job, truth):
-        told |= {"objective": _objective(truth), "metric": "none"}
+        # Without the filter, features that so few rows cannot split stay: LightGBM fails where none does.
+        told |= {"objective": _objective(truth), "metric": "none", "feature_pre_filter": False}
     return told | ({"metric": "none"} if _own_measure(job, truth) else {})
 
 

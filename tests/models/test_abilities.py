@@ -341,3 +341,29 @@ def test_networks_of_other_shapes_learn_and_are_kept(
     frame = task.later.frame
     np.testing.assert_array_equal(family("torch").load(tmp_path).margins(frame), model.margins(frame))
     np.testing.assert_allclose(model.margins(frame[:1]), model.margins(frame)[:1], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", families())
+def test_awkward_features_of_few_rows_break_no_fit(name: str, kind: str, tasks: dict[str, Any]) -> None:
+    task, random = tasks[kind], np.random.default_rng(2)
+    awkward = {
+        "empty": pl.lit(None, pl.Float32),
+        "same": pl.lit(3.0, pl.Float32),
+        "huge": pl.Series(random.normal(0, 1e30, 60), dtype=pl.Float32),
+        "tiny": pl.Series(random.normal(0, 1e-30, 60), dtype=pl.Float32),
+        "flag": pl.Series(random.random(60) < 0.5),
+        "unknown": pl.lit(None, pl.String),
+        "single": pl.lit("a"),
+        "own": pl.int_range(pl.len()).cast(pl.String),
+    }
+    train, validation = (
+        replace(rows.at(slice(0, 60)), frame=rows.frame[:60].with_columns(**awkward))
+        for rows in (task.train, task.validation)
+    )
+    columns = Columns(("wind", "empty", "same", "huge", "tiny", "flag"), ("unknown", "single", "own"))
+    model = family(name).fit(job_of(task, name, columns=columns, train=train, validation=validation))
+    assert np.isfinite(model.margins(validation.frame)).all()
+    assert sum(model.importance().values()) == pytest.approx(1)
+    added = model.contributions(validation.frame)
+    assert added is None or np.isfinite(added).all()

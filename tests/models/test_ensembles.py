@@ -159,7 +159,7 @@ def test_an_average_goes_on_from_its_members(tasks: dict[str, Any]) -> None:
     job = job_of(tasks["binary"], PAIR)
     start = blend("average", replace(job, settings={"lightgbm": {"rounds": 5}}))
     before = start.members["lightgbm"]
-    first = job_of(tasks["binary"], {"members": ["lightgbm"]}, start=start)
+    first = job_of(tasks["binary"], PAIR, start=start)
     after = blend("average", first).members["lightgbm"]
     assert isinstance(before, Trees)
     assert isinstance(after, Trees)
