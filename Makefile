@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 RUN := $(VENV)/bin/python -m flows
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ingest backfill release-quarantine suite data-docs train tune score monitor retrain rollback reproduce retire status ui wandb-sync test test-fast lint format bench-loop bench-data gate-power lock clean-state
+.PHONY: help setup demo ingest backfill release-quarantine suite data-docs train tune score monitor retrain rollback reproduce retire status ui wandb-sync test test-fast lint format bench-loop bench-data bench-models gate-power lock clean-state
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -92,6 +92,9 @@ bench-loop: $(READY) ## measure the demo against the same work as a plain script
 
 bench-data: $(READY) ## measure validation, features, memory and ingestion against peers and by size
 	@$(VENV)/bin/python -m benchmarks.data
+
+bench-models: $(READY) ## measure scoring by the ONNX files against the fitted models themselves
+	@POLARS_MAX_THREADS=1 OMP_NUM_THREADS=1 $(VENV)/bin/python -m benchmarks.models
 
 gate-power: $(READY) ## simulate how often the gate of PROJECT promotes what is no better, and what is
 	@OPENBLAS_NUM_THREADS=1 POLARS_MAX_THREADS=1 $(VENV)/bin/python -m benchmarks.gate_power $(PROJECT)

@@ -43,13 +43,13 @@ def measures(runs: int = RUNS, months: tuple[str, ...] = MONTHS) -> list[Measure
     Raises AssertionError when they do not make the same.
     """
     project = load("flights", Settings())
-    tables = _tables(project)
+    prepared = tables(project)
     ways: dict[str, list[float]] = {"house": [], "Polars": [], "pandas": []}
     for _ in range(runs):
         spent = dict.fromkeys(ways, 0.0)
         for batch in map(project.spec.batches.calendar().batch, months):
             made = {}
-            for name, way in _ways(project, batch, tables).items():
+            for name, way in _ways(project, batch, prepared).items():
                 started = time.perf_counter()
                 made[name] = way()
                 spent[name] += time.perf_counter() - started
@@ -95,7 +95,7 @@ def _same(house: pl.DataFrame, *others: pl.DataFrame) -> None:
         pl.testing.assert_frame_equal(house, other.select(house.columns).cast(house.schema), check_exact=True)
 
 
-def _tables(project: Project) -> dict[str, pl.DataFrame]:
+def tables(project: Project) -> dict[str, pl.DataFrame]:
     """The project's datasets as typed and prepared tables, straight from the package's files."""
     found: dict[str, pl.DataFrame] = {}
     for name in sorted(project.spec.datasets, key=lambda each: each == project.spec.events):

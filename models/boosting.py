@@ -117,8 +117,7 @@ def trained(
         init_model=start,
         callbacks=[lgb.early_stopping(chosen.patience, verbose=False), _reporter(job, truth)],
     )
-    whole = lgb.Booster(model_str=booster.model_to_string(num_iteration=booster.best_iteration))
-    return whole if base is None else raised(whole, base)
+    return booster if base is None else raised(booster, base)  # lgb.train has cut it at its best round
 
 
 def refitted(

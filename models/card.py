@@ -7,8 +7,8 @@ from core.declarations import Lookup, Past
 from core.plain import plain
 from core.spec import Derived, Feature, Spec
 from models.gate import GateReport
-from models.limits import lead, limits
-from models.onnx.export import Variant
+from models.limits import asked, limits
+from models.onnx.variants import Variant
 from models.versions import Version
 
 MEASURES = {
@@ -56,6 +56,7 @@ def card(
         "confidence": spec.gate.confidence,
         "features": _features(spec),
         "files": files,
+        "serves": version.metrics.get("serves"),
         "gate": gate,
         "limits": limits(version, spec, described),
         "lineage": version.lineage,
@@ -83,8 +84,7 @@ def _use(spec: Spec) -> dict[str, Any]:
         "slice_margin": spec.gate.slice_margin,
         "attributes": spec.gate.fairness.attributes,
         "min_rows": spec.gate.fairness.min_rows,
-        "before": spec.decision.before,
-        "lead": lead(spec),
+        "asked": asked(spec),
     }
 
 

@@ -23,7 +23,7 @@ from models.slices import Periods, Sliced, by_column, over_time
 from models.split import Split
 
 # What is asked of a model again and again is asked about so many holdout rows.
-ROWS = 500
+ROWS = 400
 
 
 @dataclass(frozen=True, slots=True)

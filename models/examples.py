@@ -93,7 +93,7 @@ def _parts(row: pl.DataFrame, values: Floats, columns: Columns) -> tuple[tuple[P
     top = np.argsort(-np.abs(values), kind="stable")[:TOLD]
     top = top[values[top] != 0]
     parts = [(columns.names[feature], float(values[feature])) for feature in top]
-    rest = float(values.sum() - values[top].sum())
+    rest = float(np.delete(values, top).sum())
     return tuple(Part(name, _value(row[name][0]), added) for name, added in parts), rest
 
 

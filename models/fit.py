@@ -81,14 +81,17 @@ def calibrated(
         members=given.members,
     )
     model = chosen.fit(job)
-    calibration = _calibration(problem, model, validation, seen.offset)
+    calibration = calibration_of(problem, model.margins(validation.frame), validation, seen.offset)
     return Fit(
         chosen.name, chosen.complexity, problem, model, calibration, job.columns, job.parameters, {}, 0.0
     )
 
 
-def _calibration(problem: Problem, model: Fitted, rows: Rows, offset: tuple[float, ...]) -> Calibration:
-    """The calibration that these rows show to be best; none for scores, and for what is no mean."""
+def calibration_of(problem: Problem, margins: Floats, rows: Rows, offset: tuple[float, ...]) -> Calibration:
+    """The calibration that these rows, with their margins [n, K], show to be best.
+
+    There is none for scores, and for what is no mean.
+    """
     if problem.metric in ("ndcg", "mae"):
         return uncalibrated(problem.link, offset)
-    return fit_calibration(model.margins(rows.frame), rows.labels, problem.link, offset)
+    return fit_calibration(margins, rows.labels, problem.link, offset)

@@ -17,9 +17,10 @@ def limits(version: Version, spec: Spec, described: Mapping[str, Any]) -> list[s
     return [*_of_time(version, spec, described), *_of_inputs(spec, described), *_of_groups(spec, described)]
 
 
-def lead(spec: Spec) -> str:
-    """How long before the event an answer is asked for."""
-    return f"{spec.decision.lead.total_seconds() / 3_600:g} h"
+def asked(spec: Spec) -> str:
+    """When an answer is asked for, such as `2 h before departure`."""
+    hours = spec.decision.lead.total_seconds() / 3_600
+    return f"{hours:g} h before {spec.decision.before}" if hours else f"at the time of {spec.decision.before}"
 
 
 def _of_time(version: Version, spec: Spec, described: Mapping[str, Any]) -> Iterator[str]:
@@ -39,8 +40,8 @@ def _of_time(version: Version, spec: Spec, described: Mapping[str, Any]) -> Iter
     )
     yield _of_shift(spec, holdout["label"])
     yield (
-        f"It answers for the instant {lead(spec)} before {spec.decision.before}: fed with what was known "
-        "earlier or later, its answers are off."
+        f"It answers for the instant {asked(spec)}: fed with what was known earlier or later, its answers "
+        "are off."
     )
 
 

@@ -1,9 +1,10 @@
-"""A released graph at work: feature rows in, calibrated probabilities out."""
+"""A released graph at work: feature rows in, calibrated answers out."""
 
 import hashlib
-from collections.abc import Mapping
+import json
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import onnxruntime as ort
@@ -11,27 +12,41 @@ import polars as pl
 from numpy.typing import NDArray
 
 from core.errors import IntegrityError, PerennialError
-from models.rows import Columns, categories, numbers
+from models.bulk import Bulk
+from models.rows import Columns
+from models.session import Feed, feed, session
 
-Feed = Mapping[str, NDArray[Any]]
+__all__ = ["CHUNK", "OUTPUTS", "Model"]
 
-# Rows a run: the strings of a chunk are Python objects, so larger chunks cost memory and gain no speed.
-CHUNK = 16_384
-CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+# Rows a run: larger chunks cost memory and gain no speed. From MANY on, a look at the distinct texts pays.
+CHUNK, MANY = 16_384, 1_000
 KINDS = {"tensor(float)": "number", "tensor(string)": "category"}
+# What a graph may give: one answer a row, or one for each class.
+OUTPUTS = ("probability", "probabilities", "value", "score")
 
 
 class Model:
-    """One ONNX file, loaded: the columns that it takes, and its probabilities."""
+    """One ONNX file, loaded: the columns that it takes, and what it answers.
+
+    `output` is "probability", "value" or "score", one for each row, or "probabilities", one for each
+    of `classes`. `says` is what the file says of itself.
+    """
 
     def __init__(self, content: bytes, name: str) -> None:
         """Load the bytes of a graph; `name` is what errors call it.
 
-        PerennialError when they are no graph from features to a probability.
+        PerennialError when they are no graph from features to an answer, or its classes are not as
+        many as its probabilities.
         """
         self.name = name
-        self._session = _session(content, name)
+        self._content, self._session = content, session(content, name)
         self.columns = _columns(self._session, name)
+        given = self._session.get_outputs()[0]
+        self.output, self._width = str(given.name), given.shape[-1]
+        self.says: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
+        self.classes = tuple(json.loads(self.says.get("classes", "[]")))
+        if self.classes and self._width != len(self.classes):
+            raise PerennialError(f"{name} gives {self._width} {self.output} for the classes {self.classes}")
 
     @classmethod
     def open(cls, path: Path, sha256: str) -> Self:
@@ -50,66 +65,45 @@ class Model:
         return cls(content, str(path))
 
     def predict(self, frame: pl.DataFrame) -> NDArray[np.float64]:
-        """The probability of each row [n], in 0..1; other columns of the frame are ignored.
+        """The answer to each row: [n], or [n, classes]; other columns of the frame are ignored.
 
         PerennialError names the columns that the frame lacks, or the one of a wrong type.
         """
-        slices = frame.iter_slices(CHUNK) if frame.height else ()
-        return np.concatenate([np.empty(0), *(self.run(self.feed(part)) for part in slices)])
+        shape = (0, self._width) if self.output == "probabilities" else (0,)
+        if not frame.height:
+            return np.empty(shape)
+        way = self._bulk.run if frame.height >= MANY and self._bulk else self._whole
+        return np.concatenate([self._exact(way(part)) for part in frame.iter_slices(CHUNK)])
 
     def feed(self, frame: pl.DataFrame) -> Feed:
-        """The rows as the graph's inputs, each [n, 1]: float32 with NaN, or strings with ""."""
-        missing = [name for name in self.columns.names if name not in frame.columns]
-        if missing:
-            raise PerennialError(f"the rows lack {missing}; {self.name} takes {list(self.columns.names)}")
-        try:
-            values, texts = numbers(frame, self.columns), categories(frame, self.columns)
-        except pl.exceptions.PolarsError as error:
-            reason = str(error).splitlines()[0]
-            raise PerennialError(f"{self.name} cannot take these rows: {reason}") from error
-        by_column = np.ascontiguousarray(values.T)[:, :, None]
-        named = zip(self.columns.categories, texts, strict=True)
-        return dict(zip(self.columns.numbers, by_column, strict=True)) | {
-            name: series.to_numpy()[:, None] for name, series in named
-        }
+        """The rows as the graph's inputs (see `feed`)."""
+        return feed(frame, self.columns, self.name)
 
     def run(self, feed: Feed) -> NDArray[np.float64]:
-        """The probability of each row [n] of a feed."""
-        (probabilities,) = self._session.run(["probability"], dict(feed))
-        return np.asarray(probabilities, dtype=np.float64)[:, 0]
+        """The answer to each row of a feed: [n], or [n, classes]."""
+        return self._exact(self._session.run([self.output], feed)[0])
+
+    @cached_property
+    def _bulk(self) -> Bulk | None:
+        return Bulk.of(self._content, self.columns, self.name)
+
+    def _whole(self, frame: pl.DataFrame) -> NDArray[np.float32]:
+        answers: NDArray[np.float32] = self._session.run([self.output], self.feed(frame))[0]
+        return answers
+
+    def _exact(self, answers: NDArray[np.float32]) -> NDArray[np.float64]:
+        exact = answers.astype(np.float64)
+        return exact if self.output == "probabilities" else exact[:, 0]
 
 
-def _session(content: bytes, name: str) -> ort.InferenceSession:
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    providers = _providers()
-    try:
-        session = ort.InferenceSession(content, options, providers=providers)
-    except Exception as error:  # onnxruntime's errors have no common class of their own
-        raise PerennialError(f"{name} is no graph that onnxruntime can load: {error}") from error
-    if session.get_providers()[0] != providers[0]:
-        raise PerennialError(f"{name} runs on {session.get_providers()[0]}, though {providers[0]} is offered")
-    return session
-
-
-def _providers() -> list[str]:
-    """CUDA where there is a device for it, else the CPU; the list of what was compiled in would lie."""
-    offered = {device.ep_name for device in ort.get_ep_devices()}
-    if CUDA not in offered:
-        return [CPU]
-    ort.preload_dlls()  # CUDA's libraries, where pip brought them
-    return [CUDA, CPU]
-
-
-def _columns(session: ort.InferenceSession, name: str) -> Columns:
+def _columns(loaded: ort.InferenceSession, name: str) -> Columns:
     """The columns by the graph's own inputs; PerennialError when it has other inputs or outputs."""
-    kinds = {value.name: KINDS.get(value.type, value.type) for value in session.get_inputs()}
+    kinds = {value.name: KINDS.get(value.type, value.type) for value in loaded.get_inputs()}
     strange = {column: kind for column, kind in kinds.items() if kind not in KINDS.values()}
-    outputs = [value.name for value in session.get_outputs()]
-    if strange or outputs != ["probability"]:
+    outputs = [value.name for value in loaded.get_outputs()]
+    if strange or len(outputs) != 1 or outputs[0] not in OUTPUTS:
         given = f"{strange or 'features'} -> {outputs}"
-        raise PerennialError(f"{name} is not a graph from features to ['probability']: {given}")
+        raise PerennialError(f"{name} is not a graph from features to one of {list(OUTPUTS)}: {given}")
     return Columns(
         numbers=tuple(column for column, kind in kinds.items() if kind == "number"),
         categories=tuple(column for column, kind in kinds.items() if kind == "category"),

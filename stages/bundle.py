@@ -30,14 +30,15 @@ def bundle(workspace: Workspace, learnt: Learnt, folder: Path) -> dict[str, Any]
     Raises PerennialError when no graph of the fit may serve.
     """
     fitted, parts = learnt.fit, learnt.parts
-    variants = export(fitted, parts, folder, _properties(learnt.lineage))
+    variants = export(fitted, parts, workspace.spec, folder, _properties(learnt.lineage))
     metrics = _metrics(workspace, learnt, variants)
     (folder / NATIVE).mkdir()
     fitted.model.save(folder / NATIVE)
     (folder / "calibration.json").write_text(json.dumps(plain(fitted.calibration)))
     (folder / SPEC).write_text(workspace.spec.model_dump_json(by_alias=True))
     _keys(workspace, parts).write_parquet(folder / FITTED)
-    _reference(fitted, parts, best(variants)).write_parquet(folder / REFERENCE)
+    serves = best(variants, workspace.spec.constraints)
+    _reference(fitted, parts, serves).write_parquet(folder / REFERENCE)
     for variant in variants:
         if not variant.kept:
             variant.path.unlink()
@@ -46,7 +47,8 @@ def bundle(workspace: Workspace, learnt: Learnt, folder: Path) -> dict[str, Any]
 
 def _metrics(workspace: Workspace, learnt: Learnt, variants: Sequence[Variant]) -> dict[str, Any]:
     """What the registry keeps beside the files: measures, the file that serves, importance, cost."""
-    fitted, parts, serves = learnt.fit, learnt.parts, best(variants)
+    fitted, parts = learnt.fit, learnt.parts
+    serves = best(variants, workspace.spec.constraints)
     return {
         **fitted.measures,
         "described": describe(fitted, parts, workspace.spec),
@@ -106,4 +108,7 @@ def _properties(made: Lineage) -> dict[str, str]:
         "as_of": made.as_of.isoformat(),
         "trained_until": made.trained_until.isoformat(),
         "code": made.code,
+        "settings": made.settings,
+        "seed": str(made.seed),
+        "tables": json.dumps(dict(made.tables)),
     }

@@ -1,121 +1,129 @@
 """From a fit to its ONNX files: written, compared with the native model, measured, and kept or not."""
 
 import hashlib
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import onnx
-import onnxruntime as ort
-import polars as pl
 
-from core.errors import PerennialError
-from models.evaluate import measures
-from models.fit import Fit
+from core.spec import Spec
+from models.fit import Fit, calibration_of
+from models.intervals import drawn_blocks
+from models.onnx.describe import facts, meanings
 from models.onnx.graph import calibrated, described
-from models.onnx.latency import Latency, latencies
-from models.onnx.parity import EXACT, QUANTIZED, Parity, compared_rows, parity
-from models.onnx.quantize import quantized
-from models.rows import Columns, Rows
-from models.runtime import Feed, Model
+from models.onnx.latency import latencies
+from models.onnx.parity import EXACT, LOSSY, parity
+from models.onnx.placement import cpu_nodes
+from models.onnx.probes import compared_rows
+from models.onnx.prune import pruned
+from models.onnx.quantize import dynamic, halved, quantized, weight_nodes
+from models.onnx.truth import Truth
+from models.onnx.variants import Variant, best, weighed
+from models.paired import Blocks
+from models.problem import Floats
+from models.rows import Rows
+from models.runtime import Model
+from models.session import Feed, feed, session
 from models.split import Split
+
+__all__ = ["Variant", "best", "export"]
 
 # Training rows, drawn from all of the training time, that set the scales of a quantized graph.
 CALIBRATION_ROWS, CALIBRATION_BATCH = 2048, 512
-# A quantized graph is worth keeping when it is so much faster in bulk, or so much smaller and not so
-# much slower, and costs no more than this in log loss (nats) and in AUC on the holdout.
-FASTER, SMALLER, SLOWEST = 1.3, 2.0, 0.5
-MAX_LOG_LOSS, MAX_AUC = 0.001, 0.001
-PACKAGES = ("lightgbm", "onnx", "torch")
-
-
-@dataclass(frozen=True, slots=True)
-class Variant:
-    """One ONNX file of a fit: how it compares, what it costs, and whether it may be served."""
-
-    name: str
-    path: Path
-    sha256: str
-    bytes: int
-    parity: Parity
-    latency: Latency
-    measures: dict[str, float]
-    kept: bool
-    note: str
 
 
 def export(
-    fit: Fit, split: Split, folder: Path, properties: Mapping[str, str] | None = None
+    fit: Fit, split: Split, spec: Spec, folder: Path, properties: Mapping[str, str] | None = None
 ) -> tuple[Variant, ...]:
-    """Write a fit's graphs into the folder as <name>.onnx: "float32", and "int8" where it has weights.
+    """Write a fit's graphs into the folder as <name>.onnx: "float32", and what may be smaller or faster.
 
-    Each takes the raw row and gives the calibrated probability, is compared with the native model on
-    every holdout row and on edge rows, and is timed. `properties` join what the files say of
-    themselves in `metadata_props`: the hash of their columns, and the versions of what made them.
+    With weights worth it there are "int8", "float16", and "dynamic" (8 bits, for comparison); with
+    trees there is "pruned". Each takes the raw row and gives the calibrated answer, is compared with
+    the native model on every holdout row and on rows made to tell them apart, and is timed; which are
+    kept, `variants.weighed` says. `properties` join what the files say of themselves.
     """
-    graph = calibrated(fit.model.graph(), fit.calibration)
-    says = _origin(fit.columns) | dict(properties or {})
-    files = [_written(graph, folder / "float32.onnx", says)]
-    small = quantized(graph, _feeds(files[0].model, split.train.frame))
-    if small is not None:
-        files.append(_written(small, folder / "int8.onnx", says))
-    exact, *others = _compared(fit, graph, files, split.holdout)
-    if others:
-        return exact, *(weighed(other, exact) for other in others)
-    return (replace(exact, note=exact.note or _nothing_to_quantize(graph)),)
-
-
-def best(variants: Sequence[Variant]) -> Variant:
-    """The one to serve: of those kept the smallest file, and of equal files the fastest in bulk.
-
-    PerennialError when none is kept.
-    """
-    kept = [variant for variant in variants if variant.kept]
-    if not kept:
-        faults = {variant.name: variant.note for variant in variants}
-        raise PerennialError(f"no graph of this fit may be served: {faults}")
-    return min(kept, key=lambda variant: (variant.bytes, -variant.latency.rows_per_second))
-
-
-def weighed(small: Variant, exact: Variant) -> Variant:
-    """The quantized variant, kept only when `exact` is, and it gains enough at a small enough cost."""
-    faster = small.latency.rows_per_second / exact.latency.rows_per_second
-    smaller = exact.bytes / small.bytes
-    loss, auc = (small.measures[name] - exact.measures[name] for name in ("log_loss", "auc"))
-    gains = faster >= FASTER or (smaller >= SMALLER and faster >= SLOWEST)
-    costs = loss > MAX_LOG_LOSS or auc < -MAX_AUC
-    note = f"{smaller:.1f} times smaller, {faster:.2f} times as fast, log loss {loss:+.5f}, AUC {auc:+.5f}"
-    kept = exact.kept and small.kept and gains and not costs
-    return replace(small, kept=kept, note=small.note or note)
+    says, told = facts(fit, split.train, properties or {}), meanings(spec, fit.problem.output)
+    files = [_written(name, described(graph, says, told), folder) for name, graph in _graphs(fit, split)]
+    exact, *others = _compared(fit, split, spec, files)
+    exact = replace(exact, note=exact.note or _no_int8(files[0].graph))
+    return exact, *(weighed(other, exact, spec.gate.margin) for other in others)
 
 
 @dataclass(frozen=True, slots=True)
 class _File:
     """A graph as it was written, and as it will be served: opened by the hash of its bytes."""
 
+    graph: onnx.ModelProto
     path: Path
     sha256: str
     bytes: int
     model: Model
 
 
-def _written(graph: onnx.ModelProto, path: Path, properties: Mapping[str, str]) -> _File:
-    content = described(graph, properties).SerializeToString()
+def _graphs(fit: Fit, split: Split) -> Iterator[tuple[str, onnx.ModelProto]]:
+    """The graphs of a fit by name, float32 first."""
+    margin = fit.model.graph()
+    exact = calibrated(margin, fit.calibration, fit.problem.output)
+    yield "float32", exact
+    made = {
+        "int8": quantized(exact, _feeds(fit, split.train)),
+        "float16": halved(exact),
+        "dynamic": dynamic(exact),
+        "pruned": _pruned(fit, margin, split.validation),
+    }
+    for name, graph in made.items():
+        if graph is not None:
+            yield name, graph
+
+
+def _no_int8(graph: onnx.ModelProto) -> str:
+    """Why a graph has no 8-bit variant; nothing where it has one."""
+    if weight_nodes(graph):
+        return ""
+    if any(node.op_type == "TreeEnsemble" for node in graph.graph.node):
+        return "trees stay in float32: the quantizers of onnxruntime leave them as they are"
+    return "it has no weights worth 8 bits"
+
+
+def _pruned(fit: Fit, margin: onnx.ModelProto, validation: Rows) -> onnx.ModelProto | None:
+    """The graph with fewer trees, calibrated anew: what is left of a sum is not on its scale."""
+    fewer = pruned(margin)
+    if fewer is None:
+        return None
+    rows = feed(validation.frame, fit.columns, "pruned")
+    (margins,) = session(fewer.SerializeToString(), "pruned").run(["margin"], rows)
+    offset = fit.calibration.offset
+    calibration = calibration_of(fit.problem, margins.astype(np.float64), validation, offset)
+    return calibrated(fewer, calibration, fit.problem.output)
+
+
+def _feeds(fit: Fit, train: Rows) -> Iterator[Feed]:
+    sample = train.frame.sample(min(CALIBRATION_ROWS, len(train)), seed=0)
+    return (feed(part, fit.columns, "float32") for part in sample.iter_slices(CALIBRATION_BATCH))
+
+
+def _written(name: str, graph: onnx.ModelProto, folder: Path) -> _File:
+    content, path = graph.SerializeToString(), folder / f"{name}.onnx"
     path.write_bytes(content)
     sha256 = hashlib.sha256(content).hexdigest()
-    return _File(path, sha256, len(content), Model.open(path, sha256))
+    return _File(graph, path, sha256, len(content), Model.open(path, sha256))
 
 
-def _compared(fit: Fit, graph: onnx.ModelProto, files: Sequence[_File], holdout: Rows) -> Iterator[Variant]:
-    """The files as variants; float32 is kept where it has parity, int8 where it is as steady."""
-    rows = compared_rows(graph, fit.columns, holdout.frame)
-    native = fit.answers(rows)
-    speeds = latencies([file.model for file in files], holdout.frame)
+def _compared(fit: Fit, split: Split, spec: Spec, files: list[_File]) -> Iterator[Variant]:
+    """The files as variants; each is kept that has parity."""
+    rows = compared_rows(files[0].graph, fit.columns, split.holdout.frame, split.train.frame)
+    truth = Truth.of(fit.problem, split.holdout, rows, fit.answers(rows))
+    parts = {"validation": split.validation, "holdout": split.holdout}
+    blocks = {name: _blocks(fit, part, spec) for name, part in parts.items()}
+    speeds = latencies([file.model for file in files], split.holdout.frame)
+    exact: dict[str, Floats] = {}
     for file, speed in zip(files, speeds, strict=True):
-        limits = EXACT if file is files[0] else QUANTIZED
-        found = parity(file.model, rows, native, limits)
+        found = parity(file.model, truth, LOSSY if exact else EXACT)
+        answers = {name: file.model.predict(part.frame) for name, part in parts.items()}
+        losses = {name: fit.problem.losses(part, answers[name]) for name, part in parts.items()}
+        exact = exact or losses
         yield Variant(
             name=file.path.stem,
             path=file.path,
@@ -123,24 +131,17 @@ def _compared(fit: Fit, graph: onnx.ModelProto, files: Sequence[_File], holdout:
             bytes=file.bytes,
             parity=found,
             latency=speed,
-            measures=measures(holdout.labels, file.model.predict(holdout.frame)),
+            measures=fit.problem.measures(split.holdout, answers["holdout"]),
+            rises={
+                name: blocks[name].mean(losses[name] - exact[name], spec.gate.confidence) for name in parts
+            },
+            on_cpu=cpu_nodes(file.graph),
             kept=found.holds,
-            note="" if found.holds else f"it is not the native model: {found} is not within {limits}",
+            note="; ".join(found.reasons),
         )
 
 
-def _nothing_to_quantize(graph: onnx.ModelProto) -> str:
-    if any(node.op_type == "TreeEnsemble" for node in graph.graph.node):
-        return "trees stay in float32: the quantizers of onnxruntime leave them as they are"
-    return "it has no weight matrix to quantize"
-
-
-def _feeds(model: Model, frame: pl.DataFrame) -> Iterator[Feed]:
-    sample = frame.sample(min(CALIBRATION_ROWS, frame.height), seed=0)
-    return (model.feed(part) for part in sample.iter_slices(CALIBRATION_BATCH))
-
-
-def _origin(columns: Columns) -> dict[str, str]:
-    """What made a graph: the hash of its columns, in their order, and the versions of the packages."""
-    schema = hashlib.sha256(json.dumps(asdict(columns)).encode()).hexdigest()
-    return {"schema": schema, "onnxruntime": ort.__version__} | {name: version(name) for name in PACKAGES}
+def _blocks(fit: Fit, rows: Rows, spec: Spec) -> Blocks:
+    """The blocks of what is judged as one."""
+    drawn = drawn_blocks(rows, spec)
+    return Blocks(drawn.block[fit.problem.units(rows)], drawn.weights)

@@ -1,6 +1,7 @@
 """The whole model as one graph: the raw row in, its margin or its calibrated probability out."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import lightgbm as lgb
 import numpy as np
@@ -18,9 +19,10 @@ from models.onnx.proto import OPSETS, assemble, checked, column, of_room
 from models.onnx.trees import tree_margin
 from models.rows import Columns, Floats
 
-# Before the names of what the encoders give, to keep them apart from the features'.
-FRONT = "front/"
-OUTPUTS = frozenset({"margin", "probability"})
+# What the names of inner parts begin with, and no feature's may, to keep them apart.
+INNER = ":"
+FRONT = INNER + "front/"
+MARGIN = "margin"
 
 
 def from_trees(
@@ -72,12 +74,13 @@ def from_linear(
 
 def from_constant(columns: Columns, margins: Floats) -> onnx.ModelProto:
     """The graph that gives the same margins [K] to every row, whatever its features."""
+    _require_names(columns)
     declared = inputs(columns)
     nodes = [
-        helper.make_node("Shape", [declared[0].name], ["shape"]),
-        helper.make_node("Expand", ["margins", "shape"], ["margin"]),
+        helper.make_node("Shape", [declared[0].name], [":shape"]),
+        helper.make_node("Expand", [":margins", ":shape"], ["margin"]),
     ]
-    constants = [numpy_helper.from_array(margins.astype(np.float32)[None], "margins")]
+    constants = [numpy_helper.from_array(margins.astype(np.float32)[None], ":margins")]
     return assemble("constant", nodes, declared, [column("margin", width=len(margins))], constants)
 
 
@@ -86,17 +89,18 @@ def from_members(
 ) -> onnx.ModelProto:
     """One graph of several with the same inputs: the weighted sum of their margins, and `intercept` [K]."""
     nodes: list[onnx.NodeProto] = []
-    constants = [numpy_helper.from_array(intercept.astype(np.float32), "intercept")]
+    constants = [numpy_helper.from_array(intercept.astype(np.float32), ":intercept")]
     for place, (model, weight) in enumerate(zip(graphs, weights, strict=True)):
-        apart = _apart(model, f"{place}/").graph
+        member = f"{INNER}{place}/"
+        apart = _apart(model, member).graph
         nodes += [
             *apart.node,
-            helper.make_node("Mul", [f"{place}/margin", f"{place}/weight"], [f"{place}/part"]),
+            helper.make_node("Mul", [f"{member}margin", f"{member}weight"], [f"{member}part"]),
         ]
-        weight_tensor = numpy_helper.from_array(np.array(weight, np.float32), f"{place}/weight")
+        weight_tensor = numpy_helper.from_array(np.array(weight, np.float32), f"{member}weight")
         constants += [*apart.initializer, weight_tensor]
-    parts = [f"{place}/part" for place in range(len(graphs))]
-    nodes.append(helper.make_node("Sum", [*parts, "intercept"], ["margin"]))
+    parts = [f"{INNER}{place}/part" for place in range(len(graphs))]
+    nodes.append(helper.make_node("Sum", [*parts, ":intercept"], ["margin"]))
     outputs = [column("margin", width=len(intercept))]
     return assemble("members", nodes, graphs[0].graph.input, outputs, constants)
 
@@ -112,7 +116,7 @@ def from_network(
     Raises PerennialError when the encodings do not fit the columns, or the core takes other inputs.
     """
     _require_match(columns, encodings)
-    encoded = [code_node(encoding, FRONT + encoding.column) for encoding in encodings]
+    encoded = [code_node(encoding, f"{FRONT}{encoding.column}/code") for encoding in encodings]
     front = _front(columns, encoded, {"codes": _outputs(encoded), "numbers": columns.numbers})
     given = {value.name.removeprefix(FRONT) for value in front.graph.output}
     taken = {value.name for value in core.graph.input}
@@ -126,15 +130,23 @@ def from_network(
 def calibrated(
     model: onnx.ModelProto, calibration: Calibration, output: str = "probability"
 ) -> onnx.ModelProto:
-    """The graph with the calibrated answer instead of the margin (see `calibration_graph`)."""
+    """The graph with the calibrated answer instead of the margin (see `calibration_graph`).
+
+    PerennialError when a feature has the output's name.
+    """
+    _require_other_names([value.name for value in model.graph.input], output)
     return _merged(model, calibration_graph(calibration, output))
 
 
-def described(model: onnx.ModelProto, properties: Mapping[str, str]) -> onnx.ModelProto:
-    """A copy of the graph with these `metadata_props`."""
+def described(
+    model: onnx.ModelProto, properties: Mapping[str, str], meanings: Mapping[str, str] = MappingProxyType({})
+) -> onnx.ModelProto:
+    """A copy of the graph with these `metadata_props`, and what its inputs and outputs mean, by name."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     helper.set_model_props(copy, dict(properties))
+    for value in [*copy.graph.input, *copy.graph.output]:
+        value.doc_string = meanings.get(value.name, "")
     return copy
 
 
@@ -152,8 +164,19 @@ def _require_match(columns: Columns, encodings: Sequence[CategoryValues | Catego
     encoded = tuple(dict.fromkeys(encoding.column for encoding in encodings))
     if encoded != columns.categories:
         raise PerennialError(f"the encodings are of {encoded}, the categories are {columns.categories}")
-    for name in OUTPUTS.intersection(columns.names):
-        raise PerennialError(f"no feature can be named {name!r}: that is what a graph gives")
+    _require_names(columns)
+
+
+def _require_names(columns: Columns) -> None:
+    _require_other_names(columns.names, MARGIN)
+    for name in columns.names:
+        if name.startswith(INNER):
+            raise PerennialError(f"no feature's name can start with {INNER!r}, as {name!r} does: rename it")
+
+
+def _require_other_names(features: Sequence[str], output: str) -> None:
+    if output in features:
+        raise PerennialError(f"no feature can be named {output!r}: that is what the graph gives")
 
 
 def _outputs(nodes: Sequence[onnx.NodeProto]) -> list[str]:
@@ -178,7 +201,7 @@ def _front(
 
 def _merged(front: onnx.ModelProto, core: onnx.ModelProto) -> onnx.ModelProto:
     """`core` behind `front`: its inputs are the front's outputs of the same names."""
-    prefix = f"{core.graph.name}/"
+    prefix = f"{INNER}{core.graph.name}/"
     apart = compose.add_prefix(core, prefix, rename_outputs=False)
     pairs = [(value.name, prefix + value.name.removeprefix(FRONT)) for value in front.graph.output]
     return checked(of_room(compose.merge_models(front, apart, io_map=pairs)))

@@ -96,7 +96,13 @@ def spec() -> Spec:
             "features": {
                 "airline": {**row, "column": "carrier", "kind": "category"},
                 "distance": {**row, "column": "distance", "kind": "number"},
-                "wind": {**lookup, "column": "wind_speed", "kind": "number"},
+                "wind": {
+                    **lookup,
+                    "column": "wind_speed",
+                    "kind": "number",
+                    "meaning": "wind at the airport",
+                    "unit": "m/s",
+                },
                 "route": {"from": "function", "function": "route", "kind": "category"},
                 "late_rate": {
                     "from": "trailing",

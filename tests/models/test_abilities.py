@@ -62,16 +62,18 @@ def test_rows_without_weight_teach_nothing(name: str, kind: str, tasks: dict[str
 @pytest.mark.parametrize("name", ["linear", "lightgbm"])
 def test_a_monotone_feature_only_raises_or_only_lowers(name: str, kind: str, tasks: dict[str, Any]) -> None:
     task = tasks[kind]
-    steps = np.linspace(-5, 60, 80)
-    grid = task.later.frame[:40].join(pl.DataFrame({"step": steps.astype(np.float32)}), how="cross")
-    grid = grid.with_columns(wind=pl.col("step"))
-    for way in (1, -1):  # the labels rise with wind: -1 has to stand against them
-        model = family(name).fit(job_of(task, name, monotone={"wind": way}))
-        moves = np.diff(model.margins(grid).reshape(40, 80), axis=1)
-        assert (way * moves >= 0).all()
-        assert way == -1 or (moves > 0).any()
-    free = family(name).fit(job_of(task, name)).margins(grid).reshape(40, 80)
-    assert (np.diff(free, axis=1) > 0).any()
+    steps = pl.DataFrame({"step": np.linspace(-60, 60, 80, dtype=np.float32)})
+    grid = task.later.frame[:40].join(steps, how="cross").with_columns(wind=pl.col("step"))
+    turned = replace(task.train, frame=task.train.frame.with_columns(wind=-pl.col("wind")))
+
+    def moves(train: Rows, ways: dict[str, int]) -> Floats:
+        model = family(name).fit(job_of(task, name, train=train, monotone=ways))
+        return np.diff(model.margins(grid).reshape(40, 80), axis=1)
+
+    for way, train in ((1, turned), (-1, task.train)):  # against what the labels say
+        assert (way * moves(train, {}) < 0).any()
+        assert (way * moves(train, {"wind": way}) >= 0).all()
+    assert (moves(task.train, {"wind": 1}) > 0).any()
 
 
 def test_classes_have_no_direction(tasks: dict[str, Any]) -> None:
@@ -228,6 +230,21 @@ def test_a_network_that_learns_nothing_better_stays_as_it_was(tasks: dict[str, A
     assert loss(job_of(task, "torch"), model, task.validation) <= loss(
         job_of(task, "torch"), start, task.validation
     )
+
+
+def test_a_warm_network_moves_less_at_a_lower_rate(tasks: dict[str, Any]) -> None:
+    task = tasks["binary"]
+    start = family("torch").fit(job_of(task, "torch"))
+    fresh = {"train": changed(task.train), "validation": changed(task.validation)}
+    moved = []
+    for rate in (0.02, 1.0):
+        job = job_of(task, "torch", parameters=QUICK["torch"] | {"warm_rate": rate}, start=start, **fresh)
+        moved.append(
+            np.abs(
+                family("torch").fit(job).margins(task.later.frame) - start.margins(task.later.frame)
+            ).mean()
+        )
+    assert moved[0] < 0.3 * moved[1]
 
 
 def test_refitting_keeps_the_level_of_the_labels(tasks: dict[str, Any]) -> None:

@@ -40,7 +40,9 @@ def version() -> Version:
         parameters={"torch": {"hidden": [32, 16], "dropout": 0.25}},
         starts={"torch": "flights/2"},
     )
-    return Version("flights", 3, "torch", "champion", {"float32.onnx": "ab" * 32}, {}, lineage)
+    return Version(
+        "flights", 3, "torch", "champion", {"float32.onnx": "ab" * 32}, {"serves": "float32"}, lineage
+    )
 
 
 @pytest.fixture(scope="module")
@@ -61,11 +63,15 @@ def _files(metric: str) -> list[dict[str, Any]]:
         "parity": {"max_difference": 2e-7},
         "latency": {"p50_us": 31.25, "p99_us": 88.5, "rows_per_second": 240_123.0},
         "measures": {metric: 0.4857},
+        "rises": {"validation": {"value": 0.0, "low": 0.0, "high": 0.0}},
+        "on_cpu": {"LabelEncoder": 3},
         "kept": True,
         "note": "",
     }
     note = "3.5 times smaller, 1.80 times as fast, log loss +0.00150"
-    return [exact, {**exact, "name": "int8", "bytes": 265_000, "kept": False, "note": note}]
+    small = {"name": "int8", "bytes": 265_000, "kept": False, "note": note}
+    rises = {"validation": {"value": 0.0015, "low": 0.001, "high": 0.0021}}
+    return [exact, {**exact, **small, "rises": rises}]
 
 
 GATE = GateReport(
@@ -210,9 +216,10 @@ def test_the_page_tells_what_a_reader_looks_for(version: Version, described: Any
         "fewer surprises",
         "it is given the schedule",
         "missed 5.5000; false alarm 1",
-        "float32 yes 918.0 kB 31.25 88.50 240,123 0.4857 2.0e-07",
-        "int8 no 265.0 kB",
-        "3.5 times smaller",
+        "float32 serves yes 918.0 kB 31.25 88.50 240,123 0.4857",
+        "int8 3.5 times smaller, 1.80 times as fast, log loss +0.00150 no 265.0 kB",
+        "+0.0015 +0.0010 to +0.0021 2.0e-07",
+        "LabelEncoder 3",
         "Refused against flights/1, on 12,000 events in 14 blocks",
         "carrier=HA <b>-0.0300</b>",  # as text: what comes from data is never markup
         "2013-01 to 2013-03 (3)",

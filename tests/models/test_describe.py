@@ -46,12 +46,18 @@ def test_a_description_is_the_same_when_made_again(plant: Plant) -> None:
     assert one == other
 
 
-def test_sensitive_attributes_are_slices_too(plant: Plant) -> None:
-    made = plant("binary")
+@pytest.mark.parametrize("kind", KINDS)
+def test_sensitive_attributes_are_slices_and_have_groups(kind: str, plant: Plant) -> None:
+    made = plant(kind)
     fairness = made.spec.gate.fairness.model_copy(update={"attributes": ("route", "airline")})
     gate = made.spec.gate.model_copy(update={"fairness": fairness})
     found = describe(made.fit, made.split, made.spec.model_copy(update={"gate": gate}))
     assert [each.column for each in found.slices] == ["airline", "route"]
+    groups = [each for each in found.fairness if each.attribute == "airline"]
+    assert sum(each.rows for each in groups) == len(made.holdout)
+    assert all(each.judged == (each.rows >= fairness.min_rows) for each in groups)
+    assert groups[0].rates
+    assert json.dumps(plain(found.fairness), allow_nan=False)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from core.errors import SpecError
+from models.evaluate import auc
 from models.family import Fitted, Job, Parameter, families, family
 from models.problem import as_answers
 from models.rows import Columns, Rows, categories, numbers
@@ -37,6 +38,7 @@ SOME = {
     "stacking": "members",
     "distilled": "teacher",
 }
+MADE_OF_OTHERS = ("average", "stacking", "distilled")
 Curve = list[tuple[int, dict[str, float]]]
 
 
@@ -218,10 +220,10 @@ def test_losses_are_reported_and_the_best_round_is_kept(case: Case) -> None:
     assert steps == sorted(set(steps))
     assert all(set(losses) == {"train_loss", "validation_loss"} for _, losses in case.curve)
     best = min(losses["validation_loss"] for _, losses in case.curve)
-    if case.name in ("lightgbm", "distilled"):  # these count a value in spreads, and a list's ties their way
-        assert case.loss(case.job.validation) == pytest.approx(best, rel=0.1)
-    else:
-        assert case.loss(case.job.validation) == pytest.approx(best, rel=1e-5)
+    of_lists = (
+        case.job.problem.kind == "ranking" and case.name == "lightgbm"
+    )  # whose nDCG counts ties its own way
+    assert case.loss(case.job.validation) == pytest.approx(best, rel=0.1 if of_lists else 1e-5)
 
 
 def test_an_unknown_parameter_is_named_with_the_nearest_right_one(case: Case) -> None:
@@ -235,3 +237,56 @@ def test_an_unknown_parameter_is_named_with_the_nearest_right_one(case: Case) ->
     with pytest.raises(SpecError) as caught:
         case.again(parameters={right: {"a": 1}})
     assert str(caught.value).startswith(f"training.parameters.{case.name}.{right}: ")
+
+
+@pytest.mark.parametrize("kept", ["numbers", "categories"])
+def test_features_of_one_kind_are_enough(case: Case, kept: str) -> None:
+    if case.job.problem.kind != "binary" or case.name in MADE_OF_OTHERS:
+        return
+    columns = Columns(**{"numbers": (), "categories": (), kept: getattr(case.job.columns, kept)})
+    model = case.again(columns=columns)
+    if case.name != "constant":
+        assert auc(case.later.labels, model.margins(case.later.frame)[:, 0]) > 0.54
+    assert_same(answers(opened(model), case.later.frame, columns), model.margins(case.later.frame))
+
+
+def test_that_a_number_is_missing_is_information(case: Case) -> None:
+    if case.job.problem.kind != "binary" or case.name == "constant":
+        return
+    calm = case.later.frame.with_columns(wind=pl.lit(10.0, pl.Float32))
+    unknown = case.later.frame.with_columns(wind=pl.lit(None, pl.Float32))
+    rise = case.model.margins(unknown).mean() - case.model.margins(calm).mean()
+    assert 0.25 < rise < 1.5  # it was planted as 1.0; fits shrink towards 0
+
+
+def test_a_category_seen_in_validation_only_is_unseen(case: Case) -> None:
+    if case.job.problem.kind not in ("binary", "multiclass"):
+        return
+    renamed = case.job.validation.frame.with_columns(airline=pl.lit("new"))
+    model = case.again(validation=replace(case.job.validation, frame=renamed))
+    new, never = (
+        model.margins(case.later.frame.with_columns(airline=pl.lit(name))) for name in ("new", "never")
+    )
+    np.testing.assert_array_equal(new, never)
+
+
+def test_an_unknown_family_is_named_with_the_nearest() -> None:
+    with pytest.raises(SpecError, match=r"no family 'lightbgm'.*did you mean 'lightgbm'"):
+        family("lightbgm")
+
+
+def test_the_simpler_a_family_the_less_complex() -> None:
+    order = ["constant", "linear", "distilled", "lightgbm", "torch", "average", "stacking"]
+    assert sorted(families(), key=lambda name: family(name).complexity) == order
+
+
+@pytest.mark.parametrize("name", families())
+def test_a_family_can_be_tuned_within_what_it_takes(name: str, tasks: dict[str, Any]) -> None:
+    task = tasks["binary"]
+    for parameter, found in family(name).space.items():
+        for value in found.choices or (found.low, found.high):
+            job = Job(
+                task.problem, task.columns, task.train, task.validation, {parameter: value, "nonsense": 1}
+            )
+            with pytest.raises(SpecError, match=r"\.nonsense: "):  # the only fault
+                family(name).fit(job)

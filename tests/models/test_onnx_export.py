@@ -1,7 +1,9 @@
 """A fit of any family becomes files that may be served: the same answers, said of themselves, by hash."""
 
 import hashlib
+import json
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +13,13 @@ import pytest
 from numpy.typing import NDArray
 
 from core.errors import PerennialError
+from core.learning import Constraints
+from core.spec import Spec
 from models.calibrate import fit_calibration
-from models.evaluate import measures
 from models.family import Fitted, Job, Parameter, family
 from models.fit import Fit
-from models.onnx.export import Variant, best, export, weighed
-from models.onnx.latency import Latency
-from models.onnx.parity import Parity
+from models.onnx.describe import meanings, schema
+from models.onnx.export import Variant, best, export
 from models.problems.binary import Binary
 from models.rows import Columns, Rows
 from models.runtime import Model
@@ -40,65 +42,106 @@ def parts(rows_frame: pl.DataFrame) -> Split:
 def fitted(name: str, parts: Split, columns: Columns) -> Fit:
     kind = family(name)
     model = kind.fit(Job(Binary(), columns, parts.train, parts.validation, PARAMETERS[name], 1))
-    margins = model.margins(parts.validation.frame)
-    calibration = fit_calibration(margins, parts.validation.labels, "sigmoid", (0.0,))
-    return Fit(name, kind.complexity, Binary(), model, calibration, columns, {}, {}, 0.0)
+    calibration = fit_calibration(
+        model.margins(parts.validation.frame), parts.validation.labels, "sigmoid", (0.0,)
+    )
+    fit = Fit(name, kind.complexity, Binary(), model, calibration, columns, {}, {}, 0.0)
+    fit.measures["holdout"] = Binary().measures(parts.holdout, fit.answers(parts.holdout.frame))
+    return fit
 
 
 @pytest.fixture(scope="module", params=list(PARAMETERS))
 def exported(
-    request: pytest.FixtureRequest, parts: Split, columns: Columns, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    parts: Split,
+    columns: Columns,
+    spec: Spec,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[Fit, tuple[Variant, ...]]:
     fit = fitted(request.param, parts, columns)
     folder = tmp_path_factory.mktemp(request.param)
-    return fit, export(fit, parts, folder, {"trained_until": "2013-01-31"})
+    return fit, export(fit, parts, spec, folder, {"trained_until": "2013-01-31"})
 
 
-def test_every_variant_may_be_served(exported: tuple[Fit, tuple[Variant, ...]], parts: Split) -> None:
+def test_float32_is_the_native_model(exported: tuple[Fit, tuple[Variant, ...]], parts: Split) -> None:
+    fit, (exact, *_) = exported
+    assert exact.name == "float32"
+    assert exact.kept, exact
+    answers = Model.open(exact.path, exact.sha256).predict(parts.holdout.frame)
+    np.testing.assert_allclose(answers, fit.answers(parts.holdout.frame), atol=1e-5)
+
+
+def test_every_variant_is_told_of(exported: tuple[Fit, tuple[Variant, ...]], parts: Split) -> None:
     fit, variants = exported
-    names = [variant.name for variant in variants]
-    assert names == (["float32", "int8"] if fit.family == "torch" else ["float32"])
-    native = fit.answers(parts.holdout.frame)
+    more = {"linear": [], "lightgbm": ["pruned"], "torch": ["int8", "float16", "dynamic"]}
+    assert [variant.name for variant in variants] == ["float32", *more[fit.family]]
     for variant in variants:
         content = variant.path.read_bytes()
         assert (variant.sha256, variant.bytes) == (hashlib.sha256(content).hexdigest(), len(content))
-        assert variant.kept, variant
         assert variant.parity.rows > len(parts.holdout)
         answers = Model.open(variant.path, variant.sha256).predict(parts.holdout.frame)
-        assert variant.measures == measures(parts.holdout.labels, answers)
-        np.testing.assert_allclose(answers, native, atol=1e-5 if variant.name == "float32" else 0.05)
+        assert variant.measures == fit.problem.measures(parts.holdout, answers)
+        assert set(variant.rises) == {"validation", "holdout"}
+        trees = {"TreeEnsemble": 1} if fit.family == "lightgbm" else {}
+        assert variant.on_cpu == {"LabelEncoder": 2} | trees
+        assert variant.note or variant.name == "float32"
 
 
-def test_the_smallest_is_served(exported: tuple[Fit, tuple[Variant, ...]]) -> None:
+def test_what_hangs_on_the_batch_is_refused_and_what_does_not_is_not(
+    exported: tuple[Fit, tuple[Variant, ...]],
+) -> None:
+    for variant in exported[1]:
+        if variant.name == "dynamic":
+            assert not variant.kept
+            assert variant.parity.unsteady > 0.5
+            assert "hang on the rows beside them" in variant.note
+        else:
+            assert variant.parity.unsteady == 0
+
+
+def test_trees_and_linear_models_say_why_there_is_no_int8(exported: tuple[Fit, tuple[Variant, ...]]) -> None:
+    fit, (exact, *_) = exported
+    note = {"lightgbm": "trees stay in float32", "linear": "no weights worth", "torch": ""}
+    assert note[fit.family] in exact.note
+
+
+def test_the_files_say_what_they_are(
+    exported: tuple[Fit, tuple[Variant, ...]], columns: Columns, parts: Split
+) -> None:
     fit, variants = exported
-    chosen = best(variants)
-    assert chosen.name == ("int8" if fit.family == "torch" else "float32")
-    note = {"lightgbm": "trees stay in float32", "linear": "no weight matrix", "torch": "times smaller"}
-    assert note[fit.family] in chosen.note
-
-
-def test_the_files_say_what_they_are(exported: tuple[Fit, tuple[Variant, ...]], columns: Columns) -> None:
-    _, variants = exported
     for variant in variants:
         model = onnx.load(variant.path)
         said = {prop.key: prop.value for prop in model.metadata_props}
         assert said["trained_until"] == "2013-01-31"
-        assert len(said["schema"]) == 64
+        assert said["schema"] == schema(columns)
+        assert (said["family"], said["problem"]) == (fit.family, "binary")
         assert said["onnx"] == onnx.__version__
+        assert said["perennial"] == version("perennial")
+        assert json.loads(said["metrics"]) == fit.measures
+        assert json.loads(said["classes"]) == []
+        trained = json.loads(said["range"])
+        assert (trained["rows"], trained["first"]) == (len(parts.train), parts.train.times[0].isoformat())
+        winds = parts.train.frame["wind"].drop_nulls()
+        assert trained["numbers"]["wind"] == [winds.min(), winds.max()]
         assert [value.name for value in model.graph.input] == list(columns.names)
         assert [(one.domain, one.version) for one in model.opset_import] == [("", 21), ("ai.onnx.ml", 5)]
+        told = {value.name: value.doc_string for value in [*model.graph.input, *model.graph.output]}
+        assert told["wind"] == "wind at the airport; in m/s; float32, NaN where it is missing"
+        assert told["route"] == "a string, empty where it is missing"
+        assert told["probability"] == "late or not; float32"
 
 
 @pytest.fixture(scope="module")
-def two(parts: Split, columns: Columns, tmp_path_factory: pytest.TempPathFactory) -> tuple[Variant, ...]:
-    return export(fitted("linear", parts, columns), parts, tmp_path_factory.mktemp("linear"))
+def linear(parts: Split, columns: Columns) -> Fit:
+    return fitted("linear", parts, columns)
 
 
-def test_export_again_gives_the_same_bytes(
-    two: tuple[Variant, ...], parts: Split, columns: Columns, tmp_path: Path
-) -> None:
-    again = export(fitted("linear", parts, columns), parts, tmp_path)
-    assert [variant.sha256 for variant in again] == [variant.sha256 for variant in two]
+def test_export_again_gives_the_same_bytes(linear: Fit, parts: Split, spec: Spec, tmp_path: Path) -> None:
+    folders = tmp_path / "one", tmp_path / "two"
+    for folder in folders:
+        folder.mkdir()
+    one, two = (export(linear, parts, spec, folder) for folder in folders)
+    assert [variant.sha256 for variant in one] == [variant.sha256 for variant in two]
 
 
 @dataclass(frozen=True)
@@ -119,44 +162,22 @@ class Otherwise:
     def importance(self) -> dict[str, float]:
         return self.model.importance()
 
+    def contributions(self, frame: pl.DataFrame) -> NDArray[np.float64] | None:
+        return None
+
 
 def test_a_graph_that_does_not_repeat_its_fit_is_not_served(
-    parts: Split, columns: Columns, tmp_path: Path
+    linear: Fit, parts: Split, spec: Spec, tmp_path: Path
 ) -> None:
-    fit = fitted("linear", parts, columns)
-    variants = export(replace(fit, model=Otherwise(fit.model)), parts, tmp_path)
+    variants = export(replace(linear, model=Otherwise(linear.model)), parts, spec, tmp_path)
     assert [variant.kept for variant in variants] == [False]
-    with pytest.raises(PerennialError, match=r"no graph of this fit may be served.*not the native model"):
-        best(variants)
+    with pytest.raises(PerennialError, match=r"no graph of this fit may be served.*the native model"):
+        best(variants, Constraints())
 
 
-def variant(name: str, size: int, speed: float, loss: float, auc: float, kept: bool = True) -> Variant:
-    same, times = Parity(10, (1,), 0.0, 0.0, 0.0, kept), Latency(10.0, 20.0, speed)
-    return Variant(name, Path(name), "", size, same, times, {"log_loss": loss, "auc": auc}, kept, "")
-
-
-EXACT = variant("float32", 1000, 100.0, 0.5, 0.7)
-
-
-@pytest.mark.parametrize(
-    ("small", "kept"),
-    [
-        (variant("int8", 400, 100, 0.5, 0.7), True),  # smaller
-        (variant("int8", 900, 140, 0.5, 0.7), True),  # faster
-        (variant("int8", 900, 110, 0.5, 0.7), False),  # neither
-        (variant("int8", 400, 40, 0.5, 0.7), False),  # smaller, but far slower
-        (variant("int8", 400, 140, 0.502, 0.7), False),  # costs log loss
-        (variant("int8", 400, 140, 0.5, 0.698), False),  # costs AUC
-        (variant("int8", 400, 140, 0.5, float("nan")), True),  # one class: no AUC to cost
-        (variant("int8", 400, 140, 0.5, 0.7, kept=False), False),  # unsteady
-    ],
-)
-def test_a_quantized_graph_is_kept_where_it_gains_and_costs_little(small: Variant, kept: bool) -> None:
-    found = weighed(small, EXACT)
-    assert found.kept == kept
-    assert best([EXACT, found]) == (found if kept else EXACT)
-
-
-def test_a_quantized_graph_falls_with_the_one_it_was_made_of() -> None:
-    wrong = replace(EXACT, kept=False)
-    assert not weighed(variant("int8", 400, 140, 0.5, 0.7), wrong).kept
+def test_what_features_mean_reaches_the_graph_for_classes(spec: Spec) -> None:
+    document = spec.model_dump(by_alias=True) | {"problem": "multiclass"}
+    document["outcome"] |= {"classes": ("early", "late")}
+    document["objective"] |= {"output": "how it arrives", "unit": "shares"}
+    told = meanings(Spec.model_validate(document), "probabilities")
+    assert told["probabilities"] == "how it arrives; in shares; float32, one for each of early, late"

@@ -1,25 +1,34 @@
 """Parity holds for a right graph and fails for each graph with one planted fault."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import onnx
 import polars as pl
 import pytest
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 
 from models.calibrate import Calibration
 from models.families import lightgbm
 from models.family import Job
 from models.onnx.graph import calibrated
 from models.onnx.latency import latencies
-from models.onnx.parity import BATCH_SIZES, EXACT, QUANTIZED, Parity, compared_rows, parity
+from models.onnx.parity import BATCH_SIZES, EXACT, LOSSY, Parity, parity
+from models.onnx.probes import compared_rows
 from models.onnx.proto import assemble, column
+from models.onnx.truth import Truth
+from models.problem import Problem
 from models.problems.binary import Binary
+from models.problems.multiclass import Multiclass
+from models.problems.regression import Regression
 from models.rows import Columns, Rows
 from models.runtime import Model
 
+COLUMNS = Columns(("distance", "wind", "late_rate"), ("airline", "route"))
 PLATT = Calibration("platt", "sigmoid", (0.0,), (1.1,), (-0.1,))
 
 
@@ -34,41 +43,30 @@ def graph(trees: lightgbm.Trees) -> onnx.ModelProto:
     return calibrated(trees.graph(), PLATT)
 
 
-def compared(graph: onnx.ModelProto, trees: lightgbm.Trees, rows: pl.DataFrame) -> Parity:
+@pytest.fixture(scope="module")
+def holdout(rows_frame: pl.DataFrame) -> Rows:
+    return Rows.of(rows_frame[2000:])
+
+
+def compared(
+    graph: onnx.ModelProto, trees: lightgbm.Trees, holdout: Rows, rows: pl.DataFrame | None = None
+) -> Parity:
+    """The graph against its trees on the rows, by default those that are made for it."""
+    if rows is None:
+        rows = compared_rows(graph, COLUMNS, holdout.frame, holdout.frame)
+    native = PLATT.apply(trees.margins(rows))
     model = Model(graph.SerializeToString(), "graph")
-    return parity(model, rows, PLATT.apply(trees.margins(rows)), EXACT)
+    return parity(model, Truth.of(Binary(), holdout, rows, native), EXACT)
 
 
-def test_a_right_graph_holds(
-    graph: onnx.ModelProto, trees: lightgbm.Trees, columns: Columns, rows_frame: pl.DataFrame
-) -> None:
-    rows = compared_rows(graph, columns, rows_frame)
-    found = compared(graph, trees, rows)
+def test_a_right_graph_holds(graph: onnx.ModelProto, trees: lightgbm.Trees, holdout: Rows) -> None:
+    found = compared(graph, trees, holdout)
     assert found.holds, found
-    assert (found.rows, found.batch_sizes) == (rows.height, BATCH_SIZES)
+    assert found.reasons == ()
+    assert found.rows > len(holdout)
+    assert found.batch_sizes == BATCH_SIZES
     assert 0 < found.mean_difference < found.max_difference
-    assert found.unsteady == 0
-
-
-def test_the_compared_rows_are_the_awkward_ones(
-    graph: onnx.ModelProto, trees: lightgbm.Trees, columns: Columns, rows_frame: pl.DataFrame
-) -> None:
-    rows = compared_rows(graph, columns, rows_frame)
-    assert rows[: rows_frame.height].equals(rows_frame.select(columns.names))
-    edges = rows[rows_frame.height :]
-    assert edges.filter(pl.all_horizontal(pl.all().is_null())).height
-    for name in columns.names:
-        others = [other for other in columns.numbers if other != name]
-        assert edges.filter(pl.col(name).is_null() & pl.all_horizontal(pl.col(others).is_not_null())).height
-    for name in columns.categories:
-        assert not edges.filter(~pl.col(name).is_in(rows_frame[name].unique().to_list())).is_empty()
-    winds = set(edges["wind"].drop_nulls().to_list())
-    nodes = trees.booster.trees_to_dataframe().query("split_feature == 'Column_1'")
-    up = np.float32(np.inf)
-    for threshold in nodes["threshold"].unique():
-        around = np.float32(threshold)
-        other = np.nextafter(around, -up if around > threshold else up)
-        assert {float(around), float(other)} <= winds
+    assert (found.unsteady, found.swapped, found.faults) == (0, 0, 0)
 
 
 def ensemble(graph: onnx.ModelProto, attribute: str) -> onnx.AttributeProto:
@@ -101,56 +99,162 @@ def a_leaf_off(graph: onnx.ModelProto) -> None:
     part.t.CopyFrom(numpy_helper.from_array(leaves))
 
 
-@pytest.mark.parametrize("fault", [rounded_up, missing_the_other_way, another_default, a_leaf_off])
-def test_a_planted_fault_is_found(
-    graph: onnx.ModelProto,
-    trees: lightgbm.Trees,
-    columns: Columns,
-    rows_frame: pl.DataFrame,
-    fault: Callable[[onnx.ModelProto], None],
-) -> None:
+def columns_swapped(graph: onnx.ModelProto) -> None:
+    """Two features change places in front of the trees."""
+    join = next(node for node in graph.graph.node if node.op_type == "Concat")
+    join.input[0], join.input[1] = join.input[1], join.input[0]
+
+
+FAULTS = [rounded_up, missing_the_other_way, another_default, a_leaf_off, columns_swapped]
+
+
+def broken_by(fault: Callable[[onnx.ModelProto], None], graph: onnx.ModelProto) -> onnx.ModelProto:
     broken = onnx.ModelProto.FromString(graph.SerializeToString())
     fault(broken)
-    assert not compared(broken, trees, compared_rows(broken, columns, rows_frame)).holds
+    return broken
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_planted_fault_is_found(
+    graph: onnx.ModelProto, trees: lightgbm.Trees, holdout: Rows, fault: Callable[[onnx.ModelProto], None]
+) -> None:
+    assert not compared(broken_by(fault, graph), trees, holdout).holds
 
 
 def test_ordinary_rows_would_not_show_the_rounding(
-    graph: onnx.ModelProto, trees: lightgbm.Trees, columns: Columns, rows_frame: pl.DataFrame
+    graph: onnx.ModelProto, trees: lightgbm.Trees, holdout: Rows
 ) -> None:
-    broken = onnx.ModelProto.FromString(graph.SerializeToString())
-    rounded_up(broken)
-    known = rows_frame.select(columns.names).drop_nulls()
-    assert compared(broken, trees, known).max_difference <= EXACT.max_difference
+    known = holdout.frame.select(COLUMNS.names)
+    found = compared(broken_by(rounded_up, graph), trees, holdout, known)
+    assert found.max_difference <= EXACT.max_difference
 
 
-def batch_bound() -> Model:
-    """A graph whose answer for a row hangs, a little, on the largest number in the batch."""
-    nodes = [
-        helper.make_node("ReduceMax", ["wind"], ["largest"], keepdims=1),
-        helper.make_node("Mul", ["largest", "hundredth"], ["little"]),
-        helper.make_node("Add", ["wind", "little"], ["margin"]),
-        helper.make_node("Sigmoid", ["margin"], ["probability"]),
+def answering(
+    nodes: list[onnx.NodeProto], inputs: int = 1, output: str = "probability", width: int = 1
+) -> Model:
+    """A model of these nodes, from the numbers "a", "b", ... to the output."""
+    constants = [
+        numpy_helper.from_array(np.array([0.01], np.float32), "hundredth"),
+        numpy_helper.from_array(np.array([0]), "down"),
     ]
-    hundredth = helper.make_tensor("hundredth", TensorProto.FLOAT, [1], [0.01])
-    graph = assemble("bound", nodes, [column("wind")], [column("probability")], [hundredth])
-    return Model(graph.SerializeToString(), "bound")
+    used = {name for node in nodes for name in node.input}
+    graph = assemble(
+        "planted",
+        nodes,
+        [column(name) for name in "abcdef"[:inputs]],
+        [column(output, width=width)],
+        [constant for constant in constants if constant.name in used],
+    )
+    return Model(graph.SerializeToString(), "planted")
+
+
+def truth(
+    problem: Problem, answers: NDArray[np.float64], labels: NDArray[np.float64], **numbers: Any
+) -> Truth:
+    """What native answers to rows of these numbers, all of them of the holdout."""
+    frame = pl.DataFrame(numbers, schema=dict.fromkeys(numbers, pl.Float32))
+    times = pl.Series([datetime(2013, 1, 1, tzinfo=UTC)] * len(labels))
+    return Truth.of(problem, Rows(frame, labels, times), frame, answers)
+
+
+def logistic(margins: NDArray[Any]) -> NDArray[np.float64]:
+    return np.asarray(1 / (1 + np.exp(-np.asarray(margins, np.float64))), np.float64)
+
+
+EVEN = np.linspace(-1, 1, 1000, dtype=np.float32)
+LABELS = (EVEN > 0.2).astype(np.float64)
 
 
 def test_an_answer_that_hangs_on_the_batch_is_unsteady() -> None:
-    model = batch_bound()
-    rows = pl.DataFrame({"wind": np.linspace(-1, 1, 1000, dtype=np.float32)})
-    whole: NDArray[np.float64] = model.predict(rows)
-    found = parity(model, rows, whole, QUANTIZED)  # which sets no other limit
+    """A little, and on the largest number in the batch."""
+    nodes = [
+        helper.make_node("ReduceMax", ["a"], ["largest"], keepdims=1),
+        helper.make_node("Mul", ["largest", "hundredth"], ["little"]),
+        helper.make_node("Add", ["a", "little"], ["margin"]),
+        helper.make_node("Sigmoid", ["margin"], ["probability"]),
+    ]
+    model, whole = answering(nodes), logistic(EVEN + 0.01)
+    found = parity(model, truth(Binary(), whole, LABELS, a=EVEN), LOSSY)  # which sets no other limit
     assert found.unsteady > 0.9
     assert not found.holds
+    assert "hang on the rows beside them" in found.reasons[0]
 
 
-def test_a_graph_that_answers_nan_does_not_hold() -> None:
-    nodes = [helper.make_node("Sqrt", ["wind"], ["probability"])]
-    graph = assemble("root", nodes, [column("wind")], [column("probability")])
-    rows = pl.DataFrame({"wind": [0.25, -1.0]})
-    found = parity(Model(graph.SerializeToString(), "root"), rows, np.array([0.5, 0.5]), EXACT)
+@pytest.mark.parametrize(
+    ("nodes", "what"),
+    [
+        ([helper.make_node("Sqrt", ["a"], ["probability"])], "no numbers"),  # NaN below 0
+        ([helper.make_node("Identity", ["a"], ["probability"])], "no probabilities"),  # -1 to 1
+    ],
+)
+def test_what_is_no_answer_does_not_hold(nodes: list[onnx.NodeProto], what: str) -> None:
+    found = parity(answering(nodes), truth(Binary(), logistic(EVEN), LABELS, a=EVEN), LOSSY)
+    assert found.faults == 500
     assert not found.holds
+    assert any(what in reason for reason in found.reasons)
+
+
+def softmax(axis: int) -> Model:
+    nodes = [
+        helper.make_node("Concat", ["a", "b", "c"], ["margin"], axis=1),
+        helper.make_node("Softmax", ["margin"], ["probabilities"], axis=axis),
+    ]
+    return answering(nodes, 3, "probabilities", 3)
+
+
+def test_a_softmax_over_the_wrong_axis_is_found() -> None:
+    random = np.random.default_rng(3)
+    numbers = random.normal(size=(3, 300)).astype(np.float32)
+    labels = numbers.argmax(axis=0).astype(np.float64)
+    native = np.exp(numbers.T.astype(np.float64))
+    native /= native.sum(axis=1, keepdims=True)
+    problem = Multiclass("log_loss", ("red", "green", "blue"))
+    told = truth(problem, native, labels, **dict(zip("abc", numbers, strict=True)))
+    right = parity(softmax(1), told, EXACT)
+    assert right.holds, right
+    wrong = parity(softmax(0), told, LOSSY)
+    assert not wrong.holds
+    assert wrong.faults > 250  # the probabilities of a row do not sum to 1
+    assert wrong.unsteady > 0.9
+
+
+@pytest.mark.parametrize(
+    ("limit", "reason"), [("max_swapped", "999 rows are out of"), ("max_moved", "its loss, AUC or nDCG is")]
+)
+def test_order_and_measures_have_limits_of_their_own(limit: str, reason: str) -> None:
+    """The graph puts the rows in order; in native's eyes the first and the last change places."""
+    chances = (EVEN + 1) / np.float32(2)
+    turned = chances.astype(np.float64)
+    turned[[0, -1]] = turned[[-1, 0]]
+    strict = replace(LOSSY, **{limit: getattr(EXACT, limit)})
+    model = answering([helper.make_node("Identity", ["a"], ["probability"])])
+    assert parity(model, truth(Binary(), chances.astype(np.float64), LABELS, a=chances), strict).holds
+    found = parity(model, truth(Binary(), turned, LABELS, a=chances), strict)
+    assert not found.holds
+    assert len(found.reasons) == 1
+    assert reason in found.reasons[0]
+
+
+@pytest.mark.parametrize("size", [1e-6, 1.0, 1e6])
+def test_differences_of_values_are_shares_of_what_the_answers_span(size: float) -> None:
+    native, labels = EVEN.astype(np.float64) * size, LABELS * size
+    model = answering([helper.make_node("Identity", ["a"], ["value"])], output="value")
+    numbers = (EVEN * size).astype(np.float32)
+    assert parity(model, truth(Regression(), native, labels, a=numbers), EXACT).holds
+    off = parity(model, truth(Regression(), native + 1e-4 * size, labels, a=numbers), EXACT)
+    assert not off.holds
+    assert off.max_difference == pytest.approx(1e-4 / 1.98, rel=0.01)
+
+
+def test_a_far_answer_may_be_off_by_its_own_rounding_alone() -> None:
+    native = EVEN.astype(np.float64)
+    native[-1] = 123_456_789.0  # float32 has 123,456,792
+    model = answering([helper.make_node("Identity", ["a"], ["value"])], output="value")
+    told = truth(Regression(), native, LABELS, a=native.astype(np.float32))
+    assert told.span < 2
+    found = parity(model, told, EXACT)
+    assert found.max_difference < 1e-7
+    assert found.holds
 
 
 def test_latencies_are_of_one_row_and_of_many(graph: onnx.ModelProto, rows_frame: pl.DataFrame) -> None:

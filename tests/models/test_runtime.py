@@ -14,24 +14,24 @@ from onnx import TensorProto
 
 from core.errors import IntegrityError, PerennialError
 from models.calibrate import uncalibrated
-from models.encode import CategoryCodes
+from models.encode import CategoryCodes, Scaling
+from models.onnx.encoders import float_node
 from models.onnx.graph import calibrated, described, from_linear
 from models.onnx.proto import assemble, column
 from models.rows import Columns
-from models.runtime import CHUNK, Model
+from models.runtime import CHUNK, MANY, Model
 
 # sigmoid(wind / 10 + 1 where wind is missing + 2 for UA, 0 for any other)
 COLUMNS = Columns(("wind",), ("airline",))
+PLAIN = uncalibrated("sigmoid", (0.0,))
+SHAPES = {"flat": [-1], "tall": [-1, 1]}
 
 
 @pytest.fixture(scope="module")
 def graph() -> onnx.ModelProto:
-    nought, ten = np.zeros(1, np.float32), np.full(1, 10, np.float32)
-    weights = np.array([1, 1, 0, 2], np.float32)
-    codes = [CategoryCodes("airline", {"UA": 1})]
-    return calibrated(
-        from_linear(COLUMNS, nought, nought, ten, weights, 0.0, codes), uncalibrated("sigmoid", (0.0,))
-    )
+    scaling = Scaling(np.zeros(1, np.float32), np.full(1, 10, np.float32))
+    weights, codes = np.array([[1.0], [1], [0], [2]]), [CategoryCodes("airline", {"UA": 1})]
+    return calibrated(from_linear(COLUMNS, scaling, weights, np.zeros(1), codes), PLAIN)
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_rows_as_they_come(model: Model) -> None:
 
 
 def test_chunks_join_without_a_seam(model: Model) -> None:
-    winds = np.arange(2 * CHUNK + 3) % 97 - 48.0
+    winds = np.arange(2 * CHUNK + 3) % 97 - 48.0  # none as far out as 6 scales
     frame = pl.DataFrame({"wind": winds.astype(np.float32)}).with_columns(airline=pl.lit("UA"))
     np.testing.assert_allclose(model.predict(frame), sigmoid(2 + winds / 10), rtol=1e-5)
 
@@ -75,6 +75,92 @@ def test_a_missing_column_is_named_with_those_that_are_taken(model: Model) -> No
 def test_a_column_of_the_wrong_type_is_named(model: Model) -> None:
     with pytest.raises(PerennialError, match=r"wind/1 cannot take these rows.*'wind'"):
         model.predict(pl.DataFrame({"wind": ["strong"], "airline": ["UA"]}))
+
+
+def answering(output: str, width: int, says: dict[str, str] | None = None) -> Model:
+    """A graph whose answers are its number times 1, 2, ..."""
+    times = onnx.numpy_helper.from_array(np.arange(1, width + 1, dtype=np.float32), "times")
+    nodes = [onnx.helper.make_node("Mul", ["wind", "times"], [output])]
+    graph = assemble("times", nodes, [column("wind")], [column(output, width=width)], [times])
+    return Model(described(graph, says or {}).SerializeToString(), "times")
+
+
+@pytest.mark.parametrize("output", ["probability", "value", "score"])
+def test_one_answer_a_row(output: str) -> None:
+    model, frame = answering(output, 1), pl.DataFrame({"wind": [0.25, 0.5]})
+    assert (model.output, model.classes) == (output, ())
+    assert model.predict(frame).tolist() == [0.25, 0.5]
+    assert model.predict(frame.clear()).shape == (0,)
+
+
+def test_an_answer_for_each_class() -> None:
+    model = answering("probabilities", 3, {"classes": '["red", "green", "blue"]', "family": "linear"})
+    frame = pl.DataFrame({"wind": [1.0] * (CHUNK + 1)})
+    assert (model.output, model.classes) == ("probabilities", ("red", "green", "blue"))
+    assert model.says["family"] == "linear"
+    assert model.predict(frame).shape == (CHUNK + 1, 3)
+    assert model.predict(frame)[-1].tolist() == [1, 2, 3]
+    assert model.predict(frame.clear()).shape == (0, 3)
+    with pytest.raises(PerennialError, match=r"times gives 3 probabilities for the classes \('red',\)"):
+        answering("probabilities", 3, {"classes": '["red"]'})
+
+
+@pytest.mark.parametrize(
+    "number", ["wind speed", "風速", "^wind.*$", "*", "calibration/slope", "linear/mean", "x"]
+)
+@pytest.mark.parametrize("category", ["air line", "Fluggesellschaft 🛫", "front/codes", "terms"])
+def test_columns_may_be_called_anything(number: str, category: str) -> None:
+    columns, codes = Columns((number,), (category,)), [CategoryCodes(category, {"UA": 1})]
+    scaling = Scaling(np.zeros(1, np.float32), np.full(1, 10, np.float32))
+    graph = from_linear(columns, scaling, np.array([[1.0], [1], [0], [2]]), np.zeros(1), codes)
+    model = Model(calibrated(graph, PLAIN).SerializeToString(), "odd")
+    frame = pl.DataFrame({"wind": [1.0], "windy": [2.0]}).with_columns(
+        pl.Series(number, [10.0]), pl.Series(category, ["UA"])
+    )
+    assert model.columns == columns
+    np.testing.assert_allclose(model.predict(frame), sigmoid([3]), rtol=1e-6)
+
+
+def test_many_columns_and_none_of_one_kind() -> None:
+    names = tuple(f"n{place}" for place in range(500))
+    scaling = Scaling(np.zeros(500, np.float32), np.ones(500, np.float32))
+    weights = np.append(np.full(500, 0.01), np.zeros(500))[:, None]
+    graph = from_linear(Columns(names, ()), scaling, weights, np.zeros(1), [])
+    model = Model(calibrated(graph, PLAIN).SerializeToString(), "many")
+    frame = pl.DataFrame({name: [0.1, None] for name in names})
+    np.testing.assert_allclose(model.predict(frame), sigmoid([0.5, 0]), rtol=1e-6)
+
+
+def test_many_rows_get_the_answers_of_single_ones(graph: onnx.ModelProto) -> None:
+    """To the last bit, though each distinct text is looked up but once for many."""
+    random, model = np.random.default_rng(4), Model(graph.SerializeToString(), "wind/1")
+    texts = np.array(["UA", "B6", "", None, "never seen", "UA ", "ua", "🛫"], dtype=object)
+    airlines = [*random.choice(texts, MANY), *(f"unique {row}" for row in range(200))]
+    frame = pl.DataFrame({"airline": airlines, "wind": random.normal(0, 20, len(airlines))})
+    frame = frame.with_columns(
+        pl.when(pl.col("wind") > 30).then(None).otherwise(pl.col("wind")).alias("wind")
+    )
+    few = np.concatenate([model.predict(part) for part in frame.iter_slices(7)])
+    np.testing.assert_array_equal(model.predict(frame), few)
+    assert len(set(few.tolist())) > MANY / 2
+
+
+def test_a_graph_that_reads_its_texts_otherwise_is_run_whole() -> None:
+    """One that takes lower and upper case for the same, before it looks them up."""
+    nodes = [
+        onnx.helper.make_node("Reshape", ["airline", "flat"], ["row"]),
+        onnx.helper.make_node(
+            "StringNormalizer", ["row"], ["lower"], case_change_action="LOWER", locale="C.UTF-8"
+        ),
+        float_node("lower", "known", {"ua": 0.75}, 0.25),
+        onnx.helper.make_node("Reshape", ["known", "tall"], ["probability"]),
+    ]
+    shapes = [onnx.numpy_helper.from_array(np.array(shape), name) for name, shape in SHAPES.items()]
+    inputs = [column("airline", TensorProto.STRING)]
+    model = Model(
+        assemble("lower", nodes, inputs, [column("probability")], shapes).SerializeToString(), "lower"
+    )
+    assert set(model.predict(pl.DataFrame({"airline": ["uA"] * MANY})).tolist()) == {0.75}
 
 
 def test_only_the_registered_bytes_are_loaded(graph: onnx.ModelProto, tmp_path: Path) -> None:

@@ -1,0 +1,71 @@
+"""A graph loaded, and rows as its inputs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+import polars as pl
+import polars.selectors as cs
+from numpy.typing import NDArray
+
+from core.errors import PerennialError
+from models.rows import Columns
+
+Feed = Mapping[str, NDArray[Any]]
+
+CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+
+
+def feed(frame: pl.DataFrame, columns: Columns, name: str) -> dict[str, NDArray[Any]]:
+    """The rows as the inputs of a graph, each [n, 1]: float32 with NaN, or strings with "".
+
+    PerennialError, which calls the graph `name`, as of `typed`.
+    """
+    rows = typed(frame, columns, name)
+    return {series.name: series.to_numpy()[:, None] for series in rows.iter_columns()}
+
+
+def typed(frame: pl.DataFrame, columns: Columns, name: str) -> pl.DataFrame:
+    """The columns that a graph takes, as it takes them: Float32 with NaN for null, String with "".
+
+    PerennialError, which calls the graph `name`, when the frame lacks columns, or one is of a wrong
+    type.
+    """
+    missing = [column for column in columns.names if column not in frame.columns]
+    if missing:
+        raise PerennialError(f"the rows lack {missing}; {name} takes {list(columns.names)}")
+    # By name, since a plain name may read as a pattern; at once, since a call for each column costs more
+    # than its cast.
+    numbers = cs.by_name(*columns.numbers).cast(pl.Float32).fill_null(np.nan)
+    categories = cs.by_name(*columns.categories).cast(pl.String).fill_null("")
+    chosen = [*([numbers] * bool(columns.numbers)), *([categories] * bool(columns.categories))]
+    try:
+        return frame.select(*chosen)
+    except pl.exceptions.PolarsError as error:
+        reason = str(error).splitlines()[0]
+        raise PerennialError(f"{name} cannot take these rows: {reason}") from error
+
+
+def session(content: bytes, name: str) -> ort.InferenceSession:
+    """A graph, loaded to run on one thread; PerennialError, which calls it `name`, when it is none."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    providers = _providers()
+    try:
+        loaded = ort.InferenceSession(content, options, providers=providers)
+    except Exception as error:  # onnxruntime's errors have no common class of their own
+        raise PerennialError(f"{name} is no graph that onnxruntime can load: {error}") from error
+    if loaded.get_providers()[0] != providers[0]:
+        raise PerennialError(f"{name} runs on {loaded.get_providers()[0]}, though {providers[0]} is offered")
+    return loaded
+
+
+def _providers() -> list[str]:
+    """CUDA where there is a device for it, else the CPU; the list of what was compiled in would lie."""
+    offered = {device.ep_name for device in ort.get_ep_devices()}
+    if CUDA not in offered:
+        return [CPU]
+    ort.preload_dlls()  # CUDA's libraries, where pip brought them
+    return [CUDA, CPU]
