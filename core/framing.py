@@ -23,6 +23,15 @@ COSTS: Mapping[ProblemKind, tuple[str, ...]] = {
 }
 
 
+# What a graph calls its answer, and so no feature.
+ANSWERS: Mapping[ProblemKind, str] = {
+    "binary": "probability",
+    "multiclass": "probabilities",
+    "regression": "value",
+    "ranking": "score",
+}
+
+
 def framing_faults(spec: Spec) -> Iterator[Fault]:
     """Where the framing names what its problem has not: the keys, and a sentence on what would be right."""
     metrics = METRICS[spec.problem]
@@ -35,6 +44,9 @@ def framing_faults(spec: Spec) -> Iterator[Fault]:
     yield from _fairness(spec)
     yield from _named(spec)
     yield from _tuned(spec)
+    for name in spec.features:
+        if name in ("margin", ANSWERS[spec.problem]) or name.startswith(":"):
+            yield ("features", name), "is a name that the ONNX graph needs: call the feature otherwise"
 
 
 def _imbalance(spec: Spec) -> Iterator[Fault]:

@@ -135,7 +135,7 @@ def scored_afresh(challenger: Contender, champion: Contender | None) -> Check:
     faults = [
         f"the answers of {each.id} are {each.off_record:.1g} off those on its record"
         for each in (challenger, champion)
-        if each and each.off_record > OFF_RECORD
+        if each and each.off_record > OFF_RECORD * max(1.0, float(np.ptp(each.answers)))
     ]
     if champion and champion.id == challenger.id:
         faults.append(f"{champion.id} is the champion itself")

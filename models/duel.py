@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from core.spec import Gate
 from models.checks import Check, Contender, Floats
@@ -160,17 +159,18 @@ def _error(duel: Duel, contender: Contender, off: Floats, output: int) -> tuple[
     return float(np.abs(shares).sum()), float(np.quantile(drawn, duel.rules.confidence))
 
 
-def consistent(now: Duel, before: Duel) -> Check:
+def consistent(now: Duel, before: Duel, *, champion: bool) -> Check:
     """The gain is not far above that on the rows before, which the fit only stopped and calibrated on.
 
-    What was fitted on the rows to be judged by knows them better than those. Twice the gain, or
-    half of the loss that was left, and beyond chance, is too much.
+    What was fitted on the rows to be judged by knows them better than those. Over a `champion`, for
+    whom both are as hard, more than the spec's gain and chance is too much. Over a constant it takes
+    twice that, and twice the gain before or half of the loss left: months differ in what there is to know.
     """
-    here, there = now.gain, before.gain
+    here, there, worth = now.gain, before.gain, now.rules.gain
     more = here.value - there.value
     reach = float(np.hypot(here.value - here.low, there.value - there.low))
     left = float(before.problem.losses(before.rows, before.ours.answers).mean())
-    limit = max(2 * now.rules.gain, min(there.value, left / 2))
+    limit = worth if champion else max(2 * worth, min(there.value, left / 2))
     detail = (
         f"gains {here.value:+.4f} on {now.theirs.id}, and {there.value:+.4f} on the {len(before.rows)} rows "
         f"before: {more:+.4f} more ({more - reach:+.4f} to {more + reach:+.4f}), at most {limit:.4f}"
@@ -184,6 +184,6 @@ def worse(gain: Interval, margin: float) -> bool:
     return gain.value < -margin and gain.high < 0
 
 
-def constant(base: Floats, contender: Contender) -> NDArray[np.float64]:
-    """Always saying `base`, in the shape of a contender's answers."""
-    return np.broadcast_to(base, contender.answers.shape).astype(np.float64)
+def constant(base: Floats, answers: Floats) -> Floats:
+    """Always saying `base`, in the shape of these answers."""
+    return np.broadcast_to(base, answers.shape).astype(np.float64)

@@ -18,6 +18,8 @@ from models.rows import Rows
 
 __all__ = ["Check", "Contender", "GateReport", "Served", "judge"]
 
+CONSTANT = "the best constant"
+
 
 @dataclass(frozen=True, slots=True)
 class GateReport:
@@ -57,26 +59,20 @@ def judge(
     contenders = [challenger, champion] if champion else [challenger]
     _require_alike(spec, rows, contenders)
     problem, blocks = problem_of(spec), drawn_blocks(rows, spec)
-    found = [
-        checks.unseen(rows, contenders),
-        checks.sanity(problem, rows, contenders),
-        checks.evidence(problem, rows, blocks),
-    ]
-    if found[1].passed and found[2].passed:  # or else there is nothing to compute with
-        best = "the best constant"
-        theirs = champion or Contender(best, duel.constant(base, challenger), 0, challenger.fitted_until)
+    seen, sane = checks.unseen(rows, contenders), checks.sanity(problem, rows, contenders)
+    evidence = checks.evidence(problem, rows, blocks)
+    found = [seen, sane, evidence]
+    if sane.passed and evidence.passed:  # or else there is nothing to compute with
+        always = duel.constant(base, challenger.answers)
+        theirs = champion or Contender(CONSTANT, always, 0, challenger.fitted_until)
         match = Duel(problem, spec.gate, rows, blocks, challenger, theirs, spec.constraints.loss_per_ms)
         found += [checks.scored_afresh(challenger, champion), *_compared(match, champion is None)]
-        found += _consistent(match, spec, earlier, base)
-        found += [fairness(match), leakage(match, spec)]
-    found += [
-        checks.parity(challenger.files),
-        checks.latency(spec.constraints, challenger.files),
-        checks.size(spec.constraints, challenger.files),
-    ]
+        found += [*_consistent(match, spec, earlier, base), fairness(match), leakage(match, spec)]
+    limits, files = spec.constraints, challenger.files
+    found += [checks.parity(files), checks.latency(limits, files), checks.size(limits, files)]
     accepted = all(check.passed for check in found)
     name = champion.id if champion else None
-    return GateReport(challenger.id, name, len(rows), int(found[2].value), accepted, tuple(found))
+    return GateReport(challenger.id, name, len(rows), int(evidence.value), accepted, tuple(found))
 
 
 def _require_alike(spec: Spec, rows: Rows, contenders: Sequence[Contender]) -> None:
@@ -93,18 +89,23 @@ def _compared(match: Duel, first: bool) -> list[Check]:
 
 
 def _consistent(match: Duel, spec: Spec, earlier: Rows | None, base: Floats) -> list[Check]:
-    """The gain on the rows before, by the champion if those are unseen by it, or else by the constant."""
+    """The gain on the rows before: over the champion, on those that it was not fitted on, or the constant."""
     ours, theirs = match.ours, match.theirs
-    if earlier is None or ours.earlier is None or match.problem.lack(earlier):
+    if earlier is None or ours.earlier is None:
         return []
-    if theirs.earlier is None or (earlier.times < theirs.fitted_until).any():
-        theirs = replace(
-            theirs,
-            id="the best constant",
-            answers=duel.constant(base, ours),
-            earlier=np.broadcast_to(base, ours.earlier.shape),
-        )
-    assert theirs.earlier is not None
-    then = [replace(each, answers=np.asarray(each.earlier)) for each in (ours, theirs)]
-    before = Duel(match.problem, match.rules, earlier, drawn_blocks(earlier, spec), then[0], then[1])
-    return [duel.consistent(replace(match, theirs=theirs), before)]
+    some = (earlier.times >= theirs.fitted_until).to_numpy()
+    champion = theirs.earlier is not None and _enough(earlier.at(some), spec)
+    if not champion:
+        some = np.ones_like(some)
+        answers, before = (duel.constant(base, each) for each in (ours.answers, ours.earlier))
+        theirs = replace(theirs, id=CONSTANT, answers=answers, earlier=before)
+    rows = earlier.at(some)
+    if match.problem.lack(rows):
+        return []
+    then = [replace(each, answers=np.asarray(each.earlier)[some]) for each in (ours, theirs)]
+    there = Duel(match.problem, match.rules, rows, drawn_blocks(rows, spec), then[0], then[1])
+    return [duel.consistent(replace(match, theirs=theirs), there, champion=champion)]
+
+
+def _enough(rows: Rows, spec: Spec) -> bool:
+    return len(rows) > 0 and drawn_blocks(rows, spec).count >= checks.MIN_BLOCKS

@@ -14,6 +14,8 @@ from models.rows import Columns
 
 Feed = Mapping[str, NDArray[Any]]
 
+# Polars hands expressions to other threads, which one row would wait for; up to so many are read as they are.
+FEW = 16
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
 
@@ -22,8 +24,28 @@ def feed(frame: pl.DataFrame, columns: Columns, name: str) -> dict[str, NDArray[
 
     PerennialError, which calls the graph `name`, as of `typed`.
     """
-    rows = typed(frame, columns, name)
-    return {series.name: series.to_numpy()[:, None] for series in rows.iter_columns()}
+    if frame.height <= FEW and (rows := _as_they_are(frame, columns)):
+        with np.errstate(over="ignore"):  # what is too large becomes infinite, as it does in Polars
+            return {column: _array(series)[:, None] for column, series in rows.items()}
+    cast = typed(frame, columns, name)
+    return {series.name: series.to_numpy()[:, None] for series in cast.iter_columns()}
+
+
+def _as_they_are(frame: pl.DataFrame, columns: Columns) -> dict[str, pl.Series]:
+    """The columns by name, where all are there as numbers and texts; else nothing."""
+    there = {series.name: series for series in frame.get_columns()}
+    if not set(columns.names) <= there.keys():
+        return {}
+    kinds = [there[name].dtype for name in columns.numbers]
+    texts = [there[name].dtype == pl.String for name in columns.categories]
+    fits = all(kind.is_float() or kind.is_integer() for kind in kinds) and all(texts)
+    return {name: there[name] for name in columns.names} if fits else {}
+
+
+def _array(series: pl.Series) -> NDArray[Any]:
+    if series.dtype == pl.String:
+        return np.array([text or "" for text in series.to_list()], dtype=object)
+    return series.to_numpy().astype(np.float32)
 
 
 def typed(frame: pl.DataFrame, columns: Columns, name: str) -> pl.DataFrame:

@@ -113,6 +113,27 @@ def test_what_is_not_of_one_piece_is_named(faults: Callable[..., list[str]], edi
     assert said in found[0]
 
 
+@pytest.mark.parametrize(
+    ("problem", "name"),
+    [
+        ("binary", "probability"),
+        ("regression", "value"),
+        ("ranking", "score"),
+        ("binary", "margin"),
+        ("binary", ":x"),
+    ],
+)
+def test_a_feature_is_not_called_as_the_answer_is(
+    faults: Callable[..., list[str]], problem: str, name: str
+) -> None:
+    def edit(document: Document) -> None:
+        framed(problem)(document)
+        document["features"][name] = document["features"]["hour"]
+
+    (found,) = faults(edit)
+    assert f"features.{name}: is a name that the ONNX graph needs" in found
+
+
 def test_a_label_of_the_wrong_kind_is_named(faults: Callable[..., list[str]]) -> None:
     def edit(document: Document) -> None:
         document["problem"] = "regression"

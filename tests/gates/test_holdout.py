@@ -104,6 +104,19 @@ def test_one_that_was_fitted_on_the_holdout_gains_more_there_than_before(
         assert any("on the 3000 rows before" in reason for reason in report.reasons)
 
 
+def test_a_champion_is_asked_about_no_row_that_it_was_fitted_on(
+    season: Season, judged: Callable[..., GateReport]
+) -> None:
+    sly = season.model("flights/2", 2, TRAIN, HOLDOUT)
+    for until, told in ((37, "on flights/1, and"), (44, "on the best constant, and")):
+        cut = season.begin((until, until + 1))
+        newer = replace(season.model("flights/1", 2, (0, until)), fitted_until=cut)
+        check = next(check for check in judged(sly, newer).checks if check.name == "as before")
+        assert not check.passed
+        assert told in check.detail
+        assert f"on the {2400 if until == 37 else 3000} rows before" in check.detail
+
+
 def test_one_that_was_fitted_on_all_is_known_by_the_keys_on_record(
     season: Season, champion: Contender, judged: Callable[..., GateReport]
 ) -> None:

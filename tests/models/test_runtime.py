@@ -20,6 +20,7 @@ from models.onnx.graph import calibrated, described, from_linear
 from models.onnx.proto import assemble, column
 from models.rows import Columns
 from models.runtime import CHUNK, MANY, Model
+from models.session import FEW, feed
 
 # sigmoid(wind / 10 + 1 where wind is missing + 2 for UA, 0 for any other)
 COLUMNS = Columns(("wind",), ("airline",))
@@ -129,6 +130,28 @@ def test_many_columns_and_none_of_one_kind() -> None:
     model = Model(calibrated(graph, PLAIN).SerializeToString(), "many")
     frame = pl.DataFrame({name: [0.1, None] for name in names})
     np.testing.assert_allclose(model.predict(frame), sigmoid([0.5, 0]), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype"),
+    [
+        ([1.5, None, np.nan, np.inf, -0.0, 1e300], pl.Float64),
+        ([1.5, None, np.nan, np.inf, -0.0, 1e-45], pl.Float32),
+        ([1, None, 2**24 + 1, -(2**62) - 1, 0, 7], pl.Int64),
+        ([1, 2, 255, None, 0, 7], pl.UInt8),
+        ([True, False, None, True, True, False], pl.Boolean),
+        ([None] * 6, pl.Null),
+    ],
+)
+def test_few_rows_are_taken_as_many_are(values: list[float | None], dtype: type[pl.DataType]) -> None:
+    texts = ["UA", None, "", "a\0b", "é", "🛫"]
+    few = pl.DataFrame({"wind": pl.Series(values, dtype=dtype), "airline": texts})
+    many = pl.concat([few] * FEW)
+    one, other = feed(few, COLUMNS, "few"), feed(many, COLUMNS, "many")
+    for name in COLUMNS.names:
+        assert one[name].dtype == other[name].dtype
+        np.testing.assert_array_equal(one[name], other[name][: len(few)])
+    np.testing.assert_array_equal(np.signbit(one["wind"]), np.signbit(other["wind"][: len(few)]))
 
 
 def test_many_rows_get_the_answers_of_single_ones(graph: onnx.ModelProto) -> None:
