@@ -1,4 +1,4 @@
-"""What LightGBM is told: parameters, and by the problem its objective and measure, or ours where it has none."""
+"""What LightGBM is told: parameters, and by the problem its objective and its measure, or ours."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
