@@ -23,7 +23,7 @@ from core.learning import METRICS, ProblemKind
 from core.projects import load
 from core.settings import Settings
 from core.spec import Spec
-from models.gate import judge
+from models.gate.judge import judge
 from models.problem import problem_of
 
 DAILY = 930  # departures of a day from New York

@@ -12,7 +12,7 @@ from scipy.optimize import brentq
 from core.errors import PerennialError
 from core.learning import ProblemKind
 from core.spec import Spec
-from models.gate import Contender, Served
+from models.gate.judge import Contender, Served
 from models.problem import Floats, Problem, as_answers, problem_of
 from models.rows import Rows, columns
 

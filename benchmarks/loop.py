@@ -20,9 +20,9 @@ import polars as pl
 
 from benchmarks.measures import Measure, report
 from core.settings import CHECKOUT, Settings
-from models.evaluate import auc
+from models.measures.probabilities import auc
+from models.registry.versions import Version
 from models.rows import columns
-from models.versions import Version
 from stages.featurise import labelled
 from stages.score import served
 from stages.workspace import Workspace, open_workspace

@@ -25,8 +25,8 @@ from features.build import build
 from features.outcomes import outcomes
 from models.fit import Fit, fit
 from models.onnx.export import best, export
-from models.runtime import Model
-from models.session import session
+from models.runtime.model import Model
+from models.runtime.session import session
 from models.split import Split, split
 
 FAMILIES = ("linear", "lightgbm", "torch")

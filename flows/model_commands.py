@@ -7,7 +7,7 @@ from core.errors import SpecError
 from core.settings import Settings
 from flows import show
 from flows.running import alone, console
-from models.versions import Version
+from models.registry.versions import Version
 from stages.archive import archive
 from stages.reproduce import reproduce as make_again
 from stages.workspace import Workspace, open_workspace

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from prefect import flow
 
-from models.gate import GateReport
+from models.gate.judge import GateReport
 from tasks.training import promote_best
 
 

@@ -6,7 +6,7 @@ from prefect import flow
 
 from flows.promote import promote
 from flows.train import train
-from models.gate import GateReport
+from models.gate.judge import GateReport
 
 
 @flow(name="retrain", flow_run_name="retrain {project}")

@@ -7,11 +7,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from models.card import MEASURES
+from models.card.card import MEASURES
 from models.family import Parameter
-from models.gate import GateReport
+from models.gate.judge import GateReport
 from models.problem import HEADLINES
-from models.versions import Version
+from models.registry.versions import Version
 from reports.lifecycle import Batch, Summary
 from stages.ingest import Ingested
 from stages.reproduce import Reproduced

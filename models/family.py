@@ -17,7 +17,7 @@ import models.families
 from core.errors import SpecError
 from core.learning import Range
 from core.words import nearest
-from models.losses import mean_loss
+from models.learning.losses import mean_loss
 from models.problem import Floats, Problem
 from models.rows import Columns, Rows
 

@@ -8,7 +8,7 @@ import polars as pl
 
 from core.spec import Spec
 from models.balance import balanced
-from models.calibrate import Calibration, fit_calibration, uncalibrated
+from models.calibration.choose import Calibration, fit_calibration, uncalibrated
 from models.family import Fitted, Job, Parameter, Report, family
 from models.problem import Floats, Problem, problem_of, relative_loss
 from models.rows import Columns, Rows, columns

@@ -114,7 +114,7 @@ def numbers(frame: pl.DataFrame, columns: Columns) -> NDArray[np.float32]:
     """The number features as float32 [n, len(columns.numbers)], missing as NaN.
 
     An infinite number, or one too large for float32, is not missing but beyond all others: past every
-    split of a tree, and as far out as `models.encode.LIMIT` lets any number be. No fit sees one
+    split of a tree, and as far out as `models.learning.encode.LIMIT` lets any number be. No fit sees one
     (`models.split.split` refuses it), but a row to be answered may hold one.
 
     PerennialError names the columns that the frame lacks.

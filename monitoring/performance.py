@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from core.errors import IntegrityError, PerennialError
 from core.spec import Outcome
 from models.answers import from_column
-from models.evaluate import calibration_curve
-from models.intervals import intervals, local
-from models.paired import Blocks, Interval
+from models.measures.intervals import intervals, local
+from models.measures.paired import Blocks, Interval
+from models.measures.probabilities import calibration_curve
 from models.problem import Floats, Problem, constant_losses, relative_loss
 from models.rows import Rows
 

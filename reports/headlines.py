@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from models.card import MEASURES
+from models.card.card import MEASURES
 
 LOWER_IS_BETTER = frozenset({"log_loss", "rmse", "mae"})
 

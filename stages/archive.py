@@ -8,8 +8,8 @@ from pathlib import Path
 from core.errors import IntegrityError
 from core.plain import plain
 from core.whole import whole
-from models.files import sha256
-from models.versions import Archive, Version
+from models.registry.files import sha256
+from models.registry.versions import Archive, Version
 from stages.cards import card_path
 from stages.workspace import Workspace
 

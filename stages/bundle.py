@@ -9,13 +9,13 @@ import polars as pl
 
 from core.plain import plain
 from models.answers import to_column
-from models.describe import describe
+from models.card.describe import describe
 from models.fit import Fit
-from models.gate import Served
+from models.gate.judge import Served
 from models.onnx.export import Variant, best, export
-from models.runtime import Model
+from models.registry.versions import Lineage
+from models.runtime.model import Model
 from models.split import Split
-from models.versions import Lineage
 from stages.fitted import NATIVE
 from stages.learn import Learnt
 from stages.workspace import Workspace

@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
-from models.card import card
-from models.gate import GateReport
-from models.page import html
-from models.versions import Version
+from models.card.card import card
+from models.card.page import html
+from models.gate.judge import GateReport
+from models.registry.versions import Version
 from reports.pages import write
 from stages.workspace import Workspace
 

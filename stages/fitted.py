@@ -9,8 +9,8 @@ import numpy as np
 
 from core.spec import Spec
 from models.family import Fitted, family
+from models.registry.versions import Version
 from models.rows import Rows
-from models.versions import Version
 from stages.workspace import Workspace
 
 NATIVE = "native/"

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from models.family import Fitted, Parameter, Report
 from models.fit import Fit, Given, fit
+from models.registry.versions import Lineage, Version
 from models.split import Split, split
-from models.versions import Lineage, Version
 from stages.featurise import labelled
 from stages.fitted import load, rows_since
 from stages.lineage import lineage

@@ -8,7 +8,7 @@ from typing import Any
 
 from core.ledger import fingerprint
 from core.settings import CHECKOUT
-from models.versions import Lineage
+from models.registry.versions import Lineage
 from stages.workspace import Workspace
 
 TABLES = ("features", "outcomes")

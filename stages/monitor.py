@@ -11,8 +11,8 @@ from core.ledger import fingerprint
 from core.plain import plain
 from models.answers import from_column
 from models.problem import problem_of
+from models.registry.versions import Version
 from models.rows import Rows, columns
-from models.versions import Version
 from monitoring.drift import Drift, feature_drift, prediction_drift
 from monitoring.performance import Judgement, Realised, realised
 from monitoring.policy import Decision, decide

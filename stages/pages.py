@@ -7,10 +7,10 @@ from typing import Any
 
 from core.batches import Batch
 from core.ledger import fingerprint
-from models.gate import GateReport
+from models.gate.judge import GateReport
 from models.problem import HEADLINES
+from models.registry.versions import Version
 from models.rows import columns
-from models.versions import Version
 from reports.drift import drift_page
 from reports.lifecycle import Batch as BatchFacts
 from reports.lifecycle import File, Summary, page

@@ -10,9 +10,9 @@ import polars as pl
 from core.errors import PerennialError
 from models.answers import from_column
 from models.family import family
-from models.gate import Check, Contender, GateReport, Served, judge
+from models.gate.judge import Check, Contender, GateReport, Served, judge
+from models.registry.versions import Version
 from models.rows import Rows
-from models.versions import Version
 from stages.bundle import FITTED, REFERENCE
 from stages.cards import write_card
 from stages.featurise import labelled

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from core.plain import plain
 from core.spec import Spec
 from models.family import family
-from models.versions import Lineage, Version
+from models.registry.versions import Lineage, Version
 from stages.bundle import SPEC
 from stages.learn import Basis, Learnt, learn
 from stages.lineage import packages, revision

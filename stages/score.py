@@ -9,8 +9,8 @@ from core.batches import Batch
 from core.errors import IntegrityError
 from core.ledger import fingerprint
 from models.answers import to_column
-from models.runtime import Model
-from models.versions import Version
+from models.registry.versions import Version
+from models.runtime.model import Model
 from stages.workspace import Workspace, is_over
 
 

@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from core.lake import Lake
-from models.curves import agreement, confusion, confusion_at, precision_recall, roc
+from models.measures.curves import agreement, confusion, confusion_at, precision_recall, roc
 from models.tracking import Artifact, Run, Table
 from models.tracking.charts import (
     Bars,

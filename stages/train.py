@@ -10,8 +10,8 @@ from typing import Any
 
 from core.ledger import fingerprint
 from core.plain import plain
+from models.registry.versions import Lineage, Version
 from models.tracking import track
-from models.versions import Lineage, Version
 from stages.bundle import bundle
 from stages.cards import write_card
 from stages.fitted import load, start_of

@@ -11,10 +11,10 @@ from core.learning import Tuning
 from core.ledger import fingerprint
 from core.plain import plain
 from models.family import Parameter
-from models.space import present, space_of
 from models.split import before_holdout
-from models.trial import Proposal, Trial, evaluate
-from models.tune import Attempt, best, is_hopeless, search
+from models.tuning.search import Attempt, best, is_hopeless, search
+from models.tuning.space import present, space_of
+from models.tuning.trial import Proposal, Trial, evaluate
 from stages.featurise import labelled
 from stages.workspace import Workspace
 

@@ -18,8 +18,8 @@ from core.sources.manifest import Manifest
 from core.sources.place import WHOLE
 from core.spec import Spec
 from core.words import nearest
-from models.registry import Registry
-from models.versions import Version
+from models.registry.registry import Registry
+from models.registry.versions import Version
 
 __all__ = ["WHOLE", "Workspace", "is_over", "open_workspace"]
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from prefect import task
 from prefect.artifacts import create_table_artifact
 
-from models.gate import GateReport
+from models.gate.judge import GateReport
 from stages.learn import Parameters
 from stages.promote import promote
 from stages.train import Candidate, register, train

@@ -6,7 +6,7 @@ from datetime import datetime
 from prefect import task
 from prefect.artifacts import create_table_artifact
 
-from models.trial import Proposal, Trial
+from models.tuning.trial import Proposal, Trial
 from stages.tune import Tuned, try_out, tuned
 from stages.workspace import open_workspace
 from tasks.fanout import spread

@@ -1,1 +1,1 @@
-"""What a calibration is, and how each kind is fitted; `models.calibrate` chooses among them."""
+"""What a calibration is, and how each kind is fitted; `models.calibration.choose` chooses among them."""

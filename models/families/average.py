@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from core.learning import Range
-from models.blend import Blend, Parameters, blended, load_blend, members_of, single
 from models.family import Ability, Job, Parameter, read_parameters, report_losses, require_able
+from models.learning.blend import Blend, Parameters, blended, load_blend, members_of, single
 
 name = "average"
 complexity = 5

@@ -12,9 +12,9 @@ from onnx import ModelProto
 from core.learning import Range
 from core.spec import Model
 from models.family import Ability, Job, Parameter, read_parameters, report_losses, require_able, shares
+from models.learning.truth import best_constant, truth_of
 from models.onnx.graph import from_constant
 from models.rows import Columns, Floats
-from models.truth import best_constant, truth_of
 
 name = "constant"
 complexity = 0

@@ -13,15 +13,15 @@ from onnx import ModelProto
 
 from core.errors import SpecError
 from core.learning import Range
-from models.boosting import refitted, trained
-from models.encode import CategoryValues, fit_codes, fit_values, out_of_fold
 from models.family import Ability, Job, Parameter, read_parameters, report_losses, require_able, shares
-from models.inputs import Inputs, Table
-from models.losses import Truth, Unit
-from models.objectives import Parameters, settings
+from models.learning.boosting import refitted, trained
+from models.learning.encode import CategoryValues, fit_codes, fit_values, out_of_fold
+from models.learning.inputs import Inputs, Table
+from models.learning.losses import Truth, Unit
+from models.learning.objectives import Parameters, settings
+from models.learning.truth import best_constant, truth_of
 from models.onnx.graph import from_trees
 from models.rows import Columns, Floats, categories, numbers
-from models.truth import best_constant, truth_of
 
 name = "lightgbm"
 complexity = 3

@@ -16,12 +16,12 @@ from scipy import sparse
 
 from core.learning import Range
 from core.spec import Model
-from models.encode import CategoryCodes, Scaling, fit_codes, fit_scaling
 from models.family import Ability, Job, Parameter, read_parameters, report_losses, require_able, shares
-from models.losses import Truth, least
+from models.learning.encode import CategoryCodes, Scaling, fit_codes, fit_scaling
+from models.learning.losses import Truth, least
+from models.learning.truth import best_constant, truth_of
 from models.onnx.graph import from_linear
 from models.rows import Columns, Floats, categories, numbers
-from models.truth import best_constant, truth_of
 
 name = "linear"
 complexity = 1
@@ -105,7 +105,7 @@ def fit(job: Job) -> Linear:
     """Fit by L-BFGS-B, which has one optimum (but of the focal loss) and so needs no seed and no early stop.
 
     The loss is the logistic, the cross-entropy, the squared or the absolute error by the problem and
-    its metric; of a ranking that of `models.losses.listwise`. Monotone features have weights of one
+    its metric; of a ranking that of `models.learning.losses.listwise`. Monotone features have weights of one
     sign only.
     """
     require_able(name, abilities, job)

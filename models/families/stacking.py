@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.learning import Range
-from models.blend import Blend, Parameters, blended, fit_member, load_blend, members_of, single
 from models.family import Ability, Job, Parameter, read_parameters, report_losses, require_able
-from models.losses import least
+from models.learning.blend import Blend, Parameters, blended, fit_member, load_blend, members_of, single
+from models.learning.losses import least
+from models.learning.truth import truth_of
 from models.rows import Floats, Rows
-from models.truth import truth_of
 
 name = "stacking"
 complexity = 6

@@ -15,15 +15,15 @@ from onnx import ModelProto
 
 from core.errors import SpecError
 from core.learning import Range
-from models.descent import Batch, Lesson, learn
-from models.encode import CategoryCodes, Scaling, fit_codes, fit_scaling
 from models.family import Ability, Job, Parameter, read_parameters, require_able, shares
-from models.losses import Truth, Unit, mean_loss
-from models.network import DeepCross, Parameters, margins, settled
+from models.learning.descent import Batch, Lesson, learn
+from models.learning.encode import CategoryCodes, Scaling, fit_codes, fit_scaling
+from models.learning.losses import Truth, Unit, mean_loss
+from models.learning.network import DeepCross, Parameters, margins, settled
+from models.learning.truth import best_constant, truth_of
 from models.onnx.graph import from_network
 from models.onnx.network import network_margin
 from models.rows import Columns, Floats, Rows, categories, numbers
-from models.truth import best_constant, truth_of
 
 name = "torch"
 complexity = 4
@@ -89,7 +89,7 @@ def fit(job: Job) -> Network:
     """Fit until the validation loss stops falling; a step is a batch. On a GPU where there is one.
 
     It learns by the cross-entropy, the squared or absolute error in spreads of the train rows, or by
-    whole lists of a ranking (`models.losses.listwise`), and stops by the problem's own loss.
+    whole lists of a ranking (`models.learning.losses.listwise`), and stops by the problem's own loss.
     """
     require_able(name, abilities, job)
     columns, truth = job.columns, truth_of(job)

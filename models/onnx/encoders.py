@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import onnx
 from onnx import helper
 
-from models.encode import CategoryCodes, CategoryValues
+from models.learning.encode import CategoryCodes, CategoryValues
 from models.onnx.proto import ML
 
 

@@ -10,7 +10,8 @@ import onnx
 
 from core.spec import Spec
 from models.fit import Fit, calibration_of
-from models.intervals import drawn_blocks
+from models.measures.intervals import drawn_blocks
+from models.measures.paired import Blocks
 from models.onnx.describe import facts, meanings
 from models.onnx.graph import calibrated, described
 from models.onnx.latency import latencies
@@ -21,11 +22,10 @@ from models.onnx.prune import pruned
 from models.onnx.quantize import dynamic, halved, quantized, weight_nodes
 from models.onnx.truth import Truth
 from models.onnx.variants import Variant, best, weighed
-from models.paired import Blocks
 from models.problem import Floats
 from models.rows import Rows
-from models.runtime import Model
-from models.session import Feed, feed, session
+from models.runtime.model import Model
+from models.runtime.session import Feed, feed, session
 from models.split import Split
 
 __all__ = ["Variant", "best", "export"]

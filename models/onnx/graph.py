@@ -9,9 +9,9 @@ import onnx
 from onnx import TensorProto, compose, helper, inliner, numpy_helper, version_converter
 
 from core.errors import PerennialError
-from models.calibrate import Calibration
-from models.encode import CategoryCodes, CategoryValues, Scaling
-from models.losses import Unit
+from models.calibration.choose import Calibration
+from models.learning.encode import CategoryCodes, CategoryValues, Scaling
+from models.learning.losses import Unit
 from models.onnx.calibration import calibration_graph
 from models.onnx.encoders import code_node, float_node, value_node
 from models.onnx.linear import linear_margin

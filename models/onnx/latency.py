@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from models.runtime import Model
-from models.session import Feed
+from models.runtime.model import Model
+from models.runtime.session import Feed
 
 BULK = 4096
 BLOCKS, SINGLES, BULKS = 10, 50, 3

@@ -5,7 +5,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from models.encode import LIMIT, Scaling
+from models.learning.encode import LIMIT, Scaling
 from models.onnx.proto import assemble, column
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 from onnx import ModelProto
 
-from models.network import DeepCross
+from models.learning.network import DeepCross
 from models.rows import Columns
 
 

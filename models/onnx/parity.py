@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from models.onnx.truth import Truth
 from models.problem import Floats
-from models.runtime import CHUNK, Model
+from models.runtime.model import CHUNK, Model
 
 # The largest sees every row, as bulk does; of the smaller ones, an even sample of at most so many runs,
 # and so many inputs handed over in all of them, for a run takes time for each of its columns.

@@ -16,7 +16,7 @@ from onnxruntime.quantization import (
 )
 
 from models.onnx.proto import checked, of_room
-from models.session import Feed
+from models.runtime.session import Feed
 
 # Of these, only the nodes with a weight matrix: raw numbers hold NaN, and NaN gives no scale.
 OPERATORS = ("Gemm", "MatMul", "Gather")

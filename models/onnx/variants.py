@@ -6,9 +6,9 @@ from pathlib import Path
 
 from core.errors import PerennialError
 from core.learning import Constraints
+from models.measures.paired import Interval
 from models.onnx.latency import Latency
 from models.onnx.parity import Parity
-from models.paired import Interval
 
 # A variant is worth keeping when it is so much faster in bulk, or so much smaller and not so much slower.
 FASTER, SMALLER, SLOWEST = 1.3, 2.0, 0.5

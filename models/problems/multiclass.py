@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from models.evaluate import auc, calibration_error
+from models.measures.probabilities import auc, calibration_error
 from models.rows import Rows
 
 Floats = NDArray[np.float64]

@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from core.plain import plain
-from models.curves import Agreement, Confusion, PrecisionRecall, Roc
+from models.measures.curves import Agreement, Confusion, PrecisionRecall, Roc
 
 Points = NDArray[Any] | Sequence[float]
 

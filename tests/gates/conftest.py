@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from core.learning import ProblemKind
 from core.spec import Spec
-from models.gate import Contender, GateReport, Served, judge
+from models.gate.judge import Contender, GateReport, Served, judge
 from models.problem import as_answers, problem_of
 from models.rows import Rows
 

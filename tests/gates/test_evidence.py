@@ -13,8 +13,8 @@ import pytest
 from core.errors import IntegrityError, PerennialError
 from core.plain import plain
 from core.spec import Spec
-from models.gate import Check, Contender, GateReport, Served
-from models.registry import Lineage, Registry
+from models.gate.judge import Check, Contender, GateReport, Served
+from models.registry.registry import Lineage, Registry
 
 Gate = Callable[..., GateReport]
 

@@ -11,9 +11,9 @@ import pytest
 from core.errors import SpecError
 from core.learning import Fairness
 from core.spec import Spec
-from models.fairness import Group, groups
-from models.gate import Contender, GateReport
-from models.intervals import drawn_blocks
+from models.gate.fairness import Group, groups
+from models.gate.judge import Contender, GateReport
+from models.measures.intervals import drawn_blocks
 from models.problem import problem_of
 
 Gate = Callable[..., GateReport]

@@ -11,9 +11,9 @@ import pytest
 
 from core.errors import PerennialError, SpecError
 from core.spec import Spec
-from models.duel import worse
-from models.gate import Contender, GateReport, Served
-from models.paired import Interval
+from models.gate.duel import worse
+from models.gate.judge import Contender, GateReport, Served
+from models.measures.paired import Interval
 
 Gate = Callable[..., GateReport]
 

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from core.spec import Spec
-from models.gate import Contender, GateReport, Served
+from models.gate.judge import Contender, GateReport, Served
 from models.rows import Rows
 
 pytestmark = pytest.mark.slow

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from core.spec import Spec
-from models.gate import Contender, GateReport, Served
+from models.gate.judge import Contender, GateReport, Served
 from models.problem import problem_of
 
 

@@ -13,7 +13,7 @@ import pytest
 from sklearn.metrics import log_loss, roc_auc_score
 
 from core.settings import Settings
-from models.runtime import Model
+from models.runtime.model import Model
 from stages.workspace import Workspace, open_workspace
 
 pytestmark = pytest.mark.slow

@@ -192,7 +192,7 @@ class PlantedModel:
 
 @dataclass(frozen=True)
 class PlantedFit:
-    """What `models.describe` takes of a `models.fit.Fit`, uncalibrated."""
+    """What `models.card.describe` takes of a `models.fit.Fit`, uncalibrated."""
 
     problem: Problem
     model: PlantedModel

@@ -10,11 +10,11 @@ import pytest
 from numpy.typing import NDArray
 
 from core.errors import PerennialError, SpecError
-from models.evaluate import auc
 from models.families.lightgbm import Trees
 from models.families.torch import Network
 from models.family import Ability, Fitted, Job, families, family
-from models.losses import slopes
+from models.learning.losses import slopes
+from models.measures.probabilities import auc
 from models.problem import as_answers
 from models.problems.regression import Regression
 from models.rows import Columns, Rows

@@ -13,8 +13,8 @@ from scipy.special import softmax
 
 from core.errors import PerennialError
 from core.plain import plain
-from models.calibrate import Calibration, Link, fit_calibration, sigmoid, uncalibrated
-from models.evaluate import auc, log_loss
+from models.calibration.choose import Calibration, Link, fit_calibration, sigmoid, uncalibrated
+from models.measures.probabilities import auc, log_loss
 
 Floats = NDArray[np.float64]
 NO_OFFSET = (0.0,)

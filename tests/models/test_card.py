@@ -13,12 +13,12 @@ import pytest
 
 from core.plain import plain
 from core.spec import Spec
-from models.card import card
-from models.describe import describe
-from models.gate import Check, GateReport
-from models.page import html
+from models.card.card import card
+from models.card.describe import describe
+from models.card.page import html
+from models.gate.judge import Check, GateReport
+from models.registry.versions import Lineage, Version
 from models.rows import Rows
-from models.versions import Lineage, Version
 
 Plant = Callable[..., Any]
 KINDS = ["binary", "multiclass", "regression", "ranking"]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn import metrics
 
 from core.errors import PerennialError
-from models.curves import (
+from models.measures.curves import (
     CLASSES,
     POINTS,
     agreement,

@@ -9,10 +9,10 @@ import polars as pl
 import pytest
 
 from core.plain import plain
-from models.curve import curve
-from models.describe import ROWS, describe
+from models.card.curve import curve
+from models.card.describe import ROWS, describe
 from models.fit import fit
-from models.intervals import drawn_blocks
+from models.measures.intervals import drawn_blocks
 from models.split import split
 
 Plant = Callable[..., Any]

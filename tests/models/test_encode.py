@@ -4,8 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from models.encode import CategoryValues, fit_codes, fit_scaling, fit_values, out_of_fold
-from models.evaluate import auc
+from models.learning.encode import CategoryValues, fit_codes, fit_scaling, fit_values, out_of_fold
+from models.measures.probabilities import auc
 
 
 def test_target_values_are_smoothed_towards_the_base_rate() -> None:

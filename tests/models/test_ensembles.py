@@ -10,11 +10,11 @@ import pytest
 from numpy.typing import NDArray
 
 from core.errors import SpecError
-from models.blend import Blend
 from models.families.distilled import Distilled
 from models.families.lightgbm import Trees
 from models.families.stacking import STRETCHES, stretches
 from models.family import Fitted, Job, Parameter, family
+from models.learning.blend import Blend
 from models.problem import as_answers
 from models.rows import Rows
 

@@ -9,7 +9,7 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 from sklearn.metrics import log_loss as sklearn_log_loss
 
 from core.errors import PerennialError
-from models.evaluate import (
+from models.measures.probabilities import (
     auc,
     calibration_curve,
     calibration_error,

@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from models.examples import examples
-from models.explain import Added, effects
-from models.outside import Seen
+from models.card.examples import examples
+from models.card.explain import Added, effects
+from models.card.outside import Seen
 from models.rows import Rows
 
 Plant = Callable[..., Any]

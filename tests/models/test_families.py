@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 
 from core.errors import SpecError
-from models.evaluate import auc
 from models.family import Fitted, Job, Parameter, families, family
+from models.measures.probabilities import auc
 from models.problem import as_answers
 from models.rows import Columns, Rows, categories, numbers
 

@@ -9,9 +9,9 @@ import pytest
 from scipy import stats
 
 from core.learning import ProblemKind
-from models.evaluate import measures
-from models.intervals import drawn_blocks, intervals, local
-from models.paired import Blocks
+from models.measures.intervals import drawn_blocks, intervals, local
+from models.measures.paired import Blocks
+from models.measures.probabilities import measures
 from models.problems.binary import Binary
 from models.rows import Rows
 

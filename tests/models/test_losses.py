@@ -9,12 +9,12 @@ import torch
 from numpy.typing import NDArray
 from scipy.optimize import approx_fprime
 
-from models.descent import Batch, Lesson, batch_loss, batches
 from models.family import Job
-from models.losses import Loss, Truth, Unit, least, listwise, mean_loss, slopes
+from models.learning.descent import Batch, Lesson, batch_loss, batches
+from models.learning.losses import Loss, Truth, Unit, least, listwise, mean_loss, slopes
+from models.learning.truth import best_constant, truth_of
 from models.problem import as_answers
 from models.problems.regression import Regression
-from models.truth import best_constant, truth_of
 
 RANDOM = np.random.default_rng(3)
 ROWS = 40

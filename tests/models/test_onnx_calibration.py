@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from models.calibrate import Calibration, uncalibrated
+from models.calibration.choose import Calibration, uncalibrated
 from models.onnx.calibration import calibration_graph
 
 KNOTS, VALUES = (-3.3, -1.0, -0.7, 0.0, 0.1, 4.2), (-5.0, -2.2, -1.9, 0.4, 1.4, 2.1)

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from core.errors import PerennialError
 from core.learning import Constraints
 from core.spec import Spec
-from models.calibrate import fit_calibration
+from models.calibration.choose import fit_calibration
 from models.family import Fitted, Job, Parameter, family
 from models.fit import Fit
 from models.onnx.describe import meanings, schema
 from models.onnx.export import Variant, best, export
 from models.problems.binary import Binary
 from models.rows import Columns, Rows
-from models.runtime import Model
+from models.runtime.model import Model
 from models.split import Split
 
 pytestmark = pytest.mark.slow

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from core.errors import PerennialError
-from models.calibrate import Calibration, uncalibrated
-from models.encode import CategoryCodes, CategoryValues, Scaling, fit_codes, fit_values
-from models.losses import Unit
+from models.calibration.choose import Calibration, uncalibrated
+from models.learning.encode import CategoryCodes, CategoryValues, Scaling, fit_codes, fit_values
+from models.learning.losses import Unit
 from models.onnx.graph import (
     calibrated,
     described,

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from models.calibrate import Calibration
+from models.calibration.choose import Calibration
 from models.families import lightgbm
 from models.family import Job
 from models.onnx.graph import calibrated
@@ -26,7 +26,7 @@ from models.problems.binary import Binary
 from models.problems.multiclass import Multiclass
 from models.problems.regression import Regression
 from models.rows import Columns, Rows
-from models.runtime import Model
+from models.runtime.model import Model
 
 COLUMNS = Columns(("distance", "wind", "late_rate"), ("airline", "route"))
 PLATT = Calibration("platt", "sigmoid", (0.0,), (1.1,), (-0.1,))

@@ -4,8 +4,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto
 
-from models.calibrate import uncalibrated
-from models.encode import CategoryCodes, Scaling
+from models.calibration.choose import uncalibrated
+from models.learning.encode import CategoryCodes, Scaling
 from models.onnx.graph import calibrated, from_linear
 from models.onnx.placement import cpu_nodes
 from models.onnx.proto import assemble, column

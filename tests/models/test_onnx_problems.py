@@ -11,7 +11,7 @@ from core.spec import Spec
 from models.family import Fitted, Job, Parameter, family
 from models.fit import Fit, calibration_of
 from models.onnx.export import best, export
-from models.runtime import Model
+from models.runtime.model import Model
 from models.split import Split
 
 pytestmark = pytest.mark.slow

@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import quantize_dynamic
 
-from models.calibrate import Calibration
-from models.encode import Scaling, fit_codes, fit_values
-from models.losses import Unit
+from models.calibration.choose import Calibration
+from models.learning.encode import Scaling, fit_codes, fit_values
+from models.learning.losses import Unit
 from models.onnx.graph import calibrated, from_linear, from_members, from_network, from_trees
 from models.onnx.prune import pruned
 from models.onnx.quantize import dynamic, halved, quantized, weight_nodes
 from models.onnx.trees import tree_margin
 from models.rows import Columns, categories, numbers
-from models.runtime import Model
-from models.session import Feed
+from models.runtime.model import Model
+from models.runtime.session import Feed
 
 WIDTH, HIDDEN = 8, 96
 PLATT = Calibration("platt", "sigmoid", (0.0,), (2.0,), (-0.5,))

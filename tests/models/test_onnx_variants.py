@@ -7,10 +7,10 @@ import pytest
 
 from core.errors import PerennialError
 from core.learning import Constraints
+from models.measures.paired import Interval
 from models.onnx.latency import Latency
 from models.onnx.parity import Parity
 from models.onnx.variants import Variant, best, weighed
-from models.paired import Interval
 
 MARGIN = 0.001
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.paired import Blocks, Estimates
+from models.measures.paired import Blocks, Estimates
 
 DAYS, DAILY = 20, 50
 

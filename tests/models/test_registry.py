@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.errors import IntegrityError, PerennialError
-from models.registry import Lineage, Registry, Version
-from models.tables import metadata
+from models.registry.registry import Lineage, Registry, Version
+from models.registry.tables import metadata
 
 ROOT = Path(__file__).parents[2]
 APRIL = datetime(2013, 4, 1, 4, tzinfo=UTC)
@@ -71,7 +71,7 @@ import os, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from core.errors import IntegrityError
-from models.registry import Lineage, Registry
+from models.registry.registry import Lineage, Registry
 
 def lineage(seed):
     now = datetime(2013, 4, 1, tzinfo=UTC)

@@ -10,10 +10,10 @@ import pytest
 
 from core.plain import plain
 from core.spec import Spec
-from models.outside import Seen, outside
-from models.robustness import UNSEEN, Trial, sources, trials
+from models.card.outside import Seen, outside
+from models.card.robustness import UNSEEN, Trial, sources, trials
+from models.card.sample import asked, spread
 from models.rows import Columns, Rows
-from models.sample import asked, spread
 
 Plant = Callable[..., Any]
 KINDS = ["binary", "multiclass", "regression", "ranking"]

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 
 from core.errors import IntegrityError, PerennialError
-from models.calibrate import uncalibrated
-from models.encode import CategoryCodes, Scaling
+from models.calibration.choose import uncalibrated
+from models.learning.encode import CategoryCodes, Scaling
 from models.onnx.encoders import float_node
 from models.onnx.graph import calibrated, described, from_linear
 from models.onnx.proto import assemble, column
 from models.rows import Columns
-from models.runtime import CHUNK, MANY, Model
-from models.session import FEW, feed
+from models.runtime.model import CHUNK, MANY, Model
+from models.runtime.session import FEW, feed
 
 # sigmoid(wind / 10 + 1 where wind is missing + 2 for UA, 0 for any other)
 COLUMNS = Columns(("wind",), ("airline",))
@@ -219,7 +219,7 @@ def test_a_session_is_silent(graph: onnx.ModelProto, tmp_path: Path) -> None:
     path = tmp_path / "float32.onnx"
     path.write_bytes(graph.SerializeToString())
     script = (
-        "import sys, pathlib, polars as pl; from models.runtime import Model; "
+        "import sys, pathlib, polars as pl; from models.runtime.model import Model; "
         "model = Model(pathlib.Path(sys.argv[1]).read_bytes(), 'wind/1'); "
         "print(model.predict(pl.DataFrame({'wind': [1.0], 'airline': ['UA']})).shape)"
     )

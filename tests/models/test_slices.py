@@ -11,8 +11,8 @@ import pytest
 
 from core.errors import SpecError
 from core.plain import plain
+from models.card.slices import FEWEST, MOST, by_column, over_time
 from models.rows import Rows
-from models.slices import FEWEST, MOST, by_column, over_time
 
 OF = "gate.slices"
 Plant = Callable[..., Any]

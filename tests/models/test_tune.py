@@ -15,10 +15,10 @@ from core.errors import PerennialError, SpecError
 from core.learning import Range, Training, Tuning
 from core.spec import Spec
 from models.family import families, family
-from models.space import holds, present, space_of
 from models.split import before_holdout, cut, folds, split
-from models.trial import Proposal, Trial, evaluate
-from models.tune import ROUND, best, is_hopeless, search
+from models.tuning.search import ROUND, best, is_hopeless, search
+from models.tuning.space import holds, present, space_of
+from models.tuning.trial import Proposal, Trial, evaluate
 
 LATE = datetime(2014, 1, 1, tzinfo=UTC)
 SPACE = {"x": Range(low=-4.0, high=4.0), "depth": Range(low=1, high=6), "kind": Range(choices=("a", "b"))}

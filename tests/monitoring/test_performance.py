@@ -9,7 +9,7 @@ import pytest
 from core.errors import IntegrityError, PerennialError
 from core.learning import Outcome
 from models.answers import to_column
-from models.evaluate import measures
+from models.measures.probabilities import measures
 from models.problem import Problem
 from models.problems.binary import Binary
 from models.problems.multiclass import Multiclass

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from models.answers import from_column
-from models.gate import GateReport
+from models.gate.judge import GateReport
 from models.problem import problem_of
 from models.rows import Rows
 from stages.cards import card_path

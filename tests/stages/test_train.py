@@ -13,7 +13,7 @@ import pytest
 
 from core.errors import IntegrityError, PerennialError
 from core.settings import Settings
-from models.versions import Version
+from models.registry.versions import Version
 from stages.archive import archive
 from stages.promote import promote
 from stages.reproduce import reproduce

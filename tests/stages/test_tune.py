@@ -10,7 +10,7 @@ import pytest
 
 from core.errors import PerennialError
 from core.settings import Settings
-from models.trial import Proposal, Trial
+from models.tuning.trial import Proposal, Trial
 from stages.tune import Tuned, try_out, tuned
 from stages.workspace import Workspace, open_workspace
 from tests.stages.orders import AS_OF, make_orders, write_spec

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from distributed import Client
 
-from models.trial import Trial
+from models.tuning.trial import Trial
 from stages.tune import Tuned, tuned
 from stages.workspace import Workspace
 from tasks.fanout import cluster, spread
@@ -141,7 +141,7 @@ def test_a_worker_that_is_killed_in_the_middle_of_a_trial_changes_nothing(
 
 def test_a_search_whose_own_worker_is_killed_goes_on(two: Client, calm: list[Trial], tmp_path: Path) -> None:
     marker = tmp_path / "killed"
-    arm(two, "models.tune", "_next_round", marker)
+    arm(two, "models.tuning.search", "_next_round", marker)
     found = two.submit(search_on_cluster, "orders", "linear", later(5)).result(timeout=120)
     assert untimed(found) == calm
     # To the second that they took: the first round was taken from the record.

@@ -1,0 +1,124 @@
+"""The model card: what a version is for, what made it, how good it is, and where it ends."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from core.declarations import Lookup, Past
+from core.plain import plain
+from core.spec import Derived, Feature, Spec
+from models.card.limits import asked, limits
+from models.gate.judge import GateReport
+from models.onnx.variants import Variant
+from models.registry.versions import Version
+
+MEASURES = {
+    "log_loss": ("log loss", "the surprise at the outcomes in nats; lower is better"),
+    "brier": ("Brier score", "the mean squared error of the probabilities; lower is better"),
+    "auc": ("AUC", "how often a positive scores above a negative; 0.5 is guessing, higher is better"),
+    "accuracy": ("accuracy", "how often the class that is said is right; higher is better"),
+    "calibration_error": ("calibration error", "how far answers are from observed rates; lower is better"),
+    "rmse": ("RMSE", "the root of the mean squared error, in the unit of the answer; lower is better"),
+    "mae": ("MAE", "the mean size of the error, in the unit of the answer; lower is better"),
+    "bias": ("bias", "the mean of answer less truth, in the unit of the answer; 0 is best"),
+    "ndcg": ("nDCG", "how near the order of each list is to the best one; 1 is best"),
+    "recall": ("recall", "the share of what is relevant among the first places; higher is better"),
+    "cost": ("cost", "what the errors of a row cost on average, by the costs of the spec; lower is better"),
+    "loss": ("relative loss", "the loss as a share of what a constant answer would have; below 1 is better"),
+}
+"""What measures are called, and how to read them, in the order in which they are shown."""
+
+
+def card(
+    version: Version,
+    spec: Spec,
+    described: Mapping[str, Any],
+    variants: Sequence[Variant | Mapping[str, Any]],
+    gate: GateReport | Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The card of a version as JSON can hold it.
+
+    `described` is what `core.plain.plain` makes of a `models.card.describe.Description`, `variants` are
+    the exported ONNX files, `gate` is the gate's answer, or None while it was not asked. What came
+    back from the registry, and so is made of dicts, is as good.
+    """
+    files = plain(variants)
+    names = [name for name in MEASURES if name in described["measures"] and not _is_twice(name, spec)]
+    names.sort(key=lambda name: name != spec.metric)
+    told = {
+        "id": version.id,
+        "family": version.family,
+        "stage": version.stage,
+        "title": spec.title,
+        "use": _use(spec),
+        "data": {"parts": described["parts"], "label": spec.outcome.label, "classes": spec.outcome.classes},
+        "scores": [_score(name, described["measures"][name], spec) for name in names],
+        "blocks": {"count": described["blocks"], "every": _span(spec.gate.block.total_seconds())},
+        "confidence": spec.gate.confidence,
+        "features": _features(spec),
+        "files": files,
+        "serves": version.metrics.get("serves"),
+        "gate": gate,
+        "limits": limits(version, spec, described),
+        "lineage": version.lineage,
+        "reproduce": f"make reproduce VERSION={version.id}",
+    }
+    shown = ("periods", "slices", "curve", "sampled", "method", "effects", "examples", "fairness")
+    told |= {name: described[name] for name in (*shown, "trials", "outside", "cost")}
+    return dict(plain(told))
+
+
+def _use(spec: Spec) -> dict[str, Any]:
+    """What the spec says of the problem, word for word."""
+    goal = spec.objective
+    return {
+        "problem": spec.problem,
+        "business": goal.business,
+        "learning": goal.learning,
+        "inputs": goal.inputs,
+        "output": goal.output,
+        "unit": goal.unit,
+        "metric": spec.metric,
+        "costs": goal.costs,
+        "max_latency_ms": spec.constraints.max_latency_ms,
+        "max_size_mb": spec.constraints.max_size_mb,
+        "slice_margin": spec.gate.slice_margin,
+        "attributes": spec.gate.fairness.attributes,
+        "min_rows": spec.gate.fairness.min_rows,
+        "asked": asked(spec),
+    }
+
+
+def _is_twice(name: str, spec: Spec) -> bool:
+    """The loss says something of its own only where it has been made free of the unit."""
+    return name == "loss" and spec.problem != "regression"
+
+
+def _score(name: str, found: Mapping[str, float], spec: Spec) -> dict[str, Any]:
+    title, meaning = MEASURES[name]
+    if name == "ndcg":
+        title = f"nDCG at {spec.objective.cutoff}"
+    return {"key": name, "name": title, "meaning": meaning, **found}
+
+
+def _features(spec: Spec) -> dict[str, dict[str, str]]:
+    """What each feature is, by name, in the words of the spec."""
+    return {
+        name: {"kind": each.kind, "meaning": each.meaning, "unit": each.unit, "from": _origin(each, spec)}
+        for name, each in spec.features.items()
+    }
+
+
+def _origin(feature: Feature, spec: Spec) -> str:
+    """Where a feature comes from, in a few words."""
+    if isinstance(feature, Lookup):
+        return f"{feature.dataset}: {feature.column}"
+    if isinstance(feature, Past):
+        return f"past {spec.events} by {', '.join(feature.by)}"
+    if isinstance(feature, Derived):
+        return f"function {feature.function}"
+    return {"row": f"{spec.events}", "time": "the clock", "expression": "an expression"}[feature.from_]
+
+
+def _span(seconds: float) -> str:
+    days = seconds / 86_400
+    return ("day" if days == 1 else f"{days:g} days") if days >= 1 else f"{seconds / 3_600:g} h"

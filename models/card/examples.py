@@ -1,0 +1,110 @@
+"""A few rows, and what their answers are made of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from core.spec import Spec
+from models.card.explain import Added
+from models.card.outside import Seen
+from models.family import Fitted
+from models.problem import Floats, Problem
+from models.rows import Columns, Rows
+
+TOLD = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one feature, by its value, adds to a margin."""
+
+    feature: str
+    value: float | str | None
+    added: float
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One row: why it was chosen, which event it is, what was said, what was so.
+
+    `said` is the class that `answer` is the probability of, "" where there are no classes; `actual`
+    is the label. `parts` are the features that add most to the margin, `rest` is what all others
+    add. Of SHAP values `base` makes the sum whole: base + parts + rest = margin; None otherwise.
+    """
+
+    role: str
+    event: Mapping[str, str]
+    answer: float
+    said: str
+    actual: float | str
+    margin: float
+    base: float | None
+    parts: tuple[Part, ...]
+    rest: float
+
+
+def examples(
+    problem: Problem, model: Fitted, rows: Rows, answers: Floats, seen: Seen, spec: Spec
+) -> tuple[Example, ...]:
+    """The highest, a middle and the lowest answer (or the surest class), and those furthest off."""
+    chosen = _chosen(problem, rows, answers)
+    part = rows.at(np.array(list(chosen.values())))
+    added, margins = Added.of(model, part.frame, seen), model.margins(part.frame)
+    found = []
+    for row, (role, place) in enumerate(chosen.items()):
+        said = int(answers[place].argmax()) if answers.ndim == 2 else 0
+        values, margin = added.values[row, :, said], float(margins[row, said])
+        parts, rest = _parts(part.frame[row], values, seen.columns)
+        base = margin - float(values.sum()) if added.exact else None
+        event = _event(part.frame[row], spec)
+        told = _told(problem, answers[place], part.labels[row])
+        found.append(Example(role, event, *told, margin, base, parts, rest))
+    return tuple(found)
+
+
+def _chosen(problem: Problem, rows: Rows, answers: Floats) -> dict[str, int]:
+    """The position of the row for each role."""
+    height = answers.max(axis=1) if answers.ndim == 2 else answers
+    order = np.argsort(height, kind="stable")
+    names = ("surest", "middling", "least sure") if answers.ndim == 2 else ("highest", "middling", "lowest")
+    found = dict(zip(names, (int(order[-1]), int(order[len(order) // 2]), int(order[0])), strict=True))
+    if answers.ndim == 2:
+        true = answers[np.arange(len(rows)), rows.labels.astype(np.int64)]
+        return found | {"furthest off": int(true.argmin())}
+    off = answers - rows.labels
+    if problem.kind == "ranking":  # scores have no unit: what stands out is the wrong end of the order
+        relevant = rows.labels > 0
+        off = np.where(relevant, answers - height.max(), answers - height.min())
+    return found | {"furthest too high": int(off.argmax()), "furthest too low": int(off.argmin())}
+
+
+def _told(problem: Problem, answer: Floats, label: float) -> tuple[float, str, float | str]:
+    """The answer, the class it is of, and what was so."""
+    if answer.ndim == 0:
+        return float(answer), "", float(label)
+    names = problem.outputs
+    return float(answer.max()), names[int(answer.argmax())], names[int(label)]
+
+
+def _parts(row: pl.DataFrame, values: Floats, columns: Columns) -> tuple[tuple[Part, ...], float]:
+    """What the weightiest features of a row add, and the sum of all others."""
+    top = np.argsort(-np.abs(values), kind="stable")[:TOLD]
+    top = top[values[top] != 0]
+    parts = [(columns.names[feature], float(values[feature])) for feature in top]
+    rest = float(np.delete(values, top).sum())
+    return tuple(Part(name, _value(row[name][0]), added) for name, added in parts), rest
+
+
+def _event(row: pl.DataFrame, spec: Spec) -> dict[str, str]:
+    """When the event was, and its key."""
+    key = [name for name in spec.datasets[spec.events].key if name in row.columns]
+    time = row["event_time"].dt.convert_time_zone(spec.batches.timezone)[0]
+    return {"event_time": f"{time:%Y-%m-%d %H:%M}"} | {name: str(row[name][0]) for name in key}
+
+
+def _value(value: object) -> float | str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return float(value) if isinstance(value, int | float) else str(value)

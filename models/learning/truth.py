@@ -1,0 +1,66 @@
+"""What a fit holds margins against: the labels or a teacher's answers, in a unit that suits any learner."""
+
+import numpy as np
+
+from core.errors import PerennialError
+from models.family import Job
+from models.learning.losses import Truth, Unit
+from models.problem import Problem
+from models.rows import Floats, Rows
+
+
+def truth_of(job: Job) -> Truth:
+    """What the margins of a job's train rows are held against: its targets if it has some, or the labels.
+
+    Rows of a ranking are held against their list (see `listwise`); but a teacher's scores are to be met.
+    """
+    rows, problem = job.train, job.problem
+    weights = np.ones(len(rows)) if rows.weights is None else rows.weights
+    given = None if job.targets is None else job.targets.reshape(len(rows), -1)
+    match problem.kind:
+        case "binary":
+            found = rows.labels[:, None] if given is None else given
+            return Truth("focal" if job.focal else "logistic", found, weights)
+        case "multiclass":
+            one_hot = (rows.labels[:, None] == np.arange(len(problem.outputs))).astype(np.float64)
+            return Truth("softmax", one_hot if given is None else given, weights)
+        case "regression":
+            return _in_unit(problem, rows.labels[:, None] if given is None else given, weights)
+        case "ranking":
+            return _of_lists(rows, weights) if given is None else _in_unit(problem, given, weights)
+
+
+def best_constant(truth: Truth) -> Floats:
+    """The margins [K] that, said of every row, lose least; a class without rows has a low but finite one."""
+    total = truth.weights.sum()
+    mean = (truth.targets * truth.weights[:, None]).sum(0) / total
+    match truth.loss:
+        case "logistic" | "focal":
+            share = (mean * len(truth.targets) + 1) / (len(truth.targets) + 2)
+            return np.asarray(np.log(share) - np.log1p(-share), np.float64)
+        case "softmax":
+            return np.asarray(np.log((mean * len(truth.targets) + 1) / (len(truth.targets) + mean.size)))
+        case _:  # values are told from their mean or median, and a list has no constant
+            return np.zeros(truth.targets.shape[1])
+
+
+def _in_unit(problem: Problem, values: Floats, weights: Floats) -> Truth:
+    """Values as deviations from their mean (or median), in their spread: alike whatever their unit is."""
+    mean, absolute = float(np.average(values[:, 0], weights=weights)), problem.metric == "mae"
+    spread = float(np.sqrt(np.average((values[:, 0] - mean) ** 2, weights=weights)))
+    middle = (
+        float(np.quantile(values[:, 0], 0.5, method="inverted_cdf", weights=weights)) if absolute else mean
+    )
+    unit = Unit(middle, spread if spread > 1e-12 * max(1.0, abs(mean)) else 1.0)
+    return Truth("absolute" if absolute else "squared", unit.back(values), weights, unit)
+
+
+def _of_lists(rows: Rows, weights: Floats) -> Truth:
+    """Each row's share of its list's gain 2^grade - 1, times its weight; 0 where nothing is relevant."""
+    if rows.groups is None:
+        raise PerennialError("the rows of a ranking need their groups: say outcome.group")
+    lists = np.unique(rows.groups, return_inverse=True)[1].astype(np.int64)
+    gains = np.exp2(rows.labels) - 1
+    totals = np.bincount(lists, gains)[lists]
+    shares = np.divide(gains, totals, out=np.zeros_like(gains), where=totals > 0)
+    return Truth("listwise", (shares * weights)[:, None], np.ones(len(rows)), lists=lists)

@@ -1,0 +1,1 @@
+"""The registry: versions, their stages and their files."""

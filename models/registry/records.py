@@ -1,0 +1,85 @@
+"""Rows of the registry as versions, transitions and archives; to be read and moved in one transaction."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, insert, select, update
+
+from core.errors import PerennialError
+from models.registry.tables import transitions, versions
+from models.registry.versions import Archive, Lineage, Stage, Transition, Version
+
+
+def of(project: str, what: Any) -> Select[Any]:
+    """A query for `what` of a project's versions."""
+    return select(what).where(versions.c.project == project)
+
+
+def project_of(version: Version | str) -> str:
+    """The project that a version's id names."""
+    return str(version).rpartition("/")[0]
+
+
+def get(connection: Connection, version: Version | str) -> Version:
+    """The version of this id; PerennialError, with those that there are, when there is none."""
+    project, id_ = project_of(version), str(version)
+    query = of(project, versions).order_by(versions.c.number)
+    rows = {f"{project}/{row.number}": row for row in connection.execute(query)}
+    if id_ not in rows:
+        raise PerennialError(f"there is no version {id_!r}; known are: {', '.join(rows) or 'none'}")
+    return version_of(rows[id_])
+
+
+def champion(connection: Connection, project: str) -> Version | None:
+    """The champion, or None."""
+    row = connection.execute(of(project, versions).where(versions.c.stage == "champion")).first()
+    return version_of(row) if row else None
+
+
+def history(connection: Connection, project: str) -> list[Transition]:
+    """Every change of stage, the oldest first."""
+    rows = connection.execute(select(transitions).filter_by(project=project).order_by(transitions.c.id))
+    return [transition_of(row) for row in rows]
+
+
+def crown(
+    connection: Connection, version: Version, champion: Version | None, facts: Mapping[str, Any]
+) -> Version:
+    """Make a version champion, and retire the one before it."""
+    if champion and champion != version:
+        move(connection, champion, "retired", facts)
+    return move(connection, version, "champion", facts)
+
+
+def move(connection: Connection, version: Version, stage: Stage, facts: Mapping[str, Any]) -> Version:
+    """Change a version's stage, and put that on record; nothing where it is there already."""
+    if version.stage != stage:
+        key = {"project": version.project, "number": version.number}
+        change = {"before": version.stage, "after": stage}
+        connection.execute(update(versions).filter_by(**key).values(stage=stage))
+        connection.execute(insert(transitions).values(key | change | dict(facts)))
+    return replace(version, stage=stage)
+
+
+def require_out_of_use(version: Version) -> None:
+    """PerennialError for a version that serves."""
+    if version.stage == "champion":
+        raise PerennialError(f"{version} is champion: promote another version or roll back instead")
+
+
+def archive_of(row: Row[Any]) -> Archive:
+    """A row of archives."""
+    return Archive(f"{row.project}/{row.number}", row.sha256, row.tables, row.at, row.by, row.why)
+
+
+def version_of(row: Row[Any]) -> Version:
+    """A row of versions."""
+    lineage = Lineage.read(row.lineage)
+    return Version(row.project, row.number, row.family, row.stage, row.files, row.metrics, lineage)
+
+
+def transition_of(row: Row[Any]) -> Transition:
+    """A row of transitions."""
+    version = f"{row.project}/{row.number}"
+    return Transition(version, row.action, row.before, row.after, row.at, row.by, row.why, row.evidence)

@@ -1,0 +1,110 @@
+"""A released graph at work: feature rows in, calibrated answers out."""
+
+import hashlib
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import onnxruntime as ort
+import polars as pl
+from numpy.typing import NDArray
+
+from core.errors import IntegrityError, PerennialError
+from models.rows import Columns
+from models.runtime.bulk import Bulk
+from models.runtime.session import Feed, feed, session
+
+__all__ = ["CHUNK", "OUTPUTS", "Model"]
+
+# Rows a run: larger chunks cost memory and gain no speed. From MANY on, a look at the distinct texts pays.
+CHUNK, MANY = 16_384, 1_000
+KINDS = {"tensor(float)": "number", "tensor(string)": "category"}
+# What a graph may give: one answer a row, or one for each class.
+OUTPUTS = ("probability", "probabilities", "value", "score")
+
+
+class Model:
+    """One ONNX file, loaded: the columns that it takes, and what it answers.
+
+    `output` is "probability", "value" or "score", one for each row, or "probabilities", one for each
+    of `classes`. `says` is what the file says of itself.
+    """
+
+    def __init__(self, content: bytes, name: str) -> None:
+        """Load the bytes of a graph; `name` is what errors call it.
+
+        PerennialError when they are no graph from features to an answer, or its classes are not as
+        many as its probabilities.
+        """
+        self.name = name
+        self._content, self._session = content, session(content, name)
+        self.columns = _columns(self._session, name)
+        given = self._session.get_outputs()[0]
+        self.output, self._width = str(given.name), given.shape[-1]
+        self.says: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
+        self.classes = tuple(json.loads(self.says.get("classes", "[]")))
+        if self.classes and self._width != len(self.classes):
+            raise PerennialError(f"{name} gives {self._width} {self.output} for the classes {self.classes}")
+
+    @classmethod
+    def open(cls, path: Path, sha256: str) -> Self:
+        """Load the file, once its bytes are known to have this SHA-256.
+
+        IntegrityError, which names the file and both hashes, when they do not; PerennialError when
+        there is no such file, or it is no model.
+        """
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise PerennialError(f"{path}: cannot be read: {error.strerror}") from error
+        found = hashlib.sha256(content).hexdigest()
+        if found != sha256:
+            raise IntegrityError(f"{path} has SHA-256 {found}, not {sha256}: it is not the registered file")
+        return cls(content, str(path))
+
+    def predict(self, frame: pl.DataFrame) -> NDArray[np.float64]:
+        """The answer to each row: [n], or [n, classes]; other columns of the frame are ignored.
+
+        PerennialError names the columns that the frame lacks, or the one of a wrong type.
+        """
+        shape = (0, self._width) if self.output == "probabilities" else (0,)
+        if not frame.height:
+            return np.empty(shape)
+        way = self._bulk.run if frame.height >= MANY and self._bulk else self._whole
+        return np.concatenate([self._exact(way(part)) for part in frame.iter_slices(CHUNK)])
+
+    def feed(self, frame: pl.DataFrame) -> Feed:
+        """The rows as the graph's inputs (see `feed`)."""
+        return feed(frame, self.columns, self.name)
+
+    def run(self, feed: Feed) -> NDArray[np.float64]:
+        """The answer to each row of a feed: [n], or [n, classes]."""
+        return self._exact(self._session.run([self.output], feed)[0])
+
+    @cached_property
+    def _bulk(self) -> Bulk | None:
+        return Bulk.of(self._content, self.columns, self.name)
+
+    def _whole(self, frame: pl.DataFrame) -> NDArray[np.float32]:
+        answers: NDArray[np.float32] = self._session.run([self.output], self.feed(frame))[0]
+        return answers
+
+    def _exact(self, answers: NDArray[np.float32]) -> NDArray[np.float64]:
+        exact = answers.astype(np.float64)
+        return exact if self.output == "probabilities" else exact[:, 0]
+
+
+def _columns(loaded: ort.InferenceSession, name: str) -> Columns:
+    """The columns by the graph's own inputs; PerennialError when it has other inputs or outputs."""
+    kinds = {value.name: KINDS.get(value.type, value.type) for value in loaded.get_inputs()}
+    strange = {column: kind for column, kind in kinds.items() if kind not in KINDS.values()}
+    outputs = [value.name for value in loaded.get_outputs()]
+    if strange or len(outputs) != 1 or outputs[0] not in OUTPUTS:
+        given = f"{strange or 'features'} -> {outputs}"
+        raise PerennialError(f"{name} is not a graph from features to one of {list(OUTPUTS)}: {given}")
+    return Columns(
+        numbers=tuple(column for column, kind in kinds.items() if kind == "number"),
+        categories=tuple(column for column, kind in kinds.items() if kind == "category"),
+    )
