@@ -24,14 +24,19 @@ REFERENCE_ROWS = 20_000
 SPEC, FITTED, REFERENCE = "spec.json", "fitted.parquet", "reference.parquet"
 
 
-def bundle(workspace: Workspace, learnt: Learnt, folder: Path) -> dict[str, Any]:
+def bundle(workspace: Workspace, learnt: Learnt, made_from: str, folder: Path) -> dict[str, Any]:
     """Write all files of a version into an existing folder; the metrics that the registry is to keep.
+
+    The graphs carry `made_from` as their version: its number is not known before they are registered,
+    and the registry finds it by that.
 
     Raises PerennialError when no graph of the fit may serve.
     """
     fitted, parts = learnt.fit, learnt.parts
-    variants = export(fitted, parts, workspace.spec, folder, _properties(learnt.lineage))
-    metrics = _metrics(workspace, learnt, variants)
+    variants = export(
+        fitted, parts, workspace.spec, folder, _properties(workspace, learnt.lineage, made_from)
+    )
+    metrics = _metrics(workspace, learnt, variants) | {"made_from": made_from}
     (folder / NATIVE).mkdir()
     fitted.model.save(folder / NATIVE)
     (folder / "calibration.json").write_text(json.dumps(plain(fitted.calibration)))
@@ -103,8 +108,10 @@ def _reference(fitted: Fit, parts: Split, serves: Variant) -> pl.DataFrame:
     return pl.concat([inputs, unseen.with_columns(answers)])
 
 
-def _properties(made: Lineage) -> dict[str, str]:
+def _properties(workspace: Workspace, made: Lineage, made_from: str) -> dict[str, str]:
     return {
+        "project": workspace.spec.name,
+        "version": made_from,
         "as_of": made.as_of.isoformat(),
         "trained_until": made.trained_until.isoformat(),
         "code": made.code,

@@ -66,7 +66,7 @@ def train(
     with track(spec.name, name, group, config, [family], workspace.settings.home) as run:
         learnt = learn(workspace, family, basis, run.curve)
         with tempfile.TemporaryDirectory(dir=workspace.settings.home, prefix="fit-") as folder:
-            metrics = plain(bundle(workspace, learnt, Path(folder)) | {"made_from": made_from})
+            metrics = plain(bundle(workspace, learnt, made_from, Path(folder)))
             files = workspace.registry.keep(Path(folder))
         record(run, told(workspace, learnt, metrics, files))
     return Candidate(family, files, metrics, learnt.lineage)

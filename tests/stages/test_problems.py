@@ -113,6 +113,7 @@ def test_a_graph_says_what_it_takes_and_gives(lived: Lived) -> None:
     assert champion is not None
     model = served(workspace, champion)
     assert model.output == problem_of(workspace.spec).output
+    assert model.says["version"] == champion.metrics["made_from"]
     assert set(model.columns.names) == set(workspace.spec.features)
     empty = workspace.lake.scan("features").head(0).collect()
     width = len(workspace.spec.outcome.classes)
