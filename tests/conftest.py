@@ -127,7 +127,8 @@ def inhabit(backends: None) -> Callable[..., AbstractContextManager[None]]:
 def _inhabited(settings: Settings, more: Mapping[str, str] = MappingProxyType({})) -> Iterator[None]:
     from distributed import Client
 
-    changed, before = _places(settings) | dict(more), _places(Settings()) | dict.fromkeys(more, "")
+    changed: dict[str, str | None] = {**_places(settings), **more}
+    before = {**_places(Settings()), **{name: os.environ.get(name) for name in more}}
     with Client(os.environ["PERENNIAL_DASK"]) as client:
         _everywhere(client, changed)
         try:
@@ -144,10 +145,18 @@ def _places(settings: Settings) -> dict[str, str]:
     }
 
 
-def _everywhere(client: "Client", environment: dict[str, str]) -> None:
-    os.environ.update(environment)
-    # A lambda is sent as code: the workers cannot import this module.
-    client.run(lambda values: __import__("os").environ.update(values), environment)  # noqa: PLW0108
+def _everywhere(client: "Client", environment: Mapping[str, str | None]) -> None:
+    def enter(values: Mapping[str, str | None]) -> None:
+        import os  # of the worker
+
+        for name, value in values.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+    enter(environment)
+    # A function of its own is sent as code: the workers cannot import this module.
+    client.run(enter, environment)
 
 
 @pytest.fixture(scope="session")

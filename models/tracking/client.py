@@ -31,6 +31,9 @@ def settle(home: Path) -> None:
     It reads this from the environment only, also in the service process that it starts.
     """
     with _ENVIRONMENT:
+        for name, value in list(os.environ.items()):
+            if name.startswith("WANDB_") and not value:
+                del os.environ[name]  # as if it were not set: W&B would take it for a wrong value
         os.environ |= {
             "WANDB_SILENT": "true",
             "WANDB_ERROR_REPORTING": "false",  # or else it calls home, offline too

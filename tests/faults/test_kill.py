@@ -26,7 +26,8 @@ def quick(document: dict[str, Any]) -> None:
         "first_batches": 2,
         "families": ["linear", "lightgbm"],
     }
-    document["gate"] = {**document.get("gate", {}), "draws": 200, "max_calibration_error": 0.5}
+    calm = {"draws": 200, "confidence": 0.6, "max_calibration_error": 0.5}
+    document["gate"] = document.get("gate", {}) | calm
 
 
 def start(settings: Settings) -> subprocess.Popen[str]:

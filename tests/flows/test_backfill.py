@@ -19,7 +19,8 @@ AS_OF = datetime(2014, 1, 1, tzinfo=UTC)
 
 def quick(document: dict[str, Any]) -> None:
     document["training"] = {"first_batches": 2, "families": ["lightgbm"]}
-    document["gate"] = {**document.get("gate", {}), "draws": 200, "max_calibration_error": 0.5}
+    calm = {"draws": 200, "confidence": 0.6, "max_calibration_error": 0.5}
+    document["gate"] = document.get("gate", {}) | calm
 
 
 @pytest.fixture(scope="module")

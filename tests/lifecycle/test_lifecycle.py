@@ -35,7 +35,8 @@ class Lived:
 def small(document: dict[str, Any]) -> None:
     """Two batches to start with, a calm gate, and a restless monitor, so that each stage has work to do."""
     document["training"] = {**document.get("training", {}), "first_batches": 2}
-    document["gate"] = {**document.get("gate", {}), "draws": 200, "max_calibration_error": 0.5}
+    calm = {"draws": 200, "confidence": 0.6, "max_calibration_error": 0.5}
+    document["gate"] = document.get("gate", {}) | calm
     document["monitoring"] = {**document.get("monitoring", {}), "min_rows": 200, "auc_drop": 0.000001}
 
 

@@ -154,6 +154,14 @@ def test_a_fit_goes_on_where_nothing_can_be_written(tmp_path: Path, caplog: pyte
     assert "the run fit is not tracked" in caplog.text
 
 
+@pytest.mark.slow
+def test_an_empty_variable_counts_as_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_MODE", "")
+    with track("flights", "fit", "g", {}, [], tmp_path) as run:
+        run.curve(0, {"loss": 0.5})
+    assert run.folder != ""
+
+
 def test_tracking_can_be_switched_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_MODE", "disabled")
     with track("flights", "fit", "g", {}, [], tmp_path) as run:
