@@ -34,7 +34,13 @@ def report(name: str, measures: Sequence[Measure]) -> int:
     table.add_column("holds")
     for each in measures:
         held = ("yes" if each.holds else "[bold red]no[/]") if each.goal else ""
-        table.add_row(each.measure, f"{each.value:,.0f}" if each.value >= 1_000 else f"{each.value:.4g}", each.unit, each.goal, held)
+        table.add_row(
+            each.measure,
+            f"{each.value:,.0f}" if each.value >= 1_000 else f"{each.value:.4g}",
+            each.unit,
+            each.goal,
+            held,
+        )
     Console(width=120).print(table)
     RESULTS.mkdir(exist_ok=True)
     system, python = f"{platform.system()} {platform.machine()}", platform.python_version()

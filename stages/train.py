@@ -68,7 +68,8 @@ def train(
         with tempfile.TemporaryDirectory(dir=workspace.settings.home, prefix="fit-") as folder:
             metrics = plain(bundle(workspace, learnt, made_from, Path(folder)))
             files = workspace.registry.keep(Path(folder))
-        record(run, told(workspace, learnt, metrics, files))
+        if run.folder:
+            record(run, told(workspace, learnt, metrics, files))
     return Candidate(family, files, metrics, learnt.lineage)
 
 
