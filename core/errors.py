@@ -15,3 +15,7 @@ class DeliveryError(PerennialError):
 
 class IntegrityError(PerennialError):
     """A promise of the system that does not hold: a count, a hash, a stage."""
+
+
+class UnfitError(PerennialError):
+    """A fit of which no file may serve; those of other families may."""

@@ -1,13 +1,14 @@
 """What a kind of problem offers: how answers are read, how far off they are, and the best constant."""
 
 from collections.abc import Mapping
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.learning import ProblemKind
 from core.spec import Spec
+from models.calibration.form import Link, uncalibrated
 from models.problems.binary import Binary
 from models.problems.multiclass import Multiclass
 from models.problems.ranking import Ranking
@@ -15,7 +16,6 @@ from models.problems.regression import Regression
 from models.rows import Rows
 
 Floats = NDArray[np.float64]
-Link = Literal["sigmoid", "softmax", "identity"]
 
 
 HEADLINES: Mapping[ProblemKind, tuple[str, str]] = {
@@ -129,18 +129,12 @@ def constant_losses(problem: Problem, rows: Rows, answers: Floats) -> Floats:
 
 
 def as_answers(link: Link, margins: Floats) -> Floats:
-    """Margins [n, K] as answers: [n] for one column, [n, K] for a softmax over classes.
+    """Margins [n, K] as answers, without a calibration: [n], or [n, K] for a softmax over classes.
 
     >>> as_answers("sigmoid", np.array([[0.0]])).tolist(), as_answers("softmax", np.zeros((1, 2))).tolist()
     ([0.5], [[0.5, 0.5]])
     """
-    if link == "softmax":
-        shifted = np.exp(margins - margins.max(axis=1, keepdims=True))
-        return np.asarray(shifted / shifted.sum(axis=1, keepdims=True), np.float64)
-    if link == "identity":
-        return margins[:, 0]
-    small = np.exp(-np.abs(margins[:, 0]))
-    return np.where(margins[:, 0] >= 0, 1.0, small) / (1.0 + small)
+    return uncalibrated(link, (0.0,) * margins.shape[1]).apply(margins)
 
 
 def _flat(costs: object) -> dict[str, float]:

@@ -118,12 +118,13 @@ def _whole_lists(part: pl.DataFrame, parts: Sequence[pl.DataFrame], group: list[
 def learnable(what: str, part: pl.DataFrame, spec: Spec) -> Rows:
     """The rows of a part; PerennialError when they are too few, or their labels teach nothing."""
     found, problem = Rows.of(part, spec.outcome), problem_of(spec)
-    lack = f"{len(found)} rows" if len(found) < MIN_ROWS else problem.lack(found)
+    few = f"{len(found)} rows, and it takes at least {MIN_ROWS}"
+    lack = few if len(found) < MIN_ROWS else problem.lack(found)
     if lack is None:
         return found
     raise PerennialError(
-        f"{what} has {lack}; it takes at least {MIN_ROWS} rows: train on more batches, or change "
-        "training.window or the shares of validation and holdout"
+        f"{what} has {lack}: train on more batches, or change training.window or the shares of "
+        "validation and holdout"
     )
 
 

@@ -10,12 +10,15 @@ from models.calibration.form import Floats, Link, Method, sigmoid
 
 # For margins of spread 1. A slope at this bound would be lower still if it could: 0, or upside down.
 LEAST_SLOPE = 1e-6
+# How much steeper the slope of one class may be than that of another. More comes of margins that hardly vary,
+# such as those of a class that has no rows, and makes much of what float32 cannot hold.
+STEEPER = 100.0
 
 Scaling = tuple[Floats, Floats]
 
 
 def fit_scaling(method: Method, margins: Floats, targets: Floats, link: Link) -> Scaling | None:
-    """The slope [K] and the intercept [K] of least loss; None when a slope is not positive.
+    """The slope [K] and the intercept [K] of least loss; None when a slope is not positive, or too steep.
 
     `margins` are [n, K], `targets` as `targets_of` gives them. For probabilities the loss is the log
     loss on Platt's smoothed targets (1999), which keep it finite when the classes are separable; for
@@ -32,6 +35,7 @@ def fit_scaling(method: Method, margins: Floats, targets: Floats, link: Link) ->
     else:
         slope, intercept, unit = *_likeliest(inputs, targets, link, shift), 1.0
     sane = np.isfinite(slope + intercept) & (slope > LEAST_SLOPE * unit)
+    sane &= slope / scale <= STEEPER * (slope / scale).min()
     return (slope / scale, intercept - slope / scale * centre) if sane.all() else None
 
 

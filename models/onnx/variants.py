@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from core.errors import PerennialError
+from core.errors import UnfitError
 from core.learning import Constraints
 from models.measures.paired import Interval
 from models.onnx.latency import Latency
@@ -61,13 +61,13 @@ def best(variants: Sequence[Variant], constraints: Constraints) -> Variant:
     """The one to serve: of those kept that are within the constraints, the smallest, then the fastest.
 
     Where the constraints weigh loss against latency, the one with the least of both comes first: its
-    rise in loss, and `loss_per_ms` for each millisecond that it takes for a row. PerennialError when
+    rise in loss, and `loss_per_ms` for each millisecond that it takes for a row. UnfitError when
     none is kept.
     """
     kept = [variant for variant in variants if variant.kept]
     if not kept:
         faults = {variant.name: variant.note for variant in variants}
-        raise PerennialError(f"no graph of this fit may be served: {faults}")
+        raise UnfitError(f"no graph of this fit may be served: {faults}")
 
     def order(variant: Variant) -> tuple[bool, float, int, float]:
         beyond = (

@@ -1,11 +1,14 @@
 """Families that are made of others, tuned parameters, and versions made again and put away, by the flows."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import timedelta
+from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
+from distributed import Client
 
 from core.settings import Settings
 from stages.archive import archive_path
@@ -95,3 +98,36 @@ def test_a_version_has_to_be_named(run: Run, trained: Workspace) -> None:
         assert "which version? Say VERSION=" in done.stderr
     done = command(run, trained, "reproduce", "--version", "orders/99")
     assert "there is no version 'orders/99'; known are: orders/1" in done.stderr
+
+
+@pytest.fixture
+def bent(backends: None) -> Iterator[None]:
+    """Linear models whose graph is not what they say, on the workers."""
+
+    def bend(by: float) -> None:
+        from models.families import linear
+
+        honest = getattr(linear, "honest", linear.Linear.margins)
+        linear.honest = honest  # type: ignore[attr-defined]
+        linear.Linear.margins = lambda self, frame: honest(self, frame) + by  # type: ignore[method-assign]
+
+    with Client(os.environ["PERENNIAL_DASK"]) as client:
+        client.run(bend, 0.1)
+        yield
+        client.run(bend, 0.0)
+
+
+def test_a_family_whose_fit_may_not_serve_is_left_out_with_what_is_made_of_it(
+    bent: None,
+    tmp_path: Path,
+    inhabit: Callable[[Settings], AbstractContextManager[None]],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    from flows.train import train
+
+    families = {"families": ["linear", "lightgbm", "average"], "parameters": TRAINING["parameters"]}
+    workspace = make_orders(tmp_path, training=families)
+    with inhabit(workspace.settings):
+        made = train("orders", workspace.batch("2013-03").end + timedelta(days=1))
+    assert [workspace.registry.version(each).family for each in made] == ["lightgbm"]
+    assert "linear is left out: no graph of this fit may be served" in caplog.text

@@ -312,3 +312,12 @@ def test_a_document_that_is_no_calibration_is_refused(wrong: dict[str, object]) 
     assert Calibration.read(RIGHT).method == "isotonic"
     with pytest.raises(PerennialError, match="is no calibration"):
         Calibration.read(RIGHT | wrong)
+
+
+def test_a_class_without_rows_gets_no_steep_slope() -> None:
+    """What a class that has no rows says hardly varies: to stretch that would make much of rounding."""
+    random = np.random.default_rng(4)
+    margins = np.column_stack([random.normal(0, 2, (400, 2)), random.normal(-12, 1e-5, 400)])
+    labels = (random.random(400) < 1 / (1 + np.exp(margins[:, 0] - margins[:, 1]))).astype(float)
+    found = fit_calibration(margins, labels, "softmax", (0.0, 0.0, 0.0))
+    assert max(found.slope) < 100

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import PerennialError
+from core.errors import UnfitError
 from core.learning import Constraints
 from models.measures.paired import Interval
 from models.onnx.latency import Latency
@@ -60,7 +60,7 @@ def test_a_variant_falls_with_the_one_it_was_made_of() -> None:
     wrong = replace(EXACT, kept=False)
     found = weighed(variant("int8", 400, 140), wrong, MARGIN)
     assert not found.kept
-    with pytest.raises(PerennialError, match=r"no graph of this fit may be served.*int8"):
+    with pytest.raises(UnfitError, match=r"no graph of this fit may be served.*int8"):
         best([wrong, found], Constraints())
 
 
