@@ -20,6 +20,8 @@ from stages.promote import promote
 from stages.reproduce import reproduce
 from stages.score import score, served
 from stages.workspace import Workspace
+from tests.models.wandb_runs import environment, folders
+from tests.models.wandb_runs import summary as read
 from tests.stages.orders import OUTCOMES, fits, make_orders
 
 pytestmark = pytest.mark.slow
@@ -39,8 +41,7 @@ class Lived:
 
 @pytest.fixture(scope="module", params=OUTCOMES)
 def lived(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lived]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("WANDB_MODE", "disabled")
+    with environment():
         gate = {"slices": ["city"], "max_calibration_error": 0.15}
         root = tmp_path_factory.mktemp(request.param)
         workspace = make_orders(root, request.param, training=FAMILIES, gate=gate)
@@ -106,6 +107,24 @@ def test_the_page_of_the_lifecycle_tells_the_problems_own_measures(lived: Lived)
     assert f"{lived.judged.measures[first]:.3f}" in page
     rates = "Mean predicted against observed rate" in page
     assert rates == (lived.workspace.spec.problem == "binary")
+
+
+def test_every_fit_is_a_tracked_run_that_is_whole_on_the_disk(lived: Lived) -> None:
+    runs = [read(folder) for folder in folders(lived.workspace.settings.home)]
+    assert sorted(run["config"]["family"] for run in runs) == ["constant", "lightgbm", "linear"]
+    kind = lived.workspace.spec.problem
+    drawn = {
+        "binary": "roc",
+        "multiclass": "confusion",
+        "regression": "residuals",
+        "ranking": "importance_chart",
+    }
+    for run in runs:
+        assert run["state"] == "finished"
+        found = run["summary"]["holdout"]
+        assert {"loss", "relative_loss"} <= set(found)
+        assert set(run["summary"]["holdout_interval"]) <= set(found)
+        assert any(name.startswith(drawn[kind]) for name in run["summary"]), sorted(run["summary"])
 
 
 def test_a_graph_says_what_it_takes_and_gives(lived: Lived) -> None:
