@@ -184,5 +184,5 @@ def test_other_rows_begin_a_search_anew(orders: Settings, fits: list[int]) -> No
 
 def test_a_search_that_cannot_be_is_a_sentence(orders: Settings) -> None:
     workspace = edited(orders, tuning={"families": ["linear"], "trials": 5, "folds": 400})
-    with pytest.raises(PerennialError, match=r"none of 5 trials .* fold 1 of 400: .* at least 20 rows"):
+    with pytest.raises(PerennialError, match=r"none of 5 trials .* fold 1 of 400: .* it takes at least 20"):
         tuned(workspace, "linear", AS_OF)
