@@ -57,18 +57,6 @@ def log_loss(labels: Floats, probabilities: Floats) -> float:
     return float(log_losses(labels, probabilities).mean())
 
 
-def normalised_entropy(labels: Floats, probabilities: Floats) -> float:
-    """Log loss over that of always saying the base rate: below 1 the probabilities tell something.
-
-    He et al., "Practical lessons from predicting clicks on ads at Facebook" (2014). NaN when there
-    is one class only.
-    """
-    rate = float(np.mean(labels))
-    if rate in (0.0, 1.0):
-        return float("nan")
-    return log_loss(labels, probabilities) / log_loss(labels, np.full(len(labels), rate))
-
-
 def brier(labels: Floats, probabilities: Floats) -> float:
     """The mean squared difference between probability and outcome."""
     return float(np.mean(_gaps(labels, probabilities) ** 2))

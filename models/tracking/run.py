@@ -58,10 +58,6 @@ class Run:
         """Add a chart."""
         self._try("chart", lambda run: client.log_chart(run, name, chart))
 
-    def artifact(self, name: str, kind: str, files: Mapping[str, Path], metadata: Mapping[str, Any]) -> None:
-        """Add files that the run made, by the names they are to have (see `made`)."""
-        self.made(Artifact(name, kind, files, metadata=metadata))
-
     def made(self, artifact: Artifact) -> None:
         """Add what came of the run, such as a model; its files must not change any more."""
         self._try("artifact", lambda run: client.log_artifact(run, artifact, used=False))

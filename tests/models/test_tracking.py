@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from models.tracking import Artifact, track
 from models.tracking import run as tracking
-from models.tracking import track
 from tests.models.wandb_runs import ROOT, environment, folders, python, reader, records, summary
 
 pytestmark = pytest.mark.slow
@@ -40,7 +40,7 @@ def test_a_run_can_be_read_back(tmp_path: Path, capfd: pytest.CaptureFixture[str
             run.curve(step, {"train_log_loss": 1 / (step + 1), "validation_log_loss": 2 / (step + 1)})
         run.summary({"holdout": {"auc": 0.75, "brier": float("nan")}, "rows": 100})
         run.table("importance", [{"feature": "wind", "share": 0.6}, {"feature": "route", "share": 0.4}])
-        run.artifact("flights/linear", "model", {"graph.onnx": Path(__file__)}, {"bytes": 3})
+        run.made(Artifact("flights/linear", "model", {"graph.onnx": Path(__file__)}, metadata={"bytes": 3}))
     assert capfd.readouterr() == ("", "")
     [folder] = folders(tmp_path)
     assert run.folder == folder
@@ -62,7 +62,7 @@ def test_all_that_it_writes_is_below_home(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path / "elsewhere")
     monkeypatch.setenv("HOME", str(tmp_path / "elsewhere"))
     with track("flights", "fit", "g", {}, [], Path("../home")) as run:
-        run.artifact("model", "model", {"f": Path(__file__)}, {})
+        run.made(Artifact("model", "model", {"f": Path(__file__)}))
     assert list((tmp_path / "elsewhere").rglob("*")) == []
     assert {path.name for path in (tmp_path / "home").iterdir()} == {"wandb"}
     assert Path(run.folder).is_relative_to(tmp_path / "home")
@@ -136,7 +136,7 @@ def test_a_fit_goes_on_when_the_tracker_cannot(tmp_path: Path, caplog: pytest.Lo
     with track("flights", "fit", "g", {}, [], tmp_path) as run:
         for step in range(3):
             run.curve(step, {"loss": object()})  # type: ignore[dict-item]
-        run.artifact("model", "model", {"f": tmp_path / "missing"}, {})
+        run.made(Artifact("model", "model", {"f": tmp_path / "missing"}))
         run.curve(3, {"loss": 0.25})
     assert [line.split(",")[0] for line in warnings(caplog)] == [
         "W&B could not take the curve",

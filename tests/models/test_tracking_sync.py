@@ -47,7 +47,7 @@ def fit(home: Path, steps: int = 50) -> str:
             run.curve(step, {"loss": 1 / (step + 1)})
         run.summary({"auc": 0.75})
         run.table("slices", [{"slice": "JFK", "auc": 0.7}])
-        run.artifact("flights/1", "model", {"graph.onnx": home / "graph"}, {"bytes": 9})
+        run.made(Artifact("flights/1", "model", {"graph.onnx": home / "graph"}, metadata={"bytes": 9}))
     (home / "graph").unlink()
     return run.folder
 

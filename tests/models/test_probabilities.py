@@ -15,7 +15,6 @@ from models.measures.probabilities import (
     calibration_error,
     log_loss,
     measures,
-    normalised_entropy,
 )
 
 Array = NDArray[Any]
@@ -73,13 +72,6 @@ def test_calibration_error_is_the_weighted_gap_of_the_curve(scored: tuple[Array,
     assert np.all(np.diff(curve.predicted) > 0)
     gaps = np.abs(curve.predicted - curve.observed) @ curve.rows / 1_000
     assert calibration_error(labels, probabilities) == pytest.approx(gaps, abs=1e-12)
-
-
-def test_normalised_entropy_of_the_base_rate_is_one() -> None:
-    labels = np.array([1.0, 0, 0, 0])
-    assert normalised_entropy(labels, np.full(4, 0.25)) == pytest.approx(1)
-    assert normalised_entropy(labels, np.array([0.7, 0.1, 0.1, 0.1])) < 1
-    assert np.isnan(normalised_entropy(np.ones(3), np.full(3, 0.5)))
 
 
 @pytest.mark.parametrize(
