@@ -14,7 +14,7 @@ import pytest
 from core.errors import IntegrityError, PerennialError
 from core.settings import Settings
 from models.registry.versions import Version
-from stages.archive import archive
+from stages.archive import archive, archive_path
 from stages.promote import promote
 from stages.reproduce import reproduce
 from stages.train import train
@@ -129,6 +129,7 @@ def test_an_archive_holds_a_version_whole(fork: Fork) -> None:
         archive(workspace, other, **facts)
     with pytest.raises(PerennialError, match="is champion"):
         archive(workspace, champion, **facts)
+    assert not archive_path(workspace, champion).exists()
 
 
 TREES = {"families": ["lightgbm"], "parameters": {"lightgbm": {"rounds": 30}}}
