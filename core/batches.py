@@ -11,10 +11,18 @@ from zoneinfo import ZoneInfo
 
 from core.errors import SpecError
 
-Every = Literal["1h", "1d", "1w", "1mo"]
+Every = Literal["1h", "1d", "1w", "1mo", "3mo", "6mo", "1y"]
 
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
-_IDS: dict[Every, str] = {"1h": "%Y-%m-%dT%H%z", "1d": "%Y-%m-%d", "1w": "%Y-%m-%d", "1mo": "%Y-%m"}
+_MONTHS: dict[Every, int] = {"1mo": 1, "3mo": 3, "6mo": 6, "1y": 12}
+_DAY, _MONTH = "%Y-%m-%d", "%Y-%m"
+_IDS: dict[Every, str] = {
+    "1h": "%Y-%m-%dT%H%z",
+    "1d": _DAY,
+    "1w": _DAY,
+    **dict.fromkeys(_MONTHS, _MONTH),
+    "1y": "%Y",
+}
 
 
 def duration(text: str) -> timedelta:
@@ -55,7 +63,8 @@ class Calendar:
     """The batches of a project: from the date `first` up to, not including, the date `last`.
 
     They leave nothing out and do not overlap. A day begins at its first instant in `timezone`, a
-    month on its first day, a week on the weekday of `first`: where `first` and `last` lie between
+    month on its first day, three months, six and a year with January or so many months after it, a
+    week on the weekday of `first`: where `first` and `last` lie between
     such edges, the first and the last batch are shorter. Hours are hours of elapsed time, so that
     the hour that autumn repeats is two batches.
 
@@ -133,8 +142,10 @@ def _day(text: str) -> date | None:
 
 
 def _next(day: date, every: Every) -> date:
-    if every == "1mo":
-        return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
+    if every in _MONTHS:
+        # As many months as make a whole number of them since January.
+        months = _MONTHS[every] * ((day.month - 1) // _MONTHS[every] + 1)
+        return date(day.year + months // 12, months % 12 + 1, 1)
     return day + timedelta(days=7 if every == "1w" else 1)
 
 

@@ -63,6 +63,18 @@ def test_an_edge_between_batches_is_where_clocks_show_it(
             assert (before.month, before.year) != (begins.month, begins.year)
         else:
             assert before.date() < begins.date()
+        if every in ("3mo", "6mo", "1y"):
+            months = {"3mo": 3, "6mo": 6, "1y": 12}[every]
+            assert begins.day == 1 and (begins.month - 1) % months == 0
+
+
+def test_a_year_may_be_one_batch_and_the_first_may_be_shorter() -> None:
+    years = Calendar("1y", "UTC", date(1995, 10, 9), date(1998, 1, 1)).batches()
+    assert [(batch.id, batch.start.date()) for batch in years] == [
+        ("1995", date(1995, 10, 9)),
+        ("1996", date(1996, 1, 1)),
+        ("1997", date(1997, 1, 1)),
+    ]
 
 
 def test_a_month_is_one_of_the_zone_not_of_utc() -> None:
