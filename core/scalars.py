@@ -10,7 +10,7 @@ from core.batches import duration
 from core.words import nearest
 
 Kind = Literal["integer", "float", "string", "boolean", "datetime", "date"]
-FeatureKind = Literal["number", "category"]
+FeatureKind = Literal["number", "category", "text"]
 
 
 def _duration(value: object) -> timedelta:
