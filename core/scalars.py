@@ -13,7 +13,7 @@ NAME = "^[a-z][a-z0-9_]*$"
 SHA256 = "^[0-9a-f]{64}$"
 
 Kind = Literal["integer", "float", "string", "boolean", "datetime", "date"]
-FeatureKind = Literal["number", "category"]
+FeatureKind = Literal["number", "category", "text"]
 
 
 def _duration(value: object) -> timedelta:
