@@ -130,6 +130,9 @@ def _drift(
     judged: bool,
     rules: Monitoring,
 ) -> Iterator[_Finding]:
+    if rules.drift is None:
+        yield _Finding("nothing", "Drift is not watched (monitoring.drift is null): performance decides")
+        return
     drifted = sorted(
         (drift for drift in drifts if drift.drifted), key=lambda drift: -importance.get(drift.feature, 0.0)
     )
