@@ -1,6 +1,6 @@
 """The model card: what a version is for, what made it, how good it is, and where it ends."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from core.declarations import Lookup, Past
@@ -42,8 +42,7 @@ def card(
     back from the registry, and so is made of dicts, is as good.
     """
     files = plain(variants)
-    names = [name for name in MEASURES if name in described["measures"] and not _is_twice(name, spec)]
-    names.sort(key=lambda name: name != spec.metric)
+    names = titles(spec, described["measures"])
     told = {
         "id": version.id,
         "family": version.family,
@@ -51,7 +50,7 @@ def card(
         "title": spec.title,
         "use": _use(spec),
         "data": {"parts": described["parts"], "label": spec.outcome.label, "classes": spec.outcome.classes},
-        "scores": [_score(name, described["measures"][name], spec) for name in names],
+        "scores": [_score(name, title, described["measures"][name]) for name, title in names.items()],
         "blocks": {"count": described["blocks"], "every": _span(spec.gate.block.total_seconds())},
         "confidence": spec.gate.confidence,
         "features": _features(spec),
@@ -88,16 +87,18 @@ def _use(spec: Spec) -> dict[str, Any]:
     }
 
 
-def _is_twice(name: str, spec: Spec) -> bool:
-    """The loss says something of its own only where it has been made free of the unit."""
-    return name == "loss" and spec.problem != "regression"
+def titles(spec: Spec, among: Collection[str]) -> dict[str, str]:
+    """What the measures `among` these are called that are shown, first what models are compared by."""
+    # The loss says something of its own only where it has been made free of the unit.
+    shown = [name for name in MEASURES if name in among and (name != "loss" or spec.problem == "regression")]
+    own = {"ndcg": f"nDCG at {spec.objective.cutoff}"}
+    return {
+        name: own.get(name, MEASURES[name][0]) for name in sorted(shown, key=lambda name: name != spec.metric)
+    }
 
 
-def _score(name: str, found: Mapping[str, float], spec: Spec) -> dict[str, Any]:
-    title, meaning = MEASURES[name]
-    if name == "ndcg":
-        title = f"nDCG at {spec.objective.cutoff}"
-    return {"key": name, "name": title, "meaning": meaning, **found}
+def _score(name: str, title: str, found: Mapping[str, float]) -> dict[str, Any]:
+    return {"key": name, "name": title, "meaning": MEASURES[name][1], **found}
 
 
 def _features(spec: Spec) -> dict[str, dict[str, str]]:
