@@ -9,6 +9,8 @@ from core.spec import Derived, Feature, Spec
 from models.card.limits import asked, limits
 from models.gate.judge import GateReport
 from models.onnx.variants import Variant
+from models.problem import problem_of
+from models.problems.quantiles import Quantiles
 from models.registry.versions import Version
 
 MEASURES = {
@@ -19,6 +21,12 @@ MEASURES = {
     "calibration_error": ("calibration error", "how far answers are from observed rates; lower is better"),
     "rmse": ("RMSE", "the root of the mean squared error, in the unit of the answer; lower is better"),
     "mae": ("MAE", "the mean size of the error, in the unit of the answer; lower is better"),
+    "pinball": ("pinball loss", "the mean loss of the quantiles, in the unit of the answer; lower is better"),
+    "coverage": (
+        "coverage",
+        "the share of outcomes between the outermost quantiles; best where it is as claimed",
+    ),
+    "width": ("width", "how far the outermost quantiles are apart; narrower is better, at one coverage"),
     "bias": ("bias", "the mean of answer less truth, in the unit of the answer; 0 is best"),
     "ndcg": ("nDCG", "how near the order of each list is to the best one; 1 is best"),
     "recall": ("recall", "the share of what is relevant among the first places; higher is better"),
@@ -78,6 +86,7 @@ def _use(spec: Spec) -> dict[str, Any]:
         "output": goal.output,
         "unit": goal.unit,
         "metric": spec.metric,
+        "quantiles": goal.quantiles,
         "costs": goal.costs,
         "max_latency_ms": spec.constraints.max_latency_ms,
         "max_size_mb": spec.constraints.max_size_mb,
@@ -97,6 +106,9 @@ def _score(name: str, found: Mapping[str, float], spec: Spec) -> dict[str, Any]:
     title, meaning = MEASURES[name]
     if name == "ndcg":
         title = f"nDCG at {spec.objective.cutoff}"
+    problem = problem_of(spec)
+    if name == "coverage" and isinstance(problem, Quantiles):
+        meaning += f", at {problem.nominal:.0%}"
     return {"key": name, "name": title, "meaning": meaning, **found}
 
 
