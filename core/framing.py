@@ -145,12 +145,14 @@ def _named(spec: Spec) -> Iterator[Fault]:
         for place, column in enumerate(names):
             if column not in known:
                 yield (*keys, place), f"no feature or key {column!r}{nearest(column, known)}"
+            elif column in spec.features and spec.features[column].kind == "text":
+                yield (*keys, place), f"{column!r} is free text, which no two rows share: name a category"
     for name in spec.training.monotone:
         keys = ("training", "monotone", name)
         if name not in spec.features:
             yield keys, f"no feature {name!r}{nearest(name, spec.features)}"
         elif spec.features[name].kind != "number":
-            yield keys, "is a category: only a number can rise"
+            yield keys, f"is a {spec.features[name].kind}: only a number can rise"
 
 
 def _tuned(spec: Spec) -> Iterator[Fault]:

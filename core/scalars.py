@@ -9,8 +9,11 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from core.batches import duration
 from core.words import nearest
 
+NAME = "^[a-z][a-z0-9_]*$"
+SHA256 = "^[0-9a-f]{64}$"
+
 Kind = Literal["integer", "float", "string", "boolean", "datetime", "date"]
-FeatureKind = Literal["number", "category"]
+FeatureKind = Literal["number", "category", "text"]
 
 
 def _duration(value: object) -> timedelta:

@@ -29,7 +29,7 @@ from core.learning import (
     ProblemKind,
     Training,
 )
-from core.scalars import Duration, FeatureKind, Kind, Model, Share, Zone
+from core.scalars import NAME, Duration, FeatureKind, Kind, Model, Share, Zone
 from core.sources.declared import DeltaSource, FilesSource, PackageSource, Source, SqlSource
 
 __all__ = [
@@ -145,7 +145,7 @@ class Monitoring(Model):
 class Spec(Model):
     """One machine-learning system, wholly described."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    name: Annotated[str, Field(pattern=NAME)]
     title: str
     objective: Objective
     problem: ProblemKind

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from core.documents import Document
+from core.scalars import NAME, SHA256
 from core.secrets import without_password
 from core.spec import Spec
 from core.words import nearest
@@ -26,11 +27,16 @@ _WANTED = {
     "date_type": "a date such as 2013-01-31",
     "date_parsing": "a date such as 2013-01-31",
     "date_from_datetime_parsing": "a date such as 2013-01-31",
-    "string_pattern_mismatch": "a name of lower-case letters, digits and _, such as late_arrivals",
     "greater_than": "more than {gt:g}",
     "greater_than_equal": "at least {ge:g}",
     "less_than": "less than {lt:g}",
     "less_than_equal": "at most {le:g}",
+}
+
+# And what a text should be, by its pattern.
+_PATTERNS = {
+    NAME: "a name of lower-case letters, digits and _, such as late_arrivals",
+    SHA256: "the 64 hexadecimal digits of a SHA-256, in lower case",
 }
 
 _Keys = tuple[int | str, ...]
@@ -64,12 +70,17 @@ def _sentence(faults: Sequence[ErrorDetails]) -> tuple[_Keys, str]:
             key, words = node["discriminator"]["propertyName"], sorted(node["discriminator"]["mapping"])
             is_what = f"is {_shown(given[key])}" if key in given else "is missing"
             return (*keys, key), f"{is_what}{nearest(given.get(key), words)}"
-    wanted = [
-        _WANTED[each["type"]].format(**each.get("ctx", {})) for each in faults if each["type"] in _WANTED
-    ]
+    wanted = [said for said in map(_wanted, faults) if said]
     if not wanted:
         return keys, fault["msg"].replace("Input should", "should")
     return keys, f"should be {' or '.join(dict.fromkeys(wanted))}, not {_shown(given)}"
+
+
+def _wanted(fault: ErrorDetails) -> str:
+    limits = fault.get("ctx", {})
+    if fault["type"] == "string_pattern_mismatch":
+        return _PATTERNS[limits["pattern"]]
+    return _WANTED.get(fault["type"], "").format(**limits)
 
 
 def _shown(given: Any) -> str:

@@ -83,9 +83,9 @@ def finished(name: str, kind: FeatureKind, dtype: pl.DataType) -> pl.Expr:
     Raises SpecError when a column of this dtype cannot be of this kind.
     """
     column = pl.col(name)
-    if kind == "category":
+    if kind != "number":
         if dtype.is_nested() or dtype == pl.Binary:
-            raise SpecError(f"feature {name}: {dtype} is no category")
+            raise SpecError(f"feature {name}: {dtype} is no {kind}")
         return column.cast(pl.String)
     if not (dtype.is_numeric() or dtype in (pl.Boolean, pl.Null)):
         raise SpecError(f"feature {name}: {dtype} is no number; is it `kind: category`?")

@@ -16,19 +16,20 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The feature columns that a model takes, in order: the numbers, then the categories."""
+    """The feature columns that a model takes, in order: the numbers, the categories, the free texts."""
 
     numbers: tuple[str, ...]
     categories: tuple[str, ...]
+    texts: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
         """Every column, numbers first.
 
-        >>> Columns(("wind",), ("carrier", "route")).names
-        ('wind', 'carrier', 'route')
+        >>> Columns(("wind",), ("carrier", "route"), ("remark",)).names
+        ('wind', 'carrier', 'route', 'remark')
         """
-        return self.numbers + self.categories
+        return self.numbers + self.categories + self.texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,7 @@ def columns(spec: Spec) -> Columns:
     return Columns(
         numbers=tuple(name for name, kind in kinds.items() if kind == "number"),
         categories=tuple(name for name, kind in kinds.items() if kind == "category"),
+        texts=tuple(name for name, kind in kinds.items() if kind == "text"),
     )
 
 
@@ -141,6 +143,15 @@ def categories(frame: pl.DataFrame, columns: Columns) -> list[pl.Series]:
     """
     require(frame, columns.categories)
     return [frame[name].cast(pl.String).fill_null("") for name in columns.categories]
+
+
+def texts(frame: pl.DataFrame, columns: Columns) -> list[pl.Series]:
+    """The free texts as String series in the order of `columns`, missing as "".
+
+    PerennialError names the columns that the frame lacks.
+    """
+    require(frame, columns.texts)
+    return [frame[name].cast(pl.String).fill_null("") for name in columns.texts]
 
 
 def require(frame: pl.DataFrame, names: Sequence[str]) -> None:

@@ -133,7 +133,7 @@ def _read_by(workspace: Workspace, dataset: str) -> str:
     """What stands for all that decides how a delivery is staged."""
     rules = workspace.spec.datasets[dataset]
     return fingerprint(
-        sorted(rules.columns), rules.source.model_dump(mode="json", include={"nulls", "format"})
+        sorted(rules.columns), rules.source.model_dump(mode="json", include={"nulls", "format", "sha256"})
     )
 
 

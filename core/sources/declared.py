@@ -1,23 +1,44 @@
 """Where a dataset is delivered, as a spec declares it."""
 
+from pathlib import PurePosixPath
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from core.scalars import Duration, Model
+from core.scalars import SHA256, Duration, Model
 from core.secrets import holds_password
 
 Nulls = tuple[str, ...]
 FileFormat = Literal["parquet", "csv", "jsonl"]
 
 
+def is_pickle(file: str) -> bool:
+    """Whether a file, as its name tells, is a pickle, be it packed or not."""
+    return not {".pkl", ".pickle"}.isdisjoint(PurePosixPath(file.lower()).suffixes)
+
+
 class PackageSource(Model):
-    """A data file inside an installed Python package (which is located, never imported)."""
+    """A data file inside an installed Python package (which is located, never imported).
+
+    `make data` installs the `version`; a file whose SHA-256 is not `sha256` is not read. `terms` are
+    those on which the data may be used. A pickled pandas frame (`.pkl`) is read only by its `sha256`.
+    """
 
     kind: Literal["package"]
     package: str
     file: str
+    version: str | None = None
+    sha256: Annotated[str, Field(pattern=SHA256)] | None = None
+    terms: str = ""
     nulls: Nulls = ("", "NA")
+
+    @model_validator(mode="after")
+    def _trusted(self) -> Self:
+        if is_pickle(self.file) and self.sha256 is None:
+            raise ValueError(
+                "is a pickle, which can run code: it is read only where `sha256` declares its hash"
+            )
+        return self
 
     @property
     def by_batch(self) -> bool:

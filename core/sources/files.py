@@ -2,24 +2,25 @@
 
 import errno
 import glob
-import importlib.util
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import Literal
 
 from core.batches import Batch
 from core.errors import DeliveryError
 from core.ledger import fingerprint
 from core.scalars import Kind
 from core.secrets import Secrets
-from core.sources import delimited, jsonlines, objects, parquet
-from core.sources.declared import FileFormat, FilesSource, PackageSource
+from core.sources import delimited, jsonlines, objects, packages, parquet, pickled
+from core.sources.declared import FileFormat, FilesSource, PackageSource, is_pickle
 from core.sources.items import Fetched, Item
 from core.sources.patterns import BATCH, chosen, has_wildcards, is_pattern, root, tidy
 from core.sources.staging import ARCHIVES, File, digest, staged, unpack
 
+_Form = FileFormat | Literal["pickle"]
 _FORMATS: Mapping[str, FileFormat] = {
     ".csv": "csv",
     ".parquet": "parquet",
@@ -67,13 +68,15 @@ def fetch(
 ) -> Fetched:
     """Stage the rows of a file: those of CSV and JSON Lines as texts, null where one of `nulls`.
 
-    Raises DeliveryError when it is missing, damaged or truncated, changes while it is read, lacks a
-    column, or when its format is not known.
+    Raises DeliveryError when it is missing, damaged or truncated, has not the declared hash, changes
+    while it is read, lacks a column, or when its format is not known.
     """
-    given = source.format if isinstance(source, FilesSource) else None
-    form = _form(item.name, given)
+    form = _form(item.name, source)
     with _delivered(folder, source, item, staging) as (file, mark):
-        made_from = fingerprint(file.digest, form, list(columns), () if form == "parquet" else source.nulls)
+        if isinstance(source, PackageSource):
+            packages.verify(source, file.digest, folder.name)
+        nulls = source.nulls if form in ("csv", "jsonl") else ()
+        made_from = fingerprint(file.digest, form, list(columns), nulls)
         write = _writer(file, form, list(columns), source.nulls, staging)
         path = staged(file, staging / f"{made_from}.parquet", write)
         return Fetched(file.digest, path, parquet.count(path), mark)
@@ -105,7 +108,7 @@ def _delivered(
 
 
 def _writer(
-    file: File, form: FileFormat, columns: Sequence[str], nulls: Sequence[str], staging: Path
+    file: File, form: _Form, columns: Sequence[str], nulls: Sequence[str], staging: Path
 ) -> Callable[[Path], None]:
     def write(target: Path) -> None:
         path = unpack(file, staging)
@@ -113,6 +116,8 @@ def _writer(
             delimited.tabulate(path, target, columns, nulls, file)
         elif form == "jsonl":
             jsonlines.tabulate(path, target, columns, nulls, file)
+        elif form == "pickle":
+            pickled.tabulate(path, target, columns, file)
         else:
             parquet.copy(path, target, columns, file)
 
@@ -122,7 +127,7 @@ def _writer(
 def _place(folder: Path, source: PackageSource | FilesSource) -> tuple[Path, str]:
     """The folder from which the names of the files are told, and the path within it."""
     if isinstance(source, PackageSource):
-        return _package_folder(source.package), source.file
+        return packages.folder_of(source, folder.name), source.file
     if "://" in source.path:
         raise DeliveryError(f"{source.path}: only local paths and s3:// URLs are read")
     path = tidy(os.path.expanduser(source.path))
@@ -130,17 +135,6 @@ def _place(folder: Path, source: PackageSource | FilesSource) -> tuple[Path, str
         return folder, path
     base = root(path)
     return Path(base), os.path.relpath(path, base)
-
-
-def _package_folder(package: str) -> Path:
-    # The package is not imported: its data is wanted, not its code, which may not run here.
-    try:
-        found = importlib.util.find_spec(package)
-    except (ImportError, ValueError):
-        found = None
-    if found is None or not found.submodule_search_locations:
-        raise DeliveryError(f"the Python package {package!r} is not installed: pip install {package}")
-    return Path(next(iter(found.submodule_search_locations)))
 
 
 def _matching(base: Path, path: str, batches: Sequence[Batch]) -> list[tuple[str, str | None]]:
@@ -180,7 +174,14 @@ def _mark(facts: os.stat_result) -> str:
     return f"{facts.st_size}-{facts.st_mtime_ns}-{facts.st_ctime_ns}-{facts.st_ino}"
 
 
-def _form(name: str, given: FileFormat | None) -> FileFormat:
+def _form(name: str, source: PackageSource | FilesSource) -> _Form:
+    given = source.format if isinstance(source, FilesSource) else None
+    if given is None and is_pickle(name):
+        if isinstance(source, PackageSource) and source.sha256 is not None:
+            return "pickle"
+        raise DeliveryError(
+            f"{name}: is a pickle, which can run code: only one of a package is read, by its `sha256`"
+        )
     path = PurePosixPath(name.lower())
     if path.suffix in ARCHIVES:
         path = path.with_suffix("")

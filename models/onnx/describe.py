@@ -17,7 +17,11 @@ from models.rows import Columns, Rows, numbers
 
 # "perennial" is the converter.
 PACKAGES = ("perennial", "lightgbm", "onnx", "onnxscript", "torch")
-MISSING = {"number": "float32, NaN where it is missing", "category": "a string, empty where it is missing"}
+MISSING = {
+    "number": "float32, NaN where it is missing",
+    "category": "a string, empty where it is missing",
+    "text": "free text, empty where it is missing",
+}
 
 
 def meanings(spec: Spec, output: str) -> dict[str, str]:

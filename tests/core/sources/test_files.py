@@ -217,7 +217,7 @@ def test_a_file_of_an_installed_package_is_found(deliveries: Deliveries) -> None
 @pytest.mark.parametrize("package", ["no_such_package_at_all", "json.no_such", "polars..x"])
 def test_a_missing_package_is_named(deliveries: Deliveries, package: str) -> None:
     source = PackageSource(kind="package", package=package, file="x.csv")
-    with pytest.raises(DeliveryError, match="is not installed: pip install"):
+    with pytest.raises(DeliveryError, match="is not installed: `make data PROJECT="):
         files.items(deliveries.folder, source, BATCHES, {}, Secrets())
 
 
