@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator
 
+from core.candidate_faults import candidate_faults
 from core.expressions import parse
 from core.framing import LABELS, Fault, framing_faults
 from core.spec import (
@@ -58,7 +59,10 @@ def faults(spec: Spec, functions: Collection[str]) -> Iterator[Fault]:
                 yield ("features", name, "function"), _no_function(feature.function, functions)
             for other, declared in feature.inputs.items():
                 yield from _of_feature(spec, ("features", name, "inputs", other), declared)
+    for place, column in enumerate(spec.candidates.about if spec.candidates else ()):
+        yield from _column(spec, ("candidates", "about", place), events, column)
     yield from framing_faults(spec)
+    yield from candidate_faults(spec)
 
 
 def _of_dataset(spec: Spec, name: str, rules: Dataset, functions: Collection[str]) -> Iterator[Fault]:

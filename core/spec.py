@@ -6,6 +6,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from core.batches import Calendar, Every
+from core.candidates import Candidates
 from core.declarations import (
     Derived,
     Expression,
@@ -15,6 +16,7 @@ from core.declarations import (
     LocalTime,
     Lookup,
     Past,
+    Retrieved,
     RowFeature,
     TargetRate,
     Trailing,
@@ -34,6 +36,7 @@ from core.sources.declared import DeltaSource, FilesSource, PackageSource, Sourc
 
 __all__ = [
     "BatchRules",
+    "Candidates",
     "Dataset",
     "Decision",
     "DeltaSource",
@@ -55,6 +58,7 @@ __all__ = [
     "PackageSource",
     "Past",
     "QuarantineRules",
+    "Retrieved",
     "RowFeature",
     "Share",
     "Source",
@@ -167,6 +171,7 @@ class Spec(Model):
     quarantine: QuarantineRules = QuarantineRules()
     decision: Decision
     outcome: Outcome
+    candidates: Candidates | None = None
     features: dict[str, Feature]
     training: Training = Training()
     gate: Gate = Gate()
