@@ -114,6 +114,18 @@ def _references(spec: Spec, functions: Collection[str] | None, doubtful: Collect
     return (fault for fault in first if all(fault in other for other in others))
 
 
+def run(text: str, path: Path) -> ModuleType:
+    """What the text of a project's file of Python defines; SpecError with its line when it fails."""
+    module = ModuleType(f"projects.{path.parent.name}.{path.stem}")
+    module.__file__ = str(path)
+    try:
+        # Compiled from the text that the project's fingerprint is made of, not from a cache beside it.
+        exec(compile(text, path, "exec"), module.__dict__)
+    except Exception as error:
+        raise SpecError(blame(error, path)) from error
+    return module
+
+
 def blame(error: BaseException, code: Path) -> str:
     """What went wrong in a file of Python, with the line of it that led there."""
     lines = [
@@ -127,12 +139,6 @@ def blame(error: BaseException, code: Path) -> str:
 
 def functions_of(text: str, path: Path) -> dict[str, Function]:
     """The functions that a file of Python defines; SpecError with its line where it does not run."""
-    module = ModuleType(f"projects.{path.parent.name}.functions")
-    module.__file__ = str(path)
-    try:
-        # Compiled from the text that the project's fingerprint is made of, not from a cache beside it.
-        exec(compile(text, path, "exec"), module.__dict__)
-    except Exception as error:
-        raise SpecError(blame(error, path)) from error
+    module = run(text, path)
     members = inspect.getmembers(module, inspect.isfunction)
     return {name: member for name, member in members if member.__module__ == module.__name__}

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator
 
+from core.candidate_faults import candidate_faults
 from core.documents import Fault, Keys
 from core.expressions import parse
 from core.framing import LABELS, framing_faults
@@ -61,7 +62,11 @@ def faults(spec: Spec, functions: Collection[str] | None) -> Iterator[Fault]:
             yield from _function(("features", name, "function"), feature.function, functions)
             for other, declared in feature.inputs.items():
                 yield from _of_feature(spec, ("features", name, "inputs", other), declared)
+    for place, column in enumerate(spec.candidates.about if spec.candidates else ()):
+        yield from _column(spec, ("candidates", "about", place), events, column)
     yield from framing_faults(spec)
+    if spec.events in spec.datasets:
+        yield from candidate_faults(spec)
 
 
 def _of_dataset(spec: Spec, name: str, rules: Dataset, functions: Collection[str] | None) -> Iterator[Fault]:
@@ -74,6 +79,8 @@ def _of_dataset(spec: Spec, name: str, rules: Dataset, functions: Collection[str
             )
     if rules.prepare:
         yield from _function((*keys, "prepare"), rules.prepare, functions)
+    if spec.counted(name) is not None:
+        yield from _of_counted(keys, rules)
     for place, column in enumerate(rules.key):
         yield from _column(spec, (*keys, "key", place), name, column)
     for key, time in (("event_time", rules.event_time), ("known_at", rules.known_at)):
@@ -84,6 +91,16 @@ def _of_dataset(spec: Spec, name: str, rules: Dataset, functions: Collection[str
     ids = [batch.id for batch in spec.batches.calendar().batches()]
     if rules.reference is not None and rules.reference not in ids:
         yield (*keys, "reference"), f"no batch {rules.reference!r}{nearest(rules.reference, ids)}"
+
+
+def _of_counted(keys: Keys, rules: Dataset) -> Iterator[Fault]:
+    if rules.event_time in rules.columns:
+        sentence = (
+            "is delivered, but `batches.rows` has a time made: leave `rows` out, or name another column"
+        )
+        yield (*keys, "event_time"), sentence
+    if rules.source.by_batch:
+        yield (*keys, "source"), "comes in batches: `batches.rows` counts rows that come in none"
 
 
 def _of_feature(spec: Spec, keys: Keys, feature: Input) -> Iterator[Fault]:
@@ -139,7 +156,7 @@ def _own(spec: Spec, keys: Keys, column: str) -> Iterator[Fault]:
 
 def _column(spec: Spec, keys: Keys, dataset: str, column: str, *kinds: Kind) -> Iterator[Fault]:
     rules = spec.datasets.get(dataset)
-    if rules is None:
+    if rules is None or column == spec.counted(dataset):
         return
     if column not in rules.columns and rules.prepare is None:
         hint = nearest(column, rules.columns)

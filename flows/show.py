@@ -144,7 +144,7 @@ def _batches(facts: Summary) -> Table:
             *(f"{batch[name]:,}" for name in ("received", "accepted", "quarantined")),
             batch["champion"] or "-",
             *(_number((batch.get("measures") or {}).get(headline)) for headline in _headlines(facts)),
-            "-" if batch["drift"] is None else f"{batch['drift']:.0%}",
+            _drift(batch, facts),
             _decision(batch),
         )
     return table
@@ -174,6 +174,12 @@ def _gained(found: Tuned) -> str:
 def _parameters(parameters: Mapping[str, Parameter]) -> str:
     told = {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in parameters.items()}
     return "{" + ", ".join(f"{name}: {value}" for name, value in told.items()) + "}"
+
+
+def _drift(batch: Batch, facts: Summary) -> str:
+    if facts.get("drift_threshold", 0.0) is None:
+        return "off"
+    return "-" if batch["drift"] is None else f"{batch['drift']:.0%}"
 
 
 def _decision(batch: Batch) -> str:
