@@ -48,9 +48,12 @@ _STAND_INS: Mapping[Keys, Any] = {
     ("features", _ANY, "inputs", _ANY): _FEATURE,
 }
 # What means something only beside another part, and so is in doubt with it.
+_NAMES_KEYS: Collection[Keys] = [("gate", "slices"), ("gate", "fairness", "attributes"), ("outcome", "group")]
 _BESIDE: Mapping[Keys, Collection[Keys]] = {
     ("batches",): [("datasets", _ANY, "reference")],
-    ("datasets", _ANY, "key"): [("gate", "slices"), ("gate", "fairness", "attributes"), ("outcome", "group")],
+    ("candidates",): [("features",), ("outcome", "group"), ("datasets", _ANY, "key")],
+    ("datasets", _ANY, "key"): [*_NAMES_KEYS, ("candidates",)],
+    ("outcome", "group"): [("candidates",), ("decision",), ("datasets", _ANY), ("features",)],
     ("training", "tuning", "families"): [("training", "tuning", "space")],
 }
 
@@ -102,8 +105,8 @@ def _mend(document: dict[str, Any], keys: Keys, fault: ErrorDetails, tried: Coll
     _at(document, keys[:-1]).pop(keys[-1], None)
     for stand_in in _stand_ins(keys):
         _put(document, keys, json.loads(json.dumps(stand_in)))
-        if keys[2:] == ("columns",):
-            _put(document, (*keys[:2], "prepare"), "")
+    if keys[0] == "datasets" and keys[2:] in (("columns",), ("event_time",)):
+        _put(document, (*keys[:2], "prepare"), "")
     return keys
 
 
@@ -143,7 +146,11 @@ def _touch(one: Keys, other: Keys) -> bool:
 
 
 def _of_unknown_kinds(spec: Spec, doubtful: Collection[Keys]) -> Spec:
-    """A column whose kind is in doubt is of none, as is one that `prepare` adds."""
+    """A column whose kind is in doubt is of none, as is one that `prepare` adds or counting makes."""
+    counted = not spec.batches.rows and any(_touch(keys, ("batches", "rows")) for keys in doubtful)
+    for rules in spec.datasets.values():
+        if rules.event_time and (counted or spec.events not in spec.datasets):
+            cast(dict[str, Any], rules.columns).setdefault(rules.event_time, None)
     for keys in doubtful:
         if len(keys) == len(_COLUMN) and _touch(keys, _COLUMN):
             cast(dict[str, Any], spec.datasets[str(keys[1])].columns)[str(keys[3])] = None
