@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,11 @@ class Document:
             f"{self.path}:{key.start_mark.line + 1}: {key.value}: is there twice, first on line {first + 1}"
             for key, first in _repeated(self.node, set())
         ]
+
+
+def told(faults: Iterable[Fault]) -> str:
+    """What is wrong, each fault in a line with its keys, where no document is at hand to tell lines."""
+    return "\n".join(f"{'.'.join(map(str, keys))}: {sentence}" for keys, sentence in faults)
 
 
 def read(path: Path) -> Document:
