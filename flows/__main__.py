@@ -12,6 +12,7 @@ from core.errors import PerennialError, SpecError
 from core.settings import Settings
 
 COMMANDS = (
+    "check",
     "data",
     "demo",
     "ingest",
