@@ -30,6 +30,7 @@ ANSWERS: Mapping[ProblemKind, str] = {
     "regression": "value",
     "ranking": "score",
 }
+QUANTILES = "quantiles"
 
 
 def framing_faults(spec: Spec) -> Iterator[Fault]:
@@ -38,15 +39,36 @@ def framing_faults(spec: Spec) -> Iterator[Fault]:
     if spec.metric not in metrics:
         known = nearest(spec.metric, metrics)
         yield ("objective", "metric"), f"a {spec.problem} problem has no {spec.metric!r}{known}"
+    yield from _quantiles(spec)
     yield from _outcome(spec)
     yield from _imbalance(spec)
     yield from _costs(spec)
     yield from _fairness(spec)
     yield from _named(spec)
     yield from _tuned(spec)
+    answer = QUANTILES if spec.objective.quantiles else ANSWERS[spec.problem]
     for name in spec.features:
-        if name in ("margin", ANSWERS[spec.problem]) or name.startswith(":"):
+        if name in ("margin", answer) or name.startswith(":"):
             yield ("features", name), "is a name that the ONNX graph needs: call the feature otherwise"
+
+
+def _quantiles(spec: Spec) -> Iterator[Fault]:
+    """What does not fit between the quantiles, the problem, the metric and the costs."""
+    keys, levels, costs = ("objective", "quantiles"), spec.objective.quantiles, spec.objective.costs
+    if levels and spec.problem != "regression":
+        yield keys, f"are of a regression problem, and this is a {spec.problem} one"
+    elif levels and spec.metric != "pinball":
+        yield ("objective", "metric"), f"quantiles are compared by 'pinball', not by {spec.metric!r}: say so"
+    elif not levels and spec.metric == "pinball":
+        yield keys, "should say which quantiles are compared by 'pinball', such as [0.1, 0.5, 0.9]"
+    if not all(0 < level < 1 for level in levels) or list(levels) != sorted(set(levels)):
+        yield keys, f"should rise from one to the next, each between 0 and 1: {list(levels)} do not"
+    if levels and costs:
+        yield (
+            ("objective", "costs"),
+            "mean nothing for quantiles: where a unit under and a unit over cost something, ask for the "
+            "quantile under / (under + over)",
+        )
 
 
 def _imbalance(spec: Spec) -> Iterator[Fault]:

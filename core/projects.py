@@ -70,6 +70,18 @@ def load(name: str, settings: Settings) -> Project:
     return Project(spec, folder, functions, text)
 
 
+def run(text: str, path: Path) -> ModuleType:
+    """What the text of a project's file of Python defines; SpecError with its line when it fails."""
+    module = ModuleType(f"projects.{path.parent.name}.{path.stem}")
+    module.__file__ = str(path)
+    try:
+        # Compiled from the text that the project's fingerprint is made of, not from a cache beside it.
+        exec(compile(text, path, "exec"), module.__dict__)
+    except Exception as error:
+        raise SpecError(blame(error, path)) from error
+    return module
+
+
 def blame(error: BaseException, code: Path) -> str:
     """What went wrong in a file of Python, with the line of it that led there."""
     lines = [
@@ -94,12 +106,6 @@ def _validated(document: Document) -> Spec:
 
 
 def _functions(text: str, path: Path) -> dict[str, Function]:
-    module = ModuleType(f"projects.{path.parent.name}.functions")
-    module.__file__ = str(path)
-    try:
-        # Compiled from the text that the project's fingerprint is made of, not from a cache beside it.
-        exec(compile(text, path, "exec"), module.__dict__)
-    except Exception as error:
-        raise SpecError(blame(error, path)) from error
+    module = run(text, path)
     members = inspect.getmembers(module, inspect.isfunction)
     return {name: member for name, member in members if member.__module__ == module.__name__}

@@ -75,6 +75,8 @@ def _of_dataset(spec: Spec, name: str, rules: Dataset, functions: Collection[str
             )
     if rules.prepare and rules.prepare not in functions:
         yield (*keys, "prepare"), _no_function(rules.prepare, functions)
+    if spec.counted(name) is not None:
+        yield from _of_counted(keys, rules)
     for place, column in enumerate(rules.key):
         yield from _column(spec, (*keys, "key", place), name, column)
     for key, time in (("event_time", rules.event_time), ("known_at", rules.known_at)):
@@ -85,6 +87,16 @@ def _of_dataset(spec: Spec, name: str, rules: Dataset, functions: Collection[str
     ids = [batch.id for batch in spec.batches.calendar().batches()]
     if rules.reference is not None and rules.reference not in ids:
         yield (*keys, "reference"), f"no batch {rules.reference!r}{nearest(rules.reference, ids)}"
+
+
+def _of_counted(keys: tuple[int | str, ...], rules: Dataset) -> Iterator[Fault]:
+    if rules.event_time in rules.columns:
+        sentence = (
+            "is delivered, but `batches.rows` has a time made: leave `rows` out, or name another column"
+        )
+        yield (*keys, "event_time"), sentence
+    if rules.source.by_batch:
+        yield (*keys, "source"), "comes in batches: `batches.rows` counts rows that come in none"
 
 
 def _of_feature(spec: Spec, keys: tuple[int | str, ...], feature: Input) -> Iterator[Fault]:
@@ -141,7 +153,7 @@ def _column(
     spec: Spec, keys: tuple[int | str, ...], dataset: str, column: str, *kinds: Kind
 ) -> Iterator[Fault]:
     rules = spec.datasets.get(dataset)
-    if rules is None:
+    if rules is None or column == spec.counted(dataset):
         return
     if column not in rules.columns and rules.prepare is None:
         hint = nearest(column, rules.columns)

@@ -71,17 +71,27 @@ __all__ = [
 
 
 class BatchRules(Model):
-    """How event time is cut into batches: `start` to `end`, each `every` long, in `timezone`."""
+    """How event time is cut into batches: `start` to `end`, each `every` long, in `timezone`.
+
+    With `rows`, the events have no time of their own: each so many of them, in the order of their
+    delivery, count as one `every` from `start` on, and the column that is their `event_time` is made
+    (`core.sources.counted`), not delivered.
+    """
 
     every: Every
     timezone: Zone = "UTC"
     start: date
     end: date
+    rows: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.end <= self.start:
             raise ValueError(f"end {self.end} must be after start {self.start}")
+        if self.rows is not None and (self.every not in ("1h", "1d", "1w") or self.timezone != "UTC"):
+            raise ValueError(
+                "`rows` are counted by `every: 1h`, `1d` or `1w` in UTC, which are of one length"
+            )
         return self
 
     def calendar(self) -> Calendar:
@@ -124,21 +134,24 @@ class Monitoring(Model):
     """When a batch counts as drifted, and what opens a retraining.
 
     `drift`, `prediction_drift`: population stability index from which a feature, or the predicted
-    probabilities, count as drifted (0.1 is moderate, 0.2 large by convention).
+    probabilities, count as drifted (0.1 is moderate, 0.2 large by convention). `drift: null` turns
+    the watch of both off: realised performance alone decides.
     `drifted_importance`: share of the model's importance in drifted features from which they matter.
     `auc_drop`: how far the realised AUC may fall below the reference.
     `loss_rise`: how far the loss may rise above the reference, both as shares of what the best
     constant loses on their own rows (batches with unlike rates are not comparable otherwise).
+    `coverage_gap`: how far the share of labels between the outermost quantiles may be from its nominal one.
     `calibration_error`: realised error from which, with drifted predictions, it counts.
     `min_rows`: fewer rows, or fewer labelled rows, decide nothing.
     `persistence`: how many batches in a row must call for a retraining.
     """
 
-    drift: float = Field(default=0.2, gt=0)
+    drift: float | None = Field(default=0.2, gt=0)
     prediction_drift: float = Field(default=0.2, gt=0)
     drifted_importance: Share = 0.3
     auc_drop: float = Field(default=0.02, gt=0)
     loss_rise: float = Field(default=0.02, gt=0)
+    coverage_gap: Share = 0.05
     calibration_error: Share = 0.05
     min_rows: int = Field(default=500, ge=1)
     persistence: int = Field(default=1, ge=1)
@@ -163,6 +176,10 @@ class Spec(Model):
     training: Training = Training()
     gate: Gate = Gate()
     monitoring: Monitoring = Monitoring()
+
+    def counted(self, dataset: str) -> str | None:
+        """The column of a dataset that is made by counting its rows: its time, where it has none."""
+        return self.datasets[dataset].event_time if self.batches.rows and dataset == self.events else None
 
     @property
     def metric(self) -> Metric:

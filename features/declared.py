@@ -55,6 +55,11 @@ def columns_read(spec: Spec, features: Mapping[str, Input], schema: pl.Schema) -
     return list(dict.fromkeys(read))
 
 
+def columns_asked(features: Mapping[str, Input]) -> list[str]:
+    """The columns that these read in the event's own row: what is known when it is decided on."""
+    return list(dict.fromkeys(column for feature in features.values() for column in _own(feature)))
+
+
 def check_known(spec: Spec, name: str, columns: Iterable[str]) -> None:
     """Raise SpecError when a feature reads the outcome of its own event, or what no candidate has."""
     had = row_columns(spec, spec.candidates) if spec.candidates else None

@@ -7,10 +7,12 @@ from datetime import datetime
 
 from sqlalchemy.exc import DatabaseError
 
-from core.errors import PerennialError
+from core import projects
+from core.errors import PerennialError, SpecError
 from core.settings import Settings
 
 COMMANDS = (
+    "data",
     "demo",
     "ingest",
     "backfill",
@@ -30,6 +32,8 @@ COMMANDS = (
     "wandb_sync",
     "clean_state",
 )
+# Those that no one project is named for.
+OF_ALL = ("clean_state", "data", "ui", "wandb_sync")
 
 
 def main() -> int:
@@ -55,6 +59,9 @@ def _run(arguments: argparse.Namespace) -> int:
     settings = Settings()
     settings.home.mkdir(parents=True, exist_ok=True)
     settings.apply()
+    if arguments.project is None and arguments.command not in OF_ALL:
+        there = ", ".join(projects.names(settings)) or f"none in {settings.projects}"
+        raise SpecError(f"which project? Say PROJECT=, or --project: there is {there}")
     # Prefect reads its settings when it is imported: everything that imports it comes after them.
     from flows import commands, data_commands, model_commands
 
@@ -67,12 +74,12 @@ def _run(arguments: argparse.Namespace) -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m flows", description="Run a flow of a project.")
     parser.add_argument("command", choices=COMMANDS, type=lambda name: name.replace("-", "_"))
-    parser.add_argument("--project", default="flights")
+    parser.add_argument("--project", help="a folder of projects/")
     parser.add_argument("--batch", help="the id of a batch, such as 2013-04; the newest by default")
     parser.add_argument("--dataset", help="the events by default")
     parser.add_argument("--start", help="the first batch, or a day in it")
     parser.add_argument("--end", help="the last batch, or a day in it")
-    parser.add_argument("--version", help="a model version, such as flights/2")
+    parser.add_argument("--version", help="a model version, such as shop/2")
     parser.add_argument("--as-of", type=datetime.fromisoformat, help="the instant to stand at (ISO 8601)")
     parser.add_argument("--json", action="store_true", help="print for machines")
     return parser.parse_args()

@@ -149,7 +149,7 @@ def require_able(name: str, abilities: frozenset[Ability], job: Job) -> None:
     for ability, (wanted, what) in asked.items():
         if wanted and ability not in abilities:
             raise SpecError(f"the family {name} cannot do {what}: leave it out of training.families")
-    if job.monotone and len(job.problem.outputs) > 1:
+    if job.monotone and job.problem.kind == "multiclass":
         raise SpecError("training.monotone: of several classes no prediction rises or falls: leave it out")
 
 

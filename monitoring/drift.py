@@ -30,6 +30,7 @@ COMMON = 0.05
 # there: by chance that happens about once in 20,000 times (Poisson, exp(-10)).
 EXPECTED = 10
 NAMED = 5
+OFF = "drift is not watched: monitoring.drift is null"
 NOTED_MISSING = 0.01
 
 
@@ -56,7 +57,7 @@ def feature_drift(
     """The drift of each feature, in the order of `columns`; null and NaN are a bin of their own.
 
     A feature that a frame lacks counts as missing in all its rows. With fewer than
-    `rules.min_rows` rows on either side nothing is measured.
+    `rules.min_rows` rows on either side nothing is measured. None at all where drift is not watched.
 
     >>> calm = pl.DataFrame({"wind": [1.0, 2.0, 3.0, 4.0] * 25, "carrier": ["UA", "B6"] * 50})
     >>> storm = calm.with_columns(wind=pl.col("wind") + 10)
@@ -65,6 +66,8 @@ def feature_drift(
     >>> [(drift.feature, drift.drifted) for drift in feature_drift(calm, storm, columns, rules)]
     [('wind', True), ('carrier', False)]
     """
+    if rules.drift is None:
+        return ()
     few = _too_few(reference.height, current.height, rules)
     if few:
         return tuple(Drift(name, "psi", None, rules.drift, False, few) for name in columns.names)
@@ -80,12 +83,19 @@ def feature_drift(
 
 
 def prediction_drift(
-    reference: NDArray[np.float64], current: NDArray[np.float64], rules: Monitoring
+    reference: NDArray[np.float64], current: NDArray[np.float64], rules: Monitoring, values: bool = False
 ) -> Drift:
-    """The drift of the answers [n], [m], of any n and m, or of the likeliest class [n, K], [m, K]."""
-    few = _too_few(len(reference), len(current), rules)
+    """The drift of the answers [n], [m], of any n and m, or of the likeliest class [n, K], [m, K].
+
+    Where the K answers are `values`, as quantiles are, it is that of the one of them that moved most.
+    """
+    few = _too_few(len(reference), len(current), rules) if rules.drift is not None else OFF
     if few:
         return Drift("prediction", "psi", None, rules.prediction_drift, False, few)
+    if reference.ndim == 2 and values:
+        pairs = zip(reference.T, current.T, strict=True)
+        moved = [_number_drift("prediction", *pair, rules.prediction_drift) for pair in pairs]
+        return max(moved, key=lambda each: each.value or 0.0)
     if reference.ndim == 2:
         classes = reference.shape[1]
         said = (np.bincount(each.argmax(axis=1), minlength=classes) for each in (reference, current))

@@ -90,6 +90,8 @@ def _performance(
     for name, (what, limit) in limits.items():
         if name in realised.measures:
             yield _compared(what, name, realised, reference.get(name, math.nan), limit)
+    if "coverage" in realised.measures:
+        yield _covered(realised, rules.coverage_gap)
     if "calibration_error" in realised.measures:
         yield _calibration(realised.measures["calibration_error"], prediction, rules.calibration_error)
 
@@ -113,6 +115,20 @@ def _compared(what: str, name: str, realised: Realised, reference: float, limit:
     return _Finding("retrain", reason, numbers)
 
 
+def _covered(realised: Realised, limit: float) -> _Finding:
+    """A coverage beyond its limit retrains, unless its interval reaches the nominal one (then: watch)."""
+    value, nominal = realised.measures["coverage"], realised.measures["nominal"]
+    low, high = realised.intervals["coverage"]
+    numbers = {"coverage": value, "nominal": nominal}
+    reason = f"Coverage {value:.3f} where {nominal:.3f} was claimed (limit {limit:.3f} to either side)"
+    if abs(value - nominal) <= limit:
+        return _Finding("nothing", reason, numbers)
+    if not (high < nominal or low > nominal):
+        reason += f", but its 95% interval by day, {low:.3f} to {high:.3f}, reaches that"
+        return _Finding("watch", reason, numbers)
+    return _Finding("retrain", reason, numbers)
+
+
 def _calibration(error: float, prediction: Drift | None, limit: float) -> _Finding:
     numbers = {"calibration_error": error}
     if error <= limit:
@@ -130,6 +146,9 @@ def _drift(
     judged: bool,
     rules: Monitoring,
 ) -> Iterator[_Finding]:
+    if rules.drift is None:
+        yield _Finding("nothing", "Drift is not watched (monitoring.drift is null): performance decides")
+        return
     drifted = sorted(
         (drift for drift in drifts if drift.drifted), key=lambda drift: -importance.get(drift.feature, 0.0)
     )

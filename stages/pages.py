@@ -8,7 +8,7 @@ from typing import Any
 from core.batches import Batch
 from core.ledger import fingerprint
 from models.gate.judge import GateReport
-from models.problem import HEADLINES
+from models.problem import headlines
 from models.registry.versions import Version
 from models.rows import columns
 from reports.drift import drift_page
@@ -22,9 +22,12 @@ from stages.workspace import Workspace
 
 
 def drift_report(workspace: Workspace, batch: Batch) -> Path | None:
-    """Write Evidently's page about a scored batch, unless it is there; None when it was not scored."""
+    """Write Evidently's page about a scored batch, unless it is there; None when it was not scored.
+
+    Nor is there one where drift is not watched.
+    """
     scored = workspace.ledger.results("score").get(batch.id)
-    if scored is None or scored["rows"] == 0:
+    if scored is None or scored["rows"] == 0 or workspace.spec.monitoring.drift is None:
         return None
     path = _drift_path(workspace, batch.id)
     made_from = fingerprint(scored["fingerprint"])
@@ -65,7 +68,7 @@ def summary(workspace: Workspace, as_of: datetime) -> Summary:
         ],
         "importance": champion.metrics["importance"] if champion else {},
         "drift_threshold": workspace.spec.monitoring.drift,
-        "headlines": HEADLINES[workspace.spec.problem],
+        "headlines": headlines(workspace.spec),
     }
 
 

@@ -9,7 +9,7 @@ from core.errors import IntegrityError, SpecError
 from core.spec import Input, Lag, LocalTime, Lookup, Retrieved, RowFeature, Spec, Trailing
 from core.words import nearest
 from features.columns import DECISION, INSTANT, of_event, require
-from features.declared import check_known, columns_read, in_key, plain
+from features.declared import check_known, columns_asked, columns_read, in_key, plain
 from features.online.rows import OneRow, finisher
 from features.online.values import RequestError, reader
 
@@ -38,7 +38,8 @@ class Plan:
         own = [root for root in _roots(derived.values()) if root not in self.declared and root != DECISION]
         require(own, self._events, "a derived feature", spec.events)
         check_known(spec, "of an expression", own)
-        self._readers = {name: reader(name, self._events[name]) for name in (*self._asked(), *own)}
+        asked = (*columns_asked(self.declared), *own)
+        self._readers = {name: reader(name, self._events[name]) for name in asked}
         _check(spec, self.declared, schemas, list(self._readers))
         self.steps, dtypes = self._steps(schemas, derived)
         self.finishers = {name: finisher(name, it.kind, dtypes[name]) for name, it in spec.features.items()}
@@ -80,14 +81,6 @@ class Plan:
             steps.append(OneRow({root: dtypes[root] for root in _roots(expressions.values())}, expressions))
             dtypes |= steps[-1].dtypes
         return steps, dtypes
-
-    def _asked(self) -> list[str]:
-        """The columns that the declared features read in the event's own row."""
-        read: list[str] = []
-        for it in self.declared.values():
-            if not isinstance(it, Retrieved):
-                read += [it.column] if isinstance(it, RowFeature | LocalTime) else it.by
-        return list(dict.fromkeys(read))
 
     def _dtype(self, feature: Input, schemas: Mapping[str, Sequence[pl.Schema]]) -> pl.DataType:
         """In which the offline build has the feature before it is finished."""

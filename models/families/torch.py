@@ -88,7 +88,7 @@ def takes(parameters: Mapping[str, Parameter]) -> tuple[str, ...]:
 def fit(job: Job) -> Network:
     """Fit until the validation loss stops falling; a step is a batch. On a GPU where there is one.
 
-    It learns by the cross-entropy, the squared or absolute error in spreads of the train rows, or by
+    It learns by the cross-entropy, the squared, absolute or pinball error in spreads of the train rows, or by
     whole lists of a ranking (`models.learning.losses.listwise`), and stops by the problem's own loss.
     """
     require_able(name, abilities, job)
@@ -102,7 +102,7 @@ def fit(job: Job) -> Network:
             [part.to(device) for part in _inputs(rows.frame, columns, begun.encodings)]
             for rows in (job.train, job.validation)
         )
-        lesson = Lesson(Batch.of(inputs[0], inputs[1], truth), truth.loss, _check(job, later))
+        lesson = Lesson(Batch.of(inputs[0], inputs[1], truth), truth.loss, _check(job, later), truth.levels)
         warm = job.start is not None
         rate, best = chosen.learning_rate * (chosen.warm_rate if warm else 1.0), math.inf
         learn(network, lesson, begun.chosen, rate, job.report, lesson.check(network) if warm else best)

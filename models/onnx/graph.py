@@ -39,8 +39,8 @@ def from_trees(
         raise PerennialError(f"the booster takes {booster.num_feature()} features, not the {columns.names}")
     encoded = [value_node(one, f"{FRONT}{one.column}/{place}") for place, one in enumerate(encodings)]
     front = _front(columns, encoded, {"x": [*columns.numbers, *_outputs(encoded)]})
-    graph = _merged(front, tree_margin(booster))
-    return graph if unit == Unit() else from_members([graph], [unit.scale], np.full(1, unit.mean))
+    graph, outputs = _merged(front, tree_margin(booster)), booster.num_model_per_iteration()
+    return graph if unit == Unit() else from_members([graph], [unit.scale], np.full(outputs, unit.mean))
 
 
 def from_linear(

@@ -3,8 +3,12 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import numpy as np
+import polars as pl
+
 from core.spec import Monitoring
-from monitoring.drift import Drift
+from models.rows import Columns
+from monitoring.drift import Drift, feature_drift, prediction_drift
 from monitoring.performance import Realised
 from monitoring.policy import Decision, decide
 
@@ -133,3 +137,13 @@ def test_new_categories_are_said() -> None:
 
 def test_no_drift_at_all_may_be_given() -> None:
     assert decide((), {}, None, None, {}, RULES).action == "nothing"
+
+
+def test_where_drift_is_not_watched_performance_alone_decides() -> None:
+    rules = Monitoring(drift=None, min_rows=10)
+    before = pl.DataFrame({"wind": [0.0] * 100})
+    drifts = feature_drift(before, before + 100, Columns(("wind",), ()), rules)
+    shift = prediction_drift(np.zeros(100), np.ones(100), rules)
+    assert drifts == () and not shift.drifted
+    decision = decide(drifts, {"wind": 1.0}, shift, None, {}, rules)
+    assert decision.action == "nothing" and "not watched" in " ".join(decision.reasons)
