@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 RUN := $(VENV)/bin/python -m flows
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ingest backfill release-quarantine suite data-docs train tune score monitor retrain rollback reproduce retire status ui wandb-sync test test-fast lint format bench-loop bench-data bench-models gate-power lock clean-state
+.PHONY: help setup new demo ingest backfill release-quarantine suite data-docs train tune score monitor retrain rollback reproduce retire status ui wandb-sync test test-fast lint format bench-loop bench-data bench-models gate-power lock clean-state
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +19,12 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
+
+# As they were written: a `${NAME}` in a URL stands for a secret, and is none of make's variables.
+asked = $(if $(value $(1)),--$(2) '$(subst ','\'',$(value $(1)))')
+
+new: $(READY) ## propose a project NAME from a table: DATA, LABEL, TIME (KEY, PROBLEM; TABLE of a database's URL)
+	@$(RUN) new $(call asked,NAME,name) $(call asked,DATA,data) $(call asked,TABLE,table) $(call asked,LABEL,label) $(call asked,TIME,time) $(call asked,KEY,key) $(call asked,PROBLEM,problem) $(call asked,GROUP,group)
 
 demo: $(READY) ## run the whole lifecycle of PROJECT over its history
 	@$(RUN) demo --project $(PROJECT)

@@ -27,6 +27,7 @@ STATE = (
     "verdicts",
     "wandb",
     "fit-*",
+    "new-*",
     "*.lock",
 )
 
