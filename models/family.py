@@ -131,7 +131,7 @@ def families() -> list[str]:
     """The names of the families that there are, in alphabetical order.
 
     >>> families()
-    ['average', 'constant', 'distilled', 'lightgbm', 'linear', 'stacking', 'torch']
+    ['average', 'constant', 'distilled', 'lightgbm', 'linear', 'stacking', 'torch', 'transformer']
     """
     return sorted(module.name for module in pkgutil.iter_modules(models.families.__path__))
 

@@ -60,7 +60,7 @@ def facts(workspace: Workspace, rules: Candidates, at: datetime) -> pl.DataFrame
     return (
         lake.scan(events, _over(workspace, at))
         .filter(known <= at)
-        .select(*names, known.alias(KNOWN), _decision(workspace).alias(DECISION))
+        .select(*names, known.alias(KNOWN), decision(workspace).alias(DECISION))
         .filter(pl.col(KNOWN) > pl.col(DECISION))  # as `features.past` has it
         .sort(KNOWN, *spec.datasets[spec.events].key)
         .collect()
@@ -75,7 +75,7 @@ def lists(workspace: Workspace, rules: Candidates, batch: Batch) -> pl.DataFrame
     spec = workspace.spec
     group = list(spec.outcome.group)
     events = workspace.lake.scan(f"raw/{spec.events}", [batch.id])
-    asks = events.select(*group, _decision(workspace).alias(DECISION)).unique().sort(group).collect()
+    asks = events.select(*group, decision(workspace).alias(DECISION)).unique().sort(group).collect()
     known, fitted = facts(workspace, rules, batch.end), retriever(workspace, rules, batch.start)
     found = drawn(fitted, rules, known, asks)
     count = found.items.shape[1]
@@ -83,7 +83,7 @@ def lists(workspace: Workspace, rules: Candidates, batch: Batch) -> pl.DataFrame
     rows = asks[np.repeat(np.arange(asks.height), count)].select(group)
     rows = rows.with_columns(
         pl.Series(":item", found.items.ravel()),
-        pl.Series(":rank", np.tile(np.arange(1, count + 1, dtype=np.int64), asks.height)),
+        pl.Series(":rank", np.tile(np.arange(1, count + 1, dtype=np.float32), asks.height)),
         *(pl.Series(f":{name}", values) for name, values in columns.items()),
     ).filter(pl.col(":item") != NONE)
     catalogue = newest(known.filter(pl.col(KNOWN) <= batch.start), rules)
@@ -102,9 +102,10 @@ def drawn(fitted: Retriever, rules: Candidates, known: pl.DataFrame, asks: pl.Da
     return fitted.first(past.last(low, high, HISTORY, NONE), had, rules.count)
 
 
-def _decision(workspace: Workspace) -> pl.Expr:
-    decision = workspace.spec.decision
-    return pl.col(decision.before) - decision.lead
+def decision(workspace: Workspace) -> pl.Expr:
+    """The instant at which a list is decided on, from the columns of its group."""
+    rules = workspace.spec.decision
+    return pl.col(rules.before) - rules.lead
 
 
 def _over(workspace: Workspace, at: datetime) -> list[str]:

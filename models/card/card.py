@@ -29,6 +29,7 @@ MEASURES = {
     "width": ("width", "how far the outermost quantiles are apart; narrower is better, at one coverage"),
     "bias": ("bias", "the mean of answer less truth, in the unit of the answer; 0 is best"),
     "ndcg": ("nDCG", "how near the order of each list is to the best one; 1 is best"),
+    "map": ("MAP", "the mean precision at the places of what is relevant; 1 is best"),
     "recall": ("recall", "the share of what is relevant among the first places; higher is better"),
     "cost": ("cost", "what the errors of a row cost on average, by the costs of the spec; lower is better"),
     "loss": ("relative loss", "the loss as a share of what a constant answer would have; below 1 is better"),
@@ -64,6 +65,7 @@ def card(
         "features": _features(spec),
         "files": files,
         "serves": version.metrics.get("serves"),
+        "retrieval": version.metrics.get("retrieval"),
         "gate": gate,
         "limits": limits(version, spec, described),
         "lineage": version.lineage,
@@ -129,7 +131,8 @@ def _origin(feature: Feature, spec: Spec) -> str:
         return f"past {spec.events} by {', '.join(feature.by)}"
     if isinstance(feature, Derived):
         return f"function {feature.function}"
-    return {"row": f"{spec.events}", "time": "the clock", "expression": "an expression"}[feature.from_]
+    told = {"row": f"{spec.events}", "time": "the clock", "retrieval": "the retriever"}
+    return told.get(feature.from_, "an expression")
 
 
 def _span(seconds: float) -> str:

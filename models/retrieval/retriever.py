@@ -12,7 +12,7 @@ Floats = NDArray[np.float32]
 Whole = NDArray[np.int64]
 
 WIDTH = 32  # of the vectors
-HISTORY = 50  # as many of the newest items as make a query
+HISTORY = 20  # as many of the newest items as make a query
 NONE = -1  # in place of an item that there is none of
 _CHUNK = 512  # lists whose scores of all items are in memory at once
 

@@ -12,7 +12,7 @@ from models.learning.network import settled
 from models.retrieval.retriever import NONE, WIDTH, Floats, Whole
 
 BATCH = 512
-EPOCHS = 6
+EPOCHS = 4
 RATE = 0.005
 DECAY = 1.0
 

@@ -14,9 +14,7 @@ def prepare_ratings(frame: pl.LazyFrame, tables: Mapping[str, pl.LazyFrame]) -> 
     A rating is known a second after it was given, so never at the very beginning of its visit. Who
     rates a title has watched it: grade 1, and 2 if it was liked. `genre` is the first that is listed.
     """
-    given = (
-        pl.from_epoch("timestamp", time_unit="s").dt.replace_time_zone("UTC").cast(pl.Datetime("us", "UTC"))
-    )
+    given = pl.from_epoch("timestamp").cast(pl.Datetime("us", "UTC"))
     return frame.with_columns(
         rated_at=given + pl.duration(seconds=1),
         visit_at=given.dt.truncate(VISIT),
