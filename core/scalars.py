@@ -45,6 +45,9 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Model(BaseModel):
-    """A part of the spec: frozen, and a key that it does not know is an error."""
+    """A part of the spec: frozen, and a key that it does not know is an error.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    The text below a key is its description wherever the spec is told of.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)

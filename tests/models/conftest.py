@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 from numpy.typing import NDArray
 
-from core.learning import Gate, Outcome, ProblemKind
+from core.gating import Gate
+from core.learning import Outcome, ProblemKind
 from core.spec import Spec
 from models.problem import Problem, as_answers, problem_of
 from models.problems.binary import Binary
