@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from pydantic import Field
 
-from core.scalars import Model, Window
+from core.scalars import Model, Window, example
 
 
 class Candidates(Model):
@@ -17,6 +17,8 @@ class Candidates(Model):
     missed, and no row of the list. A row knows the columns of its group, its item and what is about it
     (as in the newest event of it that was known), and nothing else of the event, chosen or not.
     """
+
+    model_config = example({"item": "title", "by": ["user"], "about": ["genre"], "count": 50})
 
     item: str
     """The column of the events that names the item."""

@@ -1,25 +1,26 @@
 """What a spec may say of its data: how time is cut into batches, and what is delivered."""
 
-from datetime import date
 from typing import Self
 
 from pydantic import Field, model_validator
 
 from core.batches import Calendar, Every
-from core.scalars import Kind, Model, Share, Zone
+from core.scalars import Day, Kind, Model, Share, Zone, example
 from core.sources.declared import Source
 
 
 class BatchRules(Model):
     """How event time is cut into batches."""
 
+    model_config = example({"every": "1mo", "start": "2025-01-01", "end": "2026-01-01"})
+
     every: Every
     """How long a batch is."""
     timezone: Zone = "UTC"
     """The time zone in which days, weeks and months begin."""
-    start: date
+    start: Day
     """The first day of the first batch."""
-    end: date
+    end: Day
     """The day after the last batch."""
     rows: int | None = Field(default=None, ge=1)
     """How many events, in the order of their delivery, count as one `every`, where they have no time of
@@ -43,6 +44,15 @@ class BatchRules(Model):
 class Dataset(Model):
     """A table as it is delivered: where from, its columns, and what its rows are known by."""
 
+    model_config = example(
+        {
+            "source": {"kind": "files", "path": "inbox/{batch}.csv"},
+            "columns": {"order": "integer", "ordered_at": "datetime", "shop": "string", "paid": "float"},
+            "key": ["order"],
+            "event_time": "ordered_at",
+        }
+    )
+
     source: Source
     """Where it is delivered."""
     columns: dict[str, Kind]
@@ -62,6 +72,8 @@ class Dataset(Model):
 
 class QuarantineRules(Model):
     """What becomes of a batch with failing rows."""
+
+    model_config = example({"max_share": 0.05})
 
     max_share: Share = 0.1
     """Above this share of failing rows the whole batch stops."""

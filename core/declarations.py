@@ -6,11 +6,13 @@ from pydantic import AfterValidator, Field
 
 from core.expressions import parse
 from core.past import Described, Lag, TargetRate, Trailing
-from core.scalars import Duration, FeatureKind, Zone
+from core.scalars import Duration, FeatureKind, Zone, example
 
 
 class RowFeature(Described):
     """A column of the event itself that is known at decision time, as it is."""
+
+    model_config = example({"from": "row", "column": "paid", "kind": "number", "unit": "EUR"})
 
     from_: Literal["row"] = Field(alias="from")
     """Says that it is this kind of feature."""
@@ -26,6 +28,10 @@ class LocalTime(Described):
     The circle of a part is its true period: a day, a week, that month, that year. Its last value
     lies beside its first, which `sin` and `cos` together say.
     """
+
+    model_config = example(
+        {"from": "time", "column": "ordered_at", "part": "hour", "timezone": "Europe/Rome"}
+    )
 
     from_: Literal["time"] = Field(alias="from")
     """Says that it is this kind of feature."""
@@ -49,6 +55,18 @@ class Lookup(Described):
     `known_at`, of the newest such row known by decision time.
     """
 
+    model_config = example(
+        {
+            "from": "lookup",
+            "dataset": "weather",
+            "column": "rain",
+            "kind": "number",
+            "by": {"town": "place"},
+            "within": "6h",
+            "unit": "mm",
+        }
+    )
+
     from_: Literal["lookup"] = Field(alias="from")
     """Says that it is this kind of feature."""
     dataset: str
@@ -66,6 +84,8 @@ class Lookup(Described):
 
 class Retrieved(Described):
     """What the retriever of the spec's `candidates` says of a row's item, for who asks at decision time."""
+
+    model_config = example({"from": "retrieval", "value": "score"})
 
     from_: Literal["retrieval"] = Field(alias="from")
     """Says that it is this kind of feature."""
@@ -96,6 +116,8 @@ class Expression(Described):
     Of one row at a time: no aggregate, no window. A feature hides the event's column of its name.
     """
 
+    model_config = example({"from": "expression", "expression": "paid / items"})
+
     from_: Literal["expression"] = Field(alias="from")
     """Says that it is this kind of feature."""
     expression: Annotated[str, AfterValidator(_readable)]
@@ -108,6 +130,23 @@ class Derived(Described):
     """The result of a function of the project's `functions.py`: a Polars expression over the
     event's columns, the other features and its inputs.
     """
+
+    model_config = example(
+        {
+            "from": "function",
+            "function": "shop_age",
+            "kind": "number",
+            "inputs": {
+                "opened": {
+                    "from": "lookup",
+                    "dataset": "shops",
+                    "column": "opened",
+                    "kind": "number",
+                    "by": {"shop": "shop"},
+                }
+            },
+        }
+    )
 
     from_: Literal["function"] = Field(alias="from")
     """Says that it is this kind of feature."""

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from core.scalars import Model, Share, Window
+from core.scalars import Model, Share, Window, example
 
 
 class Fairness(Model):
@@ -13,18 +13,20 @@ class Fairness(Model):
     that is tolerated when it is more than chance; without it nothing is limited.
     """
 
+    model_config = example({"attributes": ["region"], "max_selection_gap": 0.1})
+
     attributes: tuple[str, ...] = ()
     """The sensitive attributes that tell groups: features, or columns of the events' key."""
     min_rows: int = Field(default=200, ge=1)
     """Smaller groups are shown and not judged."""
     max_selection_gap: Share | None = None
-    """Of the share that is selected."""
+    """Of the share of rows that is selected."""
     max_true_positive_gap: Share | None = None
-    """Of the share of actual positives that is selected."""
+    """Of the share that is selected among those that should be."""
     max_false_positive_gap: Share | None = None
-    """Of the share of actual negatives that is selected."""
+    """Of the share that is selected among those that should not be."""
     max_calibration_gap: Share | None = None
-    """Of the mean answer and the share that came true."""
+    """Of the mean answer less what came of it, as a share."""
 
 
 class Gate(Model):
@@ -34,15 +36,17 @@ class Gate(Model):
     (regression), or points of nDCG.
     """
 
+    model_config = example({"gain": 0.01, "block": "1d", "slices": ["shop"], "slice_margin": 0.02})
+
     margin: float = Field(default=0.001, ge=0)
-    """By how much a challenger must be better."""
+    """What a challenger that is simpler or cheaper may lose, and how far any may fall in AUC."""
     gain: float = Field(default=0.01, gt=0)
-    """The gain that is worth a release, which the gate should see in at least 8 of 10 cases (`make gate-
-    power`)."""
+    """The gain that is worth a release, which the gate should see in at least 8 of 10 cases
+    (`make gate-power`)."""
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
-    """With what confidence the gate decides."""
+    """The confidence of its intervals; of several slices or groups, that of all together."""
     draws: int = Field(default=1000, ge=100)
-    """How often blocks of rows are drawn for its intervals."""
+    """How often blocks of rows are drawn for these intervals."""
     block: Window = timedelta(days=1)
     """The stretch of time whose rows are drawn together."""
     slices: tuple[str, ...] = ()

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from core.scalars import Duration, Model, Window
+from core.scalars import Duration, Model, Window, example
 
 ProblemKind = Literal["binary", "multiclass", "regression", "ranking"]
 Metric = Literal["log_loss", "brier", "rmse", "mae", "pinball", "ndcg"]
@@ -22,6 +22,16 @@ METRICS: dict[ProblemKind, tuple[Metric, ...]] = {
 
 class Objective(Model):
     """Why the system exists, in the business's words and in the learner's."""
+
+    model_config = example(
+        {
+            "business": "Call whoever is likely to return an order, before it is sent.",
+            "learning": "The probability that an order comes back, from what is known when it is placed.",
+            "output": "the probability of coming back",
+            "metric": "log_loss",
+            "costs": {"missed": 5, "false_alarm": 1},
+        }
+    )
 
     business: str
     """What is decided by the answer, for whom, and why, in words."""
@@ -49,6 +59,8 @@ class Objective(Model):
 class Constraints(Model):
     """What a model that serves may take."""
 
+    model_config = example({"max_latency_ms": 5, "max_size_mb": 10})
+
     max_latency_ms: float = Field(default=5, gt=0)
     """Milliseconds for one row, in 99 of 100 cases."""
     max_size_mb: float = Field(default=50, gt=0)
@@ -60,6 +72,8 @@ class Constraints(Model):
 
 class Outcome(Model):
     """The label: a column of the events, null while it has none."""
+
+    model_config = example({"label": "returned", "known_at": "closed_at", "maturity": "2d"})
 
     label: str
     """The column: a boolean of a binary problem, one of `classes` of a multiclass one, a number of a
@@ -76,6 +90,8 @@ class Outcome(Model):
 
 class Range(Model):
     """Where a parameter is looked for: between two ends, which belong to it, or among choices."""
+
+    model_config = example({"low": 0.001, "high": 10, "log": True})
 
     low: float | int | None = None
     """The least value."""
@@ -104,6 +120,14 @@ class Range(Model):
 class Tuning(Model):
     """The search for parameters. Its first trial is of those that the project has without it."""
 
+    model_config = example(
+        {
+            "families": ["lightgbm"],
+            "trials": 30,
+            "space": {"lightgbm": {"num_leaves": {"low": 8, "high": 128, "log": True}}},
+        }
+    )
+
     families: tuple[str, ...] = ("lightgbm",)
     """The families whose parameters are looked for."""
     trials: int = Field(default=20, ge=1)
@@ -119,6 +143,8 @@ class Tuning(Model):
 class Stateful(Model):
     """Fits that go on from the champion instead of from nothing."""
 
+    model_config = example({"full_every": 4, "replay": 0.5})
+
     full_every: int = Field(default=4, ge=2)
     """Every so-manieth fit is from nothing all the same."""
     replay: Annotated[float, Field(ge=0, le=10)] = 1.0
@@ -130,6 +156,15 @@ class Training(Model):
     """How models are fitted: on the rows known by then, cut in order of time into those that are trained
     on, those that stop and calibrate a fit, and those that no fit sees.
     """
+
+    model_config = example(
+        {
+            "families": ["linear", "lightgbm"],
+            "window": "180d",
+            "monotone": {"paid": "increasing"},
+            "parameters": {"lightgbm": {"num_leaves": 15}},
+        }
+    )
 
     families: tuple[str, ...] = ("linear", "lightgbm", "torch")
     """The families of models that are fitted, each of which may become a challenger."""

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from core.scalars import FeatureKind, Model, Window
+from core.scalars import FeatureKind, Model, Window, example
 
 Statistic = Literal["count", "mean", "rate", "sum", "quantile", "distinct", "since_last"]
 
@@ -23,6 +23,10 @@ class Described(Model):
 
 class Trailing(Described):
     """A statistic over the entity's own past events that were known by decision time."""
+
+    model_config = example(
+        {"from": "trailing", "by": ["shop"], "value": "paid", "statistic": "mean", "over": "7d"}
+    )
 
     from_: Literal["trailing"] = Field(alias="from")
     """Says that it is this kind of feature."""
@@ -62,6 +66,8 @@ class TargetRate(Described):
     entities' outcomes of the window.
     """
 
+    model_config = example({"from": "target_rate", "by": ["customer"], "over": "90d", "weight": 20})
+
     from_: Literal["target_rate"] = Field(alias="from")
     """Says that it is this kind of feature."""
     by: tuple[str, ...]
@@ -83,6 +89,8 @@ class Lag(Described):
     Events whose value is not known are passed over. Of events known at one instant the later one is the
     newer, then the one with the greater key.
     """
+
+    model_config = example({"from": "lag", "by": ["customer"], "value": "paid", "back": 2, "within": "30d"})
 
     from_: Literal["lag"] = Field(alias="from")
     """Says that it is this kind of feature."""

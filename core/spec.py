@@ -19,7 +19,7 @@ from core.declarations import (
 from core.gating import Gate
 from core.learning import METRICS, Constraints, Metric, Objective, Outcome, ProblemKind, Training
 from core.past import Lag, Past, TargetRate, Trailing
-from core.scalars import NAME, Duration, FeatureKind, Kind, Model, Share
+from core.scalars import NAME, Duration, FeatureKind, Kind, Model, Share, example
 from core.sources.declared import DeltaSource, FilesSource, PackageSource, Source, SqlSource
 
 __all__ = [
@@ -61,6 +61,8 @@ __all__ = [
 class Decision(Model):
     """The instant at which a prediction is asked for."""
 
+    model_config = example({"before": "shipped_at", "lead": "2h"})
+
     before: str
     """The column of the events that it comes before."""
     lead: Duration
@@ -69,6 +71,8 @@ class Decision(Model):
 
 class Monitoring(Model):
     """When a batch counts as drifted, and what opens a retraining."""
+
+    model_config = example({"drift": 0.25, "persistence": 2})
 
     drift: float | None = Field(default=0.2, gt=0)
     """The population stability index from which a feature counts as drifted (0.1 is moderate, 0.2 large

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from core.scalars import SHA256, Duration, Model
+from core.scalars import SHA256, Duration, Model, example
 from core.secrets import holds_password
 
 Nulls = tuple[str, ...]
@@ -19,6 +19,16 @@ def is_pickle(file: str) -> bool:
 
 class PackageSource(Model):
     """A data file inside an installed Python package (which is located, never imported)."""
+
+    model_config = example(
+        {
+            "kind": "package",
+            "package": "shop_data",
+            "version": "1.2.0",
+            "file": "data/orders.csv.xz",
+            "terms": "CC BY 4.0",
+        }
+    )
 
     kind: Literal["package"]
     """Says that it is this kind of source."""
@@ -58,6 +68,8 @@ class PackageSource(Model):
 class FilesSource(Model):
     """Files: Parquet, CSV or JSON Lines, each also as gzip, xz or zip; local or `s3://`."""
 
+    model_config = example({"kind": "files", "path": "s3://bucket/{batch}/*.parquet"})
+
     kind: Literal["files"]
     """Says that it is this kind of source."""
     path: str
@@ -87,11 +99,21 @@ class SqlSource(Model):
     is new. With neither, the whole table is read each time: fit for a small one.
     """
 
+    model_config = example(
+        {
+            "kind": "sql",
+            "url": "postgresql://reader:${PASSWORD}@db/shop",
+            "table": "shop.orders",
+            "time": "created_at",
+            "lookback": "7d",
+        }
+    )
+
     kind: Literal["sql"]
     """Says that it is this kind of source."""
     url: str
-    """The URL, with secrets as `${NAME}` or `${block:name}`. A secret is kept as it is, not percent-
-    encoded, unless the URL begins with it."""
+    """The URL, with secrets as `${NAME}` or `${block:name}`. A secret is kept as it is,
+    not percent-encoded, unless the URL begins with it."""
     table: str
     """The table, which may name its schema, too: `shop.orders`."""
     time: str | None = None
@@ -133,6 +155,8 @@ class SqlSource(Model):
 
 class DeltaSource(Model):
     """A Delta table."""
+
+    model_config = example({"kind": "delta", "path": "s3://lake/orders"})
 
     kind: Literal["delta"]
     """Says that it is this kind of source."""
