@@ -144,8 +144,8 @@ def test_an_unknown_key_is_named_with_the_nearest(
         (
             lambda it: it["features"]["hour"].pop("from"),
             "hour",
-            "features.hour.from: is missing; there is 'expression', 'function', 'lag', 'lookup', 'row', "
-            "'target_rate', 'time', 'trailing'",
+            "features.hour.from: is missing; there is 'expression', 'function', 'lag', 'lookup', "
+            "'retrieval', 'row', 'target_rate', 'time', 'trailing'",
         ),
     ],
 )
