@@ -13,6 +13,7 @@ from core.settings import Settings
 
 COMMANDS = (
     "new",
+    "check",
     "data",
     "demo",
     "ingest",
@@ -43,8 +44,8 @@ NEW = {
     "problem": "binary, multiclass, regression or ranking, where the label does not tell",
     "group": "of a ranking, the columns that tell one list from another, with commas",
 }
-# Those that no one project is named for.
-OF_ALL = ("clean_state", "data", "ui", "wandb_sync")
+# Those for which no project need be named.
+OF_ALL = ("clean_state", "data", "new", "ui", "wandb_sync")
 
 
 def main() -> int:
