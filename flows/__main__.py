@@ -8,11 +8,13 @@ from importlib import import_module
 
 from sqlalchemy.exc import DatabaseError
 
-from core.errors import PerennialError
+from core import projects
+from core.errors import PerennialError, SpecError
 from core.settings import Settings
 
 COMMANDS = (
     "new",
+    "data",
     "demo",
     "ingest",
     "backfill",
@@ -42,6 +44,8 @@ NEW = {
     "problem": "binary, multiclass, regression or ranking, where the label does not tell",
     "group": "of a ranking, the columns that tell one list from another, with commas",
 }
+# Those that no one project is named for.
+OF_ALL = ("clean_state", "data", "ui", "wandb_sync")
 
 
 def main() -> int:
@@ -67,6 +71,9 @@ def _run(arguments: argparse.Namespace) -> int:
     settings = Settings()
     settings.home.mkdir(parents=True, exist_ok=True)
     settings.apply()
+    if arguments.project is None and arguments.command not in OF_ALL:
+        there = ", ".join(projects.names(settings)) or f"none in {settings.projects}"
+        raise SpecError(f"which project? Say PROJECT=, or --project: there is {there}")
     # Prefect reads its settings when it is imported: everything that imports it comes after them.
     modules = ("new_command", "data_commands", "model_commands", "commands")
     found = (import_module(f"flows.{name}") for name in modules)  # one after the other: they take seconds
@@ -78,12 +85,12 @@ def _run(arguments: argparse.Namespace) -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m flows", description="Run a flow of a project.")
     parser.add_argument("command", choices=COMMANDS, type=lambda name: name.replace("-", "_"))
-    parser.add_argument("--project", default="flights")
+    parser.add_argument("--project", help="a folder of projects/")
     parser.add_argument("--batch", help="the id of a batch, such as 2013-04; the newest by default")
     parser.add_argument("--dataset", help="the events by default")
     parser.add_argument("--start", help="the first batch, or a day in it")
     parser.add_argument("--end", help="the last batch, or a day in it")
-    parser.add_argument("--version", help="a model version, such as flights/2")
+    parser.add_argument("--version", help="a model version, such as shop/2")
     parser.add_argument("--as-of", type=datetime.fromisoformat, help="the instant to stand at (ISO 8601)")
     for name, what in NEW.items():
         parser.add_argument(f"--{name}", help=f"of a new project: {what}")

@@ -8,6 +8,7 @@ from core.errors import DeliveryError, PerennialError
 from core.settings import Settings
 from flows import show
 from flows.backend import backend
+from flows.data_commands import provide
 from flows.running import at_batch, console, opened, running
 from models.tracking import sync
 from stages.pages import summary
@@ -35,6 +36,7 @@ STATE = (
 def demo(settings: Settings, arguments: argparse.Namespace) -> int:
     """Live through the whole history of a project, and print a line a batch."""
     workspace, as_of = opened(settings, arguments)
+    provide([workspace.project])
     batches = [batch.id for batch in workspace.batches(as_of)]
     stopped: DeliveryError | None = None
     with running(settings, workspace, batches):

@@ -1,13 +1,35 @@
 """The commands about data, behind the make targets: each runs its flow, and prints the outcome."""
 
 import argparse
+from collections.abc import Sequence
 
 from core.errors import PerennialError
+from core.projects import Project, load, names
 from core.settings import Settings
 from flows import show
 from flows.running import console, opened, running
+from stages.data import Package, held, install, lacking
 from stages.suites import propose_suite, write_data_docs
 from stages.workspace import WHOLE, open_workspace
+
+
+def data(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Install the packages that a project (or each) takes its data from, and print what they hold."""
+    chosen = [arguments.project] if arguments.project else names(settings)
+    for project, found in provide([load(name, settings) for name in chosen]).items():
+        show.packages(console(), project, found)
+    return 0
+
+
+def provide(projects: Sequence[Project]) -> dict[str, list[Package]]:
+    """Install what is not there as it is declared, and verify it; quick and silent where all is there.
+
+    Returns what each project takes its data from, by the project's name.
+    """
+    if wanted := lacking(projects):
+        print(f"installing {', '.join(wanted)} ...", flush=True)
+        install(wanted)
+    return {project.name: held(project) for project in projects}
 
 
 def ingest(settings: Settings, arguments: argparse.Namespace) -> int:

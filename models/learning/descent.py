@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -14,18 +14,21 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, OneCycleLR
 from models.family import Report
 from models.learning.losses import FOCUS, Loss, Truth
 from models.learning.network import DeepCross, Parameters
+from models.learning.readers import shortened
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Rows to learn from: codes int64 [n, C], raw numbers float32 [n, N] (NaN missing), and their truth.
 
-    `targets` float32 [n, K] and `weights` [n] are those of `models.learning.losses.Truth`; `lists` [n], the
-    number of each row's list, are all 0 where there are none.
+    `tokens` are those of each text, int32 [n, T], 0 for none. `targets` float32 [n, K] and `weights` [n]
+    are those of `models.learning.losses.Truth`; `lists` [n], the number of each row's list, are all 0
+    where there are none.
     """
 
     codes: Tensor
     numbers: Tensor
+    tokens: tuple[Tensor, ...]
     targets: Tensor
     weights: Tensor
     lists: Tensor
@@ -34,25 +37,32 @@ class Batch:
         return len(self.codes)
 
     @classmethod
-    def of(cls, codes: Tensor, numbers: Tensor, truth: Truth) -> "Batch":
+    def of(cls, codes: Tensor, numbers: Tensor, tokens: Sequence[Tensor], truth: Truth) -> "Batch":
         """The rows with their truth, on the device of their codes."""
         lists = torch.zeros(len(codes)) if truth.lists is None else torch.tensor(truth.lists)
         floats = (torch.tensor(part, dtype=torch.float32) for part in (truth.targets, truth.weights))
-        return cls(codes, numbers, *(part.to(codes.device) for part in (*floats, lists.long())))
+        return cls(
+            codes, numbers, tuple(tokens), *(part.to(codes.device) for part in (*floats, lists.long()))
+        )
 
     def at(self, index: Tensor) -> "Batch":
         """Some of the rows, all parts sliced at once: far faster than a DataLoader's row by row."""
-        parts = (self.codes, self.numbers, self.targets, self.weights, self.lists)
-        return Batch(*(part[index] for part in parts))
+        truth = (part[index] for part in (self.targets, self.weights, self.lists))
+        tokens = tuple(shortened(part[index]) for part in self.tokens)
+        return Batch(self.codes[index], self.numbers[index], tokens, *truth)
 
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """What is to be learned: the rows, by which loss, and `check`, what the network loses on later rows."""
+    """What is to be learned: the rows, by which loss, and `check`, what the network loses on later rows.
+
+    `levels` are those of the quantiles of a pinball loss.
+    """
 
     train: Batch
     loss: Loss
     check: Callable[[DeepCross], float]
+    levels: tuple[float, ...] = ()
 
 
 def learn(
@@ -85,7 +95,7 @@ def learn(
     network.load_state_dict(weights)
 
 
-def batch_loss(loss: Loss, scores: Tensor, batch: Batch) -> Tensor:
+def batch_loss(loss: Loss, scores: Tensor, batch: Batch, levels: Sequence[float] = ()) -> Tensor:
     """The mean loss of scores float32 [n, K] on the rows of a batch, by their weights (see `losses`)."""
     if loss == "listwise":
         return _listwise(scores[:, 0], batch)
@@ -100,9 +110,12 @@ def batch_loss(loss: Loss, scores: Tensor, batch: Batch) -> Tensor:
         case "softmax":
             rows = -(targets * scores.log_softmax(1)).sum(1)
         case "squared":
-            rows = (scores - targets)[:, 0] ** 2
+            rows = ((scores - targets) ** 2).sum(1)
         case "absolute":
             rows = (scores - targets)[:, 0].abs()
+        case "pinball":
+            off = scores - targets
+            rows = (0.5 * off.abs() + (0.5 - torch.tensor(levels, device=off.device)) * off).sum(1)
     return (rows * batch.weights).sum() / batch.weights.sum()
 
 
@@ -129,8 +142,8 @@ def _steps(
         batch = lesson.train.at(index)
         network.train()
         with torch.autocast(device.type, torch.float16, enabled=mixed):
-            scores = network.scores(batch.codes, batch.numbers)
-        loss = batch_loss(lesson.loss, scores.float(), batch)
+            scores = network.scores(batch.codes, batch.numbers, *batch.tokens)
+        loss = batch_loss(lesson.loss, scores.float(), batch, lesson.levels)
         optimizer.zero_grad()
         torch.autograd.backward(scaler.scale(loss))
         scaler.step(optimizer)
