@@ -30,6 +30,12 @@ $(PACKAGES): $(READY) $(wildcard projects/*/project.yaml)
 data: $(READY) ## install the packages that PROJECT takes its data from, verify their files, print the terms
 	@$(RUN) data --project $(PROJECT)
 
+# As they were written: a `${NAME}` in a URL stands for a secret, and is none of make's variables.
+asked = $(if $(value $(1)),--$(2) '$(subst ','\'',$(value $(1)))')
+
+new: $(READY) ## propose a project NAME from a table: DATA, LABEL, TIME (KEY, PROBLEM; TABLE of a database's URL)
+	@$(RUN) new $(call asked,NAME,name) $(call asked,DATA,data) $(call asked,TABLE,table) $(call asked,LABEL,label) $(call asked,TIME,time) $(call asked,KEY,key) $(call asked,PROBLEM,problem) $(call asked,GROUP,group)
+
 demo: $(READY) ## run the whole lifecycle of PROJECT over its history
 	@$(RUN) demo --project $(PROJECT)
 

@@ -130,10 +130,28 @@ class Lag(Described):
     known_at: str | None = None
 
 
+class Retrieved(Described):
+    """What the retriever of the spec's `candidates` says of a row's item, for who asks at decision time.
+
+    `score` is what lists are drawn by: `popularity`, the logarithm of the item's share of the events,
+    and `affinity`, what the entity's own past adds to it. `rank` is 1 for the first of the list.
+    """
+
+    from_: Literal["retrieval"] = Field(alias="from")
+    value: Literal["score", "popularity", "affinity", "rank"]
+
+    @property
+    def kind(self) -> FeatureKind:
+        """Always a number."""
+        return "number"
+
+
 Past = Trailing | TargetRate | Lag
 """The features that are made of the entity's own past events."""
 
-Input = Annotated[RowFeature | LocalTime | Lookup | Trailing | TargetRate | Lag, Field(discriminator="from_")]
+Input = Annotated[
+    RowFeature | LocalTime | Lookup | Trailing | TargetRate | Lag | Retrieved, Field(discriminator="from_")
+]
 """The features that are made of the data as it is: they read no other feature."""
 
 
@@ -165,6 +183,6 @@ class Derived(Described):
 
 
 Feature = Annotated[
-    RowFeature | LocalTime | Lookup | Trailing | TargetRate | Lag | Expression | Derived,
+    RowFeature | LocalTime | Lookup | Trailing | TargetRate | Lag | Retrieved | Expression | Derived,
     Field(discriminator="from_"),
 ]

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 
+from core.documents import Fault
 from core.learning import METRICS, ProblemKind
 from core.scalars import Kind
 from core.spec import Spec
 from core.words import nearest
-
-Fault = tuple[tuple[int | str, ...], str]
 
 # What a label may be delivered as.
 LABELS: Mapping[ProblemKind, tuple[Kind, ...]] = {
@@ -30,6 +29,7 @@ ANSWERS: Mapping[ProblemKind, str] = {
     "regression": "value",
     "ranking": "score",
 }
+QUANTILES = "quantiles"
 
 
 def framing_faults(spec: Spec) -> Iterator[Fault]:
@@ -40,15 +40,36 @@ def framing_faults(spec: Spec) -> Iterator[Fault]:
         yield ("objective", "metric"), f"a {spec.problem} problem has no {spec.metric!r}{known}"
     if spec.objective.recall is not None and spec.problem != "binary":
         yield ("objective", "recall"), f"is of a binary problem, and this is a {spec.problem} one"
+    yield from _quantiles(spec)
     yield from _outcome(spec)
     yield from _imbalance(spec)
     yield from _costs(spec)
     yield from _fairness(spec)
     yield from _named(spec)
     yield from _tuned(spec)
+    answer = QUANTILES if spec.objective.quantiles else ANSWERS[spec.problem]
     for name in spec.features:
-        if name in ("margin", ANSWERS[spec.problem]) or name.startswith(":"):
+        if name in ("margin", answer) or name.startswith(":"):
             yield ("features", name), "is a name that the ONNX graph needs: call the feature otherwise"
+
+
+def _quantiles(spec: Spec) -> Iterator[Fault]:
+    """What does not fit between the quantiles, the problem, the metric and the costs."""
+    keys, levels, costs = ("objective", "quantiles"), spec.objective.quantiles, spec.objective.costs
+    if levels and spec.problem != "regression":
+        yield keys, f"are of a regression problem, and this is a {spec.problem} one"
+    elif levels and spec.metric != "pinball":
+        yield ("objective", "metric"), f"quantiles are compared by 'pinball', not by {spec.metric!r}: say so"
+    elif not levels and spec.metric == "pinball":
+        yield keys, "should say which quantiles are compared by 'pinball', such as [0.1, 0.5, 0.9]"
+    if not all(0 < level < 1 for level in levels) or list(levels) != sorted(set(levels)):
+        yield keys, f"should rise from one to the next, each between 0 and 1: {list(levels)} do not"
+    if levels and costs:
+        yield (
+            ("objective", "costs"),
+            "mean nothing for quantiles: where a unit under and a unit over cost something, ask for the "
+            "quantile under / (under + over)",
+        )
 
 
 def _imbalance(spec: Spec) -> Iterator[Fault]:
@@ -101,13 +122,13 @@ def _class_costs(spec: Spec) -> Iterator[Fault]:
     classes = spec.outcome.classes
     for actual, costs in spec.objective.costs.items():
         keys = ("objective", "costs", actual)
-        if actual not in classes:
+        if classes and actual not in classes:
             yield keys, f"no class {actual!r}{nearest(actual, classes)}"
         if not isinstance(costs, dict):
             yield keys, "should name each class that may be said instead, with its cost"
             continue
         for said, cost in costs.items():
-            if said not in classes:
+            if classes and said not in classes:
                 yield (*keys, said), f"no class {said!r}{nearest(said, classes)}"
             elif cost < 0:
                 yield (*keys, said), "should be a number that is not below 0"
@@ -115,7 +136,10 @@ def _class_costs(spec: Spec) -> Iterator[Fault]:
 
 def _named(spec: Spec) -> Iterator[Fault]:
     """The features and keys that gate, fairness, outcome and training name."""
-    known = [*spec.features, *spec.datasets[spec.events].key]
+    events = spec.datasets.get(spec.events)
+    if events is None or not spec.features:
+        return
+    known = [*spec.features, *events.key]
     columns: list[tuple[tuple[int | str, ...], tuple[str, ...]]] = [
         (("gate", "slices"), spec.gate.slices),
         (("gate", "fairness", "attributes"), spec.gate.fairness.attributes),

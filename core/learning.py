@@ -8,14 +8,14 @@ from pydantic import Field, model_validator
 from core.scalars import Duration, Model, Share, Window
 
 ProblemKind = Literal["binary", "multiclass", "regression", "ranking"]
-Metric = Literal["log_loss", "brier", "rmse", "mae", "ndcg"]
+Metric = Literal["log_loss", "brier", "rmse", "mae", "pinball", "ndcg"]
 Costs = dict[str, float | dict[str, float]]
 Parameters = dict[str, float | int | str | bool | list[int] | list[str]]
 
 METRICS: dict[ProblemKind, tuple[Metric, ...]] = {
     "binary": ("log_loss", "brier"),
     "multiclass": ("log_loss", "brier"),
-    "regression": ("rmse", "mae"),
+    "regression": ("rmse", "mae", "pinball"),
     "ranking": ("ndcg",),
 }
 """What a problem's models may be judged by; the first is the default."""
@@ -25,11 +25,12 @@ class Objective(Model):
     """Why the system exists, in the business's words and in the learner's.
 
     `inputs`, `output` and `unit` say what goes in, what a prediction means, and its unit; `metric`
-    is what models are compared by, of a ranking at the first `cutoff` places. `costs` are those of
-    each kind of error: of a binary problem `missed` and `false_alarm`; of a regression `under` and
-    `over`, for each unit of error; of a multiclass problem, by actual class, those of each class
-    that may be said instead. `recall` is the share of the positives of a binary problem that has to be
-    found: how precise the answers then are is measured.
+    is what models are compared by, of a ranking at the first `cutoff` places. A regression that is
+    compared by `pinball` answers the `quantiles`, rising shares of the labels that lie below. `costs`
+    are those of each kind of error: of a binary problem `missed` and `false_alarm`; of a regression
+    `under` and `over`, for each unit of error; of a multiclass problem, by actual class, those of each
+    class that may be said instead. `recall` is the share of the positives of a binary problem that has
+    to be found: how precise the answers then are is measured.
     """
 
     business: str
@@ -38,6 +39,7 @@ class Objective(Model):
     output: str = ""
     unit: str = ""
     metric: Metric | None = None
+    quantiles: tuple[float, ...] = ()
     cutoff: int = Field(default=10, ge=1)
     costs: Costs = Field(default_factory=dict)
     recall: Annotated[float, Field(gt=0, le=1)] | None = None

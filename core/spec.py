@@ -6,6 +6,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from core.batches import Calendar, Every
+from core.candidates import Candidates
 from core.declarations import (
     Derived,
     Expression,
@@ -15,6 +16,7 @@ from core.declarations import (
     LocalTime,
     Lookup,
     Past,
+    Retrieved,
     RowFeature,
     TargetRate,
     Trailing,
@@ -34,6 +36,7 @@ from core.sources.declared import DeltaSource, FilesSource, PackageSource, Sourc
 
 __all__ = [
     "BatchRules",
+    "Candidates",
     "Dataset",
     "Decision",
     "DeltaSource",
@@ -55,6 +58,7 @@ __all__ = [
     "PackageSource",
     "Past",
     "QuarantineRules",
+    "Retrieved",
     "RowFeature",
     "Share",
     "Source",
@@ -136,6 +140,7 @@ class Monitoring(Model):
     `auc_drop`: how far the realised AUC may fall below the reference.
     `loss_rise`: how far the loss may rise above the reference, both as shares of what the best
     constant loses on their own rows (batches with unlike rates are not comparable otherwise).
+    `coverage_gap`: how far the share of labels between the outermost quantiles may be from its nominal one.
     `calibration_error`: realised error from which, with drifted predictions, it counts.
     `min_rows`: fewer rows, or fewer labelled rows, decide nothing.
     `persistence`: how many batches in a row must call for a retraining.
@@ -146,6 +151,7 @@ class Monitoring(Model):
     drifted_importance: Share = 0.3
     auc_drop: float = Field(default=0.02, gt=0)
     loss_rise: float = Field(default=0.02, gt=0)
+    coverage_gap: Share = 0.05
     calibration_error: Share = 0.05
     min_rows: int = Field(default=500, ge=1)
     persistence: int = Field(default=1, ge=1)
@@ -165,6 +171,7 @@ class Spec(Model):
     quarantine: QuarantineRules = QuarantineRules()
     decision: Decision
     outcome: Outcome
+    candidates: Candidates | None = None
     features: dict[str, Feature]
     training: Training = Training()
     gate: Gate = Gate()

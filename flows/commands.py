@@ -28,6 +28,7 @@ STATE = (
     "verdicts",
     "wandb",
     "fit-*",
+    "new-*",
     "*.lock",
 )
 

@@ -9,8 +9,10 @@ import polars as pl
 from core.spec import Spec
 from models.balance import balanced
 from models.calibration.choose import Calibration, fit_calibration, uncalibrated
+from models.calibration.shift import fit_shift
 from models.family import Fitted, Job, Parameter, Report, family
 from models.problem import Floats, Problem, problem_of, relative_loss
+from models.problems.quantiles import Quantiles
 from models.rows import Columns, Rows, columns
 from models.split import Split
 
@@ -30,7 +32,7 @@ class Fit:
     seconds: float
 
     def answers(self, frame: pl.DataFrame) -> Floats:
-        """The calibrated answer to each row of a feature frame: [n], or [n, K] for classes."""
+        """The calibrated answer to each row of a feature frame: [n], or [n, K] of classes and quantiles."""
         return self.calibration.apply(self.model.margins(frame))
 
 
@@ -94,4 +96,6 @@ def calibration_of(problem: Problem, margins: Floats, rows: Rows, offset: tuple[
     """
     if problem.metric in ("ndcg", "mae"):
         return uncalibrated(problem.link, offset)
+    if isinstance(problem, Quantiles):
+        return fit_shift(margins, rows.labels, problem.levels)
     return fit_calibration(margins, rows.labels, problem.link, offset)

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from core.learning import ProblemKind
 from core.spec import Spec
-from models.calibration.form import Link, uncalibrated
+from models.calibration.form import WIDE, Link, uncalibrated
 from models.problems.binary import Binary
 from models.problems.multiclass import Multiclass
+from models.problems.quantiles import Quantiles
 from models.problems.ranking import Ranking
 from models.problems.regression import Regression
 from models.rows import Rows
@@ -18,21 +19,22 @@ from models.rows import Rows
 Floats = NDArray[np.float64]
 
 
-HEADLINES: Mapping[ProblemKind, tuple[str, str]] = {
+HEADLINES: Mapping[str, tuple[str, str]] = {
+    "quantiles": ("pinball", "coverage"),
     "binary": ("auc", "log_loss"),
     "multiclass": ("accuracy", "log_loss"),
     "regression": ("rmse", "mae"),
     "ranking": ("ndcg", "recall"),
 }
-"""The two measures by which a batch or a version is told in a line."""
+"""The two measures by which a batch or a version is told in a line: see `headlines`."""
 
 
 class Problem(Protocol):
     """A kind of problem, as one project has it.
 
     A model gives margins [n, K], one column for each of `outputs`: log-odds, a value, a score, or a
-    column a class. Through `link` they become answers: [n], or [n, K] where there are classes. The
-    graph calls them `output`.
+    column a class or a quantile. Through `link` they become answers: [n], or [n, K] where there are
+    classes or quantiles. The graph calls them `output`.
     """
 
     @property
@@ -99,10 +101,37 @@ def problem_of(spec: Spec) -> Problem:
         case "multiclass":
             nested = {name: dict(cost) for name, cost in costs.items() if isinstance(cost, dict)}
             return Multiclass(metric, outcome.classes, nested)
+        case "regression" if spec.objective.quantiles:
+            return Quantiles(spec.objective.quantiles)
         case "regression":
             return Regression(metric, _flat(costs))
         case "ranking":
             return Ranking(spec.objective.cutoff)
+
+
+def headlines(spec: Spec) -> tuple[str, str]:
+    """The two measures by which a project's batches and versions are told in a line."""
+    return HEADLINES["quantiles" if spec.objective.quantiles else spec.problem]
+
+
+def shape_of(problem: Problem, rows: int) -> tuple[int, ...]:
+    """The shape of the answers to so many rows: [n], or [n, K].
+
+    >>> shape_of(Binary(), 5), shape_of(Quantiles((0.1, 0.9)), 5)
+    ((5,), (5, 2))
+    """
+    return (rows, len(problem.outputs)) if problem.link in WIDE else (rows,)
+
+
+def in_one_number(problem: Problem, answers: Floats) -> Floats:
+    """Each answer as one number [n]: the likeliest class's probability, the middle quantile, or as it is.
+
+    >>> in_one_number(Quantiles((0.1, 0.5, 0.9)), np.array([[4.0, 5.0, 9.0]])).tolist()
+    [5.0]
+    """
+    if isinstance(problem, Quantiles):
+        return problem.middle(answers)
+    return answers.max(axis=1) if answers.ndim == 2 else answers
 
 
 def relative_loss(problem: Problem, rows: Rows, answers: Floats) -> float:
@@ -129,7 +158,7 @@ def constant_losses(problem: Problem, rows: Rows, answers: Floats) -> Floats:
 
 
 def as_answers(link: Link, margins: Floats) -> Floats:
-    """Margins [n, K] as answers, without a calibration: [n], or [n, K] for a softmax over classes.
+    """Margins [n, K] as answers, without a calibration: [n], or [n, K] of classes and quantiles.
 
     >>> as_answers("sigmoid", np.array([[0.0]])).tolist(), as_answers("softmax", np.zeros((1, 2))).tolist()
     ([0.5], [[0.5, 0.5]])

@@ -89,12 +89,19 @@ def feature_drift(
 
 
 def prediction_drift(
-    reference: NDArray[np.float64], current: NDArray[np.float64], rules: Monitoring
+    reference: NDArray[np.float64], current: NDArray[np.float64], rules: Monitoring, values: bool = False
 ) -> Drift:
-    """The drift of the answers [n], [m], of any n and m, or of the likeliest class [n, K], [m, K]."""
+    """The drift of the answers [n], [m], of any n and m, or of the likeliest class [n, K], [m, K].
+
+    Where the K answers are `values`, as quantiles are, it is that of the one of them that moved most.
+    """
     few = _too_few(len(reference), len(current), rules) if rules.drift is not None else OFF
     if few:
         return Drift("prediction", "psi", None, rules.prediction_drift, False, few)
+    if reference.ndim == 2 and values:
+        pairs = zip(reference.T, current.T, strict=True)
+        moved = [_number_drift("prediction", *pair, rules.prediction_drift) for pair in pairs]
+        return max(moved, key=lambda each: each.value or 0.0)
     if reference.ndim == 2:
         classes = reference.shape[1]
         said = (np.bincount(each.argmax(axis=1), minlength=classes) for each in (reference, current))

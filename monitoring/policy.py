@@ -90,6 +90,8 @@ def _performance(
     for name, (what, limit) in limits.items():
         if name in realised.measures:
             yield _compared(what, name, realised, reference.get(name, math.nan), limit)
+    if "coverage" in realised.measures:
+        yield _covered(realised, rules.coverage_gap)
     if "calibration_error" in realised.measures:
         yield _calibration(realised.measures["calibration_error"], prediction, rules.calibration_error)
 
@@ -109,6 +111,20 @@ def _compared(what: str, name: str, realised: Realised, reference: float, limit:
         return _Finding("nothing", reason, numbers)
     if low <= reference <= high:
         reason += f", but its 95% interval by day, {low:.3f} to {high:.3f}, reaches the reference"
+        return _Finding("watch", reason, numbers)
+    return _Finding("retrain", reason, numbers)
+
+
+def _covered(realised: Realised, limit: float) -> _Finding:
+    """A coverage beyond its limit retrains, unless its interval reaches the nominal one (then: watch)."""
+    value, nominal = realised.measures["coverage"], realised.measures["nominal"]
+    low, high = realised.intervals["coverage"]
+    numbers = {"coverage": value, "nominal": nominal}
+    reason = f"Coverage {value:.3f} where {nominal:.3f} was claimed (limit {limit:.3f} to either side)"
+    if abs(value - nominal) <= limit:
+        return _Finding("nothing", reason, numbers)
+    if not (high < nominal or low > nominal):
+        reason += f", but its 95% interval by day, {low:.3f} to {high:.3f}, reaches that"
         return _Finding("watch", reason, numbers)
     return _Finding("retrain", reason, numbers)
 

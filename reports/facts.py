@@ -6,6 +6,7 @@ from typing import Any
 from markupsafe import Markup
 
 from reports import plots
+from reports.coverage import coverage
 from reports.headlines import LOWER_IS_BETTER, headlines_of, meaning_of, name_of
 from reports.pages import count, measure, share
 from reports.versions import told
@@ -142,7 +143,7 @@ def _plots(
     headline: str,
 ) -> dict[str, Markup]:
     """The plots as SVG, empty where there is nothing to show."""
-    drawn = dict.fromkeys(("performance", "rates", "drift", "calibration"), "")
+    drawn = dict.fromkeys(("performance", "coverage", "rates", "drift", "calibration"), "")
     drawn["rows"] = plots.rows(_ids(batches), _of(batches, "accepted"), _of(batches, "quarantined"))
     if scored:
         events = _events(batches, batches.index(scored[0]))
@@ -165,6 +166,8 @@ def _performance_plots(
     scores, baseline = _of(scored, "score"), _of(scored, "baseline_score")
     name = name_of(headline) + (" (0.5 = guessing)" if headline == "auc" else "")
     drawn = {"performance": plots.performance(name, ids, scores, intervals, baseline, events)}
+    if any("coverage" in batch["measures"] for batch in scored):
+        drawn["coverage"] = coverage(scored, events)
     if any(rate is not None for rate in _of(scored, "base_rate")):
         drawn["rates"] = plots.rates(ids, predicted, _of(scored, "base_rate"), errors, events)
     if curves:

@@ -4,7 +4,7 @@ from typing import Any
 
 from models.card.card import MEASURES
 
-LOWER_IS_BETTER = frozenset({"log_loss", "rmse", "mae"})
+LOWER_IS_BETTER = frozenset({"log_loss", "rmse", "mae", "pinball"})
 
 
 def headlines_of(facts: dict[str, Any]) -> tuple[str, str]:

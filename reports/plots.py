@@ -44,21 +44,21 @@ def performance(
     drawn = figure(3.9)
     on = drawn.subplots()
     places = np.arange(len(batches))
-    low, high = (_floats([pair[side] if pair else None for pair in intervals]) for side in (0, 1))
+    low, high = (floats([pair[side] if pair else None for pair in intervals]) for side in (0, 1))
     on.fill_between(places, low, high, color=BLUE, alpha=0.16, linewidth=0, label="95% interval")
     if any(value is not None for value in baseline):
         on.plot(
             places,
-            _floats(baseline),
+            floats(baseline),
             "s--",
             color=VERMILLION,
             markersize=4,
             linewidth=1.4,
             label="baseline",
         )
-    on.plot(places, _floats(values), "o-", color=BLUE, markersize=5.5, linewidth=2, label="champion")
+    on.plot(places, floats(values), "o-", color=BLUE, markersize=5.5, linewidth=2, label="champion")
     on.set_ylabel(name)
-    _finish(on, batches, events)
+    finish(on, batches, events)
     handles, labels = on.get_legend_handles_labels()
     drawn.legend(handles[::-1], labels[::-1], loc="outside lower center", ncols=3)
     return svg(drawn, "performance", f"Line plot of the champion's {name} by batch with 95% intervals")
@@ -73,17 +73,17 @@ def rates(
     above, below = drawn.subplots(2, sharex=True, height_ratios=[2, 1])
     places = np.arange(len(batches))
     above.plot(
-        places, 100 * _floats(observed), "D-", color=INK, markersize=4.5, linewidth=1.6, label="observed"
+        places, 100 * floats(observed), "D-", color=INK, markersize=4.5, linewidth=1.6, label="observed"
     )
     above.plot(
-        places, 100 * _floats(predicted), "o--", color=BLUE, markersize=5, linewidth=1.8, label="predicted"
+        places, 100 * floats(predicted), "o--", color=BLUE, markersize=5, linewidth=1.8, label="predicted"
     )
     above.set_ylabel("rate (%)")
     above.set_ylim(bottom=0)
-    below.bar(places, _floats(errors), color=VERMILLION, alpha=0.75, width=0.62)
+    below.bar(places, floats(errors), color=VERMILLION, alpha=0.75, width=0.62)
     below.set_ylabel("calibration\nerror")
-    _finish(above, batches, events)
-    _finish(below, batches, events, labelled=False)
+    finish(above, batches, events)
+    finish(below, batches, events, labelled=False)
     drawn.legend(*above.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return svg(drawn, "rates", "Predicted and observed rate by batch, and calibration error by batch")
 
@@ -100,7 +100,7 @@ def calibration(batches: Sequence[str], curves: Sequence[tuple[Values, Values]])
     for place, (batch, (predicted, observed)) in enumerate(zip(batches, curves, strict=True)):
         panel = panels[place]
         panel.plot([0, top], [0, top], color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)))
-        panel.plot(_floats(predicted), _floats(observed), "o-", color=BLUE, markersize=2.8, linewidth=1.4)
+        panel.plot(floats(predicted), floats(observed), "o-", color=BLUE, markersize=2.8, linewidth=1.4)
         panel.set_title(batch, fontsize=9.5, color=INK, pad=3)
         panel.set(xlim=(0, top), ylim=(0, top), aspect="equal")
         panel.tick_params(labelsize=8.5)
@@ -130,7 +130,7 @@ def drift_map(
     for row, feature in enumerate(features):
         for place in range(len(batches)):
             _cell(on, place, row, values[place].get(feature), threshold, len(batches) <= _MAX_WRITTEN)
-    _finish(on, batches, events)
+    finish(on, batches, events)
     on.set_ylim(len(features) - 0.5, -0.5)
     on.set_yticks(range(len(features)), list(features), fontsize=9.5)
     shares = ["" if share is None else f"{share:.0%}" for share in features.values()]
@@ -150,20 +150,21 @@ def rows(batches: Sequence[str], accepted: Values, quarantined: Values) -> str:
     drawn = figure(3.4)
     above, below = drawn.subplots(2, sharex=True, height_ratios=[1.5, 1])
     places = np.arange(len(batches))
-    above.bar(places, _floats(accepted) / 1000, color=GREEN, alpha=0.8, width=0.62)
+    above.bar(places, floats(accepted) / 1000, color=GREEN, alpha=0.8, width=0.62)
     above.set_ylabel("accepted\n(thousand rows)")
-    bars = below.bar(places, _floats(quarantined), color=VERMILLION, alpha=0.8, width=0.62)
+    bars = below.bar(places, floats(quarantined), color=VERMILLION, alpha=0.8, width=0.62)
     if len(batches) <= _MAX_WRITTEN:
         labels = ["" if value is None else f"{value:.0f}" for value in quarantined]
         below.bar_label(bars, labels, fontsize=8.5, color=INK, padding=2)
     below.set_ylabel("quarantined\n(rows)")
     below.margins(y=0.25)
-    _finish(above, batches, ())
-    _finish(below, batches, ())
+    finish(above, batches, ())
+    finish(below, batches, ())
     return svg(drawn, "rows", "Bars of accepted and of quarantined rows by batch")
 
 
-def _finish(on: Axes, batches: Sequence[str], events: Sequence[Event], labelled: bool = True) -> None:
+def finish(on: Axes, batches: Sequence[str], events: Sequence[Event], labelled: bool = True) -> None:
+    """Grid, names of the batches, and an upright line for each event."""
     on.grid(True, axis="y")
     name_batches(on, batches)
     for event in events:
@@ -195,5 +196,6 @@ def _cell(on: Axes, place: int, row: int, value: float | None, threshold: float,
     text.set_in_layout(False)
 
 
-def _floats(values: Values) -> NDArray[np.float64]:
+def floats(values: Values) -> NDArray[np.float64]:
+    """The values, NaN where there is none."""
     return np.array([math.nan if value is None else value for value in values], dtype=np.float64)

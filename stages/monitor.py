@@ -122,7 +122,8 @@ def _drift(
     rows = workspace.lake.scan("features", [batch.id]).collect()
     inputs, answers = reference(workspace, version)
     workspace.lake.write("profiles", batch.id, profile(rows, names, batch.id).drop("batch"))
-    shift = prediction_drift(from_column(answers), from_column(predictions["prediction"]), spec.monitoring)
+    then, now = from_column(answers), from_column(predictions["prediction"])
+    shift = prediction_drift(then, now, spec.monitoring, values=problem_of(spec).link == "sorted")
     return feature_drift(inputs, rows, names, spec.monitoring), shift
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from core.batches import Batch
 from core.ledger import fingerprint
 from models.gate.judge import GateReport
-from models.problem import HEADLINES
+from models.problem import headlines
 from models.registry.versions import Version
 from models.rows import columns
 from reports.drift import drift_page
@@ -68,7 +68,7 @@ def summary(workspace: Workspace, as_of: datetime) -> Summary:
         ],
         "importance": champion.metrics["importance"] if champion else {},
         "drift_threshold": workspace.spec.monitoring.drift,
-        "headlines": HEADLINES[workspace.spec.problem],
+        "headlines": headlines(workspace.spec),
     }
 
 

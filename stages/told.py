@@ -7,6 +7,7 @@ import numpy as np
 
 from models.problem import Floats
 from models.problems.binary import Binary
+from models.problems.quantiles import Quantiles
 from models.tracking import Artifact, dataset
 from stages.learn import Learnt
 from stages.tracked import Answers, Tracked, tables_read
@@ -39,11 +40,12 @@ def told(
 
 def _answers(learnt: Learnt, described: Mapping[str, Any]) -> Answers:
     problem, holdout = learnt.fit.problem, learnt.parts.holdout
-    points = described["curve"] if problem.kind == "binary" else []
+    points = described["curve"] if isinstance(problem, Binary | Quantiles) else []
+    answers = learnt.fit.answers(holdout.frame)
     return Answers(
         problem=problem.kind,
         labels=holdout.labels,
-        predictions=learnt.fit.answers(holdout.frame),
+        predictions=problem.middle(answers) if isinstance(problem, Quantiles) else answers,
         classes=problem.outputs if problem.kind == "multiclass" else (),
         threshold=problem.threshold if isinstance(problem, Binary) else 0.5,
         calibration=_curve(points) if points else None,
@@ -51,7 +53,7 @@ def _answers(learnt: Learnt, described: Mapping[str, Any]) -> Answers:
 
 
 def _curve(points: Sequence[Mapping[str, Any]]) -> tuple[Floats, Floats]:
-    """The mean probability and the observed rate of each bin."""
+    """The mean probability and the observed rate of each bin; of quantiles their levels, shares below."""
     predicted = np.array([point["predicted"] for point in points])
     return predicted, np.array([point["observed"]["value"] for point in points])
 

@@ -40,10 +40,11 @@ class Answers:
     | --- | --- | --- |
     | binary | 0 or 1 | probabilities of 1, [n] |
     | multiclass | positions in `classes` | probabilities, [n, classes] |
-    | regression | values | values, [n] |
+    | regression | values | values, or middle quantiles, [n] |
     | ranking | grades | scores, [n] |
 
-    `calibration` is the mean probability and the observed rate of each bin. In a confusion matrix a
+    `calibration` is the mean probability and the observed rate of each bin, or the level of each quantile
+    and the share of labels up to it. In a confusion matrix a
     probability of at least `threshold` is the second class of a binary problem.
     """
 

@@ -1,6 +1,7 @@
 """Calibration chosen on validation rows: the simplest one that is not beaten by more than chance."""
 
 import logging
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -12,7 +13,11 @@ from models.calibration.form import METHODS, Calibration, Floats, Link, Method, 
 from models.calibration.isotonic import fit_curve
 from models.calibration.scaling import fit_scaling, losses, targets_of
 
-__all__ = ["Calibration", "Link", "Method", "fit_calibration", "sigmoid", "uncalibrated"]
+__all__ = ["Calibration", "Link", "Method", "chosen", "fit_calibration", "sigmoid", "uncalibrated"]
+
+# A calibration by each method, the simplest first, of margins and labels; and what one loses by row.
+Fits = Callable[[Floats, Floats, Calibration], dict[Method, Calibration]]
+Lost = Callable[[Calibration, Floats, Floats], Floats]
 
 # Fewer rows say nothing of calibration.
 MIN_ROWS = 20
@@ -49,18 +54,25 @@ def fit_calibration(
     >>> found.method, found.apply(sure[:1]).round(2).tolist()
     ('temperature', [0.75])
     """
-    plain = uncalibrated(link, offset)
-    margins, labels = np.asarray(margins, np.float64), np.asarray(labels, np.float64)
+    return chosen(margins, np.asarray(labels, np.float64), uncalibrated(link, offset), _fits, _lost)
+
+
+def chosen(margins: Floats, labels: Floats, plain: Calibration, fits: Fits, lost: Lost) -> Calibration:
+    """The one of several fits on these rows that they show to be best, as `fit_calibration` says.
+
+    `plain` is the one that calibrates nothing; `fits` gives the others, `lost` what one loses by row.
+    """
+    margins = np.asarray(margins, np.float64)
     _require(margins, labels, plain)
-    why = _nothing_to_learn(margins, labels, link)
-    fits = {} if why else _fits(margins, labels, plain)
-    if list(fits) == ["none"]:
+    why = _nothing_to_learn(margins, labels)
+    found = {} if why else fits(margins, labels, plain)
+    if list(found) == ["none"]:
         why = "no scaling of a positive slope fits"
     if why:
         _log.warning("no calibration, the margins are used as they are: %s", why)
         return plain
-    judged = _judged(margins, labels, plain)
-    return fits[_best({method: judged[method] for method in fits})]
+    judged = _judged(margins, labels, plain, fits, lost)
+    return found[_best({method: judged[method] for method in found})]
 
 
 def _fits(margins: Floats, labels: Floats, plain: Calibration) -> dict[Method, Calibration]:
@@ -94,19 +106,26 @@ def _bent(margins: Floats, labels: Floats, scaled: Calibration) -> dict[Method, 
     }
 
 
-def _judged(margins: Floats, labels: Floats, plain: Calibration) -> dict[Method, Floats]:
+def _lost(calibration: Calibration, margins: Floats, labels: Floats) -> Floats:
+    """The log loss or squared error of each row."""
+    link = calibration.link
+    return losses(calibration.scores(margins), targets_of(labels, link, len(calibration.offset)), link)
+
+
+def _judged(
+    margins: Floats, labels: Floats, plain: Calibration, fits: Fits, lost: Lost
+) -> dict[Method, Floats]:
     """The losses of the later rows [rows] by each method, fitted on the earlier ones.
 
     Where these give no fit by a method, as when a class is not among them, a simpler one stands in.
     """
-    targets = targets_of(labels, plain.link, len(plain.offset))
     cuts = [round(share * len(labels)) for share in SHARES]
     found: dict[Method, list[Floats]] = {method: [] for method in METHODS[plain.link]}
     for start, end in pairwise(cuts):
-        fits, calibration = _fits(margins[:start], labels[:start], plain), plain
+        earlier, calibration = fits(margins[:start], labels[:start], plain), plain
         for method, parts in found.items():
-            calibration = fits.get(method, calibration)
-            parts.append(losses(calibration.scores(margins[start:end]), targets[start:end], plain.link))
+            calibration = earlier.get(method, calibration)
+            parts.append(lost(calibration, margins[start:end], labels[start:end]))
     return {method: np.concatenate(parts) for method, parts in found.items()}
 
 
@@ -137,11 +156,11 @@ def _require(margins: Floats, labels: Floats, plain: Calibration) -> None:
         if not np.isfinite(numbers).all():
             raise ValueError(f"{(~np.isfinite(numbers)).sum()} of {numbers.size} {name} are not finite")
     strange = ~np.isin(labels, np.arange(max(2, width)))
-    if plain.link != "identity" and strange.any():
+    if plain.link in ("sigmoid", "softmax") and strange.any():
         raise ValueError(f"{strange.sum()} of {len(labels)} labels are none of 0 to {max(2, width) - 1}")
 
 
-def _nothing_to_learn(margins: Floats, labels: Floats, link: Link) -> str:
+def _nothing_to_learn(margins: Floats, labels: Floats) -> str:
     """Why these rows say nothing of a calibration; empty when they do."""
     if len(labels) < MIN_ROWS:
         return f"there are {len(labels)} rows, and it takes {MIN_ROWS}"

@@ -12,14 +12,18 @@ from scipy.special import softmax
 from core.errors import PerennialError
 
 Floats = NDArray[np.float64]
-Link = Literal["sigmoid", "softmax", "identity"]
-Method = Literal["none", "temperature", "platt", "linear", "isotonic"]
+Link = Literal["sigmoid", "softmax", "identity", "sorted"]
+Method = Literal["none", "temperature", "platt", "linear", "isotonic", "shift"]
+
+# The links whose answers are as wide as the margins: [n, K].
+WIDE: tuple[Link, ...] = ("softmax", "sorted")
 
 # The methods that suit each link, the simplest first.
 METHODS: Mapping[Link, tuple[Method, ...]] = {
     "sigmoid": ("none", "temperature", "platt", "isotonic"),
     "softmax": ("none", "temperature", "platt"),
     "identity": ("none", "linear", "isotonic"),
+    "sorted": ("none", "shift"),
 }
 
 
@@ -28,14 +32,19 @@ class Calibration:
     """answer = link(curve(slope * (margin + offset) + intercept)), for K margins a row.
 
     `offset`, `slope` and `intercept` are [K]: 1 for the links sigmoid and identity, the number of
-    classes for softmax. The offset corrects for a training set in which the classes are not as
-    frequent as in truth, so that margins fitted there are log-odds here (Elkan, "The foundations of
-    cost-sensitive learning", 2001): the log of the share of the negative rows that was kept, or minus
-    the log of the weight of each class.
+    classes for softmax, of quantiles for sorted. The offset corrects for a training set in which the
+    classes are not as frequent as in truth, so that margins fitted there are log-odds here (Elkan, "The
+    foundations of cost-sensitive learning", 2001): the log of the share of the negative rows that was
+    kept, or minus the log of the weight of each class.
 
     The methods: `none` has slope 1 and intercept 0; `temperature` one slope for all classes (Guo et
     al., "On calibration of modern neural networks", 2017); `platt` slopes and intercepts (Platt,
-    1999; for softmax the vector scaling of Guo et al.); `linear` the same for values.
+    1999; for softmax the vector scaling of Guo et al.); `linear` the same for values; `shift` an
+    intercept for each quantile.
+
+    The link `sorted` lets the quantiles of a row rise: those that crossed change places, which makes
+    none of their losses greater in sum (Chernozhukov et al., "Quantile and probability curves without
+    crossing", 2010).
 
     `isotonic` has a curve besides: straight lines through the points (knots, values), both strictly
     rising, and of slope 1 beyond the first and the last. A slope is never negative or 0, so the order
@@ -73,7 +82,7 @@ class Calibration:
             raise PerennialError(f"{dict(document)} is no calibration: {error}") from error
 
     def apply(self, margins: Floats) -> Floats:
-        """The answer to each row of margins [n, K]: [n], or [n, K] for softmax; NaN gives NaN.
+        """The answer to each row of margins [n, K]: [n], or [n, K] for classes and quantiles; NaN gives NaN.
 
         >>> double = Calibration("temperature", "sigmoid", (0.0,), (2.0,), (0.0,))
         >>> double.apply(np.array([[-1000.0], [0.0], [1000.0]])).tolist()
@@ -83,6 +92,8 @@ class Calibration:
         if self.link == "softmax":
             chances: Floats = softmax(scores, axis=1)
             return chances
+        if self.link == "sorted":
+            return np.sort(scores, axis=1)
         return sigmoid(scores[:, 0]) if self.link == "sigmoid" else scores[:, 0]
 
     def scores(self, margins: Floats) -> Floats:
@@ -115,7 +126,8 @@ class Calibration:
             yield f"method {self.method!r} with link {self.link!r}: there are {dict(known)}"
         parts = (self.offset, self.slope, self.intercept)
         sizes = [len(part) for part in parts]
-        if len(set(sizes)) > 1 or (sizes[0] < 2 if self.link == "softmax" else sizes[0] != 1):
+        fits = {"softmax": sizes[0] > 1, "sorted": sizes[0] > 0}.get(self.link, sizes[0] == 1)
+        if len(set(sizes)) > 1 or not fits:
             yield f"offset, slope and intercept of {sizes} numbers with link {self.link!r}"
         if not all(math.isfinite(number) for part in (*parts, self.knots, self.values) for number in part):
             yield f"a number that is not finite: {self}"
@@ -125,8 +137,8 @@ class Calibration:
 
     def _excess(self) -> Iterator[str]:
         """What the method does not allow."""
-        if self.method == "none" and set(self.slope) != {1}:
-            yield f"slope {self.slope} with method 'none', which has 1"
+        if self.method in ("none", "shift") and set(self.slope) != {1}:
+            yield f"slope {self.slope} with method {self.method!r}, which has 1"
         if self.method == "temperature" and len(set(self.slope)) > 1:
             yield f"slopes {self.slope} with method 'temperature', which has one for all"
         if self.method in ("none", "temperature") and any(self.intercept):

@@ -9,6 +9,8 @@ from core.spec import Derived, Feature, Spec
 from models.card.limits import asked, limits
 from models.gate.judge import GateReport
 from models.onnx.variants import Variant
+from models.problem import problem_of
+from models.problems.quantiles import Quantiles
 from models.registry.versions import Version
 
 MEASURES = {
@@ -19,8 +21,15 @@ MEASURES = {
     "calibration_error": ("calibration error", "how far answers are from observed rates; lower is better"),
     "rmse": ("RMSE", "the root of the mean squared error, in the unit of the answer; lower is better"),
     "mae": ("MAE", "the mean size of the error, in the unit of the answer; lower is better"),
+    "pinball": ("pinball loss", "the mean loss of the quantiles, in the unit of the answer; lower is better"),
+    "coverage": (
+        "coverage",
+        "the share of outcomes between the outermost quantiles; best where it is as claimed",
+    ),
+    "width": ("width", "how far the outermost quantiles are apart; narrower is better, at one coverage"),
     "bias": ("bias", "the mean of answer less truth, in the unit of the answer; 0 is best"),
     "ndcg": ("nDCG", "how near the order of each list is to the best one; 1 is best"),
+    "map": ("MAP", "the mean precision at the places of what is relevant; 1 is best"),
     "recall": ("recall", "the share of what is relevant among the first places; higher is better"),
     "precision_at_recall": (
         "precision",
@@ -54,12 +63,13 @@ def card(
         "title": spec.title,
         "use": _use(spec),
         "data": {"parts": described["parts"], "label": spec.outcome.label, "classes": spec.outcome.classes},
-        "scores": [_score(name, title, described["measures"][name]) for name, title in names.items()],
+        "scores": [_score(name, title, described["measures"][name], spec) for name, title in names.items()],
         "blocks": {"count": described["blocks"], "every": _span(spec.gate.block.total_seconds())},
         "confidence": spec.gate.confidence,
         "features": _features(spec),
         "files": files,
         "serves": version.metrics.get("serves"),
+        "retrieval": version.metrics.get("retrieval"),
         "gate": gate,
         "limits": limits(version, spec, described),
         "lineage": version.lineage,
@@ -81,6 +91,7 @@ def _use(spec: Spec) -> dict[str, Any]:
         "output": goal.output,
         "unit": goal.unit,
         "metric": spec.metric,
+        "quantiles": goal.quantiles,
         "costs": goal.costs,
         "max_latency_ms": spec.constraints.max_latency_ms,
         "max_size_mb": spec.constraints.max_size_mb,
@@ -102,8 +113,11 @@ def titles(spec: Spec, among: Collection[str]) -> dict[str, str]:
     }
 
 
-def _score(name: str, title: str, found: Mapping[str, float]) -> dict[str, Any]:
-    return {"key": name, "name": title, "meaning": MEASURES[name][1], **found}
+def _score(name: str, title: str, found: Mapping[str, float], spec: Spec) -> dict[str, Any]:
+    meaning, problem = MEASURES[name][1], problem_of(spec)
+    if name == "coverage" and isinstance(problem, Quantiles):
+        meaning += f", at {problem.nominal:.0%}"
+    return {"key": name, "name": title, "meaning": meaning, **found}
 
 
 def _features(spec: Spec) -> dict[str, dict[str, str]]:
@@ -122,7 +136,8 @@ def _origin(feature: Feature, spec: Spec) -> str:
         return f"past {spec.events} by {', '.join(feature.by)}"
     if isinstance(feature, Derived):
         return f"function {feature.function}"
-    return {"row": f"{spec.events}", "time": "the clock", "expression": "an expression"}[feature.from_]
+    told = {"row": f"{spec.events}", "time": "the clock", "retrieval": "the retriever"}
+    return told.get(feature.from_, "an expression")
 
 
 def _span(seconds: float) -> str:

@@ -10,7 +10,8 @@ from core.spec import Spec
 from models.card.explain import Added
 from models.card.outside import Seen
 from models.family import Fitted
-from models.problem import Floats, Problem
+from models.problem import Floats, Problem, in_one_number
+from models.problems.quantiles import Quantiles
 from models.rows import Columns, Rows
 
 # So many features and words are told, of a text's first words so many are tried, and so much of it is shown.
@@ -30,9 +31,10 @@ class Part:
 class Example:
     """One row: why it was chosen, which event it is, what was said, what was so.
 
-    `said` is the class that `answer` is the probability of, "" where there are no classes; `actual`
-    is the label. `parts` are the features that add most to the margin, `rest` is what all others
-    add. Of SHAP values `base` makes the sum whole: base + parts + rest = margin; None otherwise.
+    `said` is the class that `answer` is the probability of, of quantiles the span of all of them beside
+    the middle one, or ""; `actual` is the label. `parts` are the features that add most to the margin,
+    `rest` is what all others add. Of SHAP values `base` makes the sum whole: base + parts + rest =
+    margin; None otherwise.
     `words` are those of its texts that move the margin most: what it would lose without them.
     """
 
@@ -57,12 +59,12 @@ def examples(
     added, margins = Added.of(model, part.frame, seen), model.margins(part.frame)
     found = []
     for row, (role, place) in enumerate(chosen.items()):
-        said = int(answers[place].argmax()) if answers.ndim == 2 else 0
+        said = _place(problem, answers[place])
         values, margin = added.values[row, :, said], float(margins[row, said])
         parts, rest = _parts(part.frame[row], values, seen.columns)
         base = margin - float(values.sum()) if added.exact else None
         event = _event(part.frame[row], spec)
-        told = _told(problem, answers[place], part.labels[row])
+        told = _told(problem, answers[place : place + 1], part.labels[row])
         words = _words(model, part.frame[row], said, seen.columns)
         found.append(Example(role, event, *told, margin, base, parts, rest, words))
     return tuple(found)
@@ -70,26 +72,35 @@ def examples(
 
 def _chosen(problem: Problem, rows: Rows, answers: Floats) -> dict[str, int]:
     """The position of the row for each role."""
-    height = answers.max(axis=1) if answers.ndim == 2 else answers
+    height, classes = in_one_number(problem, answers), problem.kind == "multiclass"
     order = np.argsort(height, kind="stable")
-    names = ("surest", "middling", "least sure") if answers.ndim == 2 else ("highest", "middling", "lowest")
+    names = ("surest", "middling", "least sure") if classes else ("highest", "middling", "lowest")
     found = dict(zip(names, (int(order[-1]), int(order[len(order) // 2]), int(order[0])), strict=True))
-    if answers.ndim == 2:
+    if classes:
         true = answers[np.arange(len(rows)), rows.labels.astype(np.int64)]
         return found | {"furthest off": int(true.argmin())}
-    off = answers - rows.labels
+    off = height - rows.labels
     if problem.kind == "ranking":  # scores have no unit: what stands out is the wrong end of the order
         relevant = rows.labels > 0
-        off = np.where(relevant, answers - height.max(), answers - height.min())
+        off = np.where(relevant, height - height.max(), height - height.min())
     return found | {"furthest too high": int(off.argmax()), "furthest too low": int(off.argmin())}
 
 
 def _told(problem: Problem, answer: Floats, label: float) -> tuple[float, str, float | str]:
-    """The answer, the class it is of, and what was so."""
-    if answer.ndim == 0:
-        return float(answer), "", float(label)
-    names = problem.outputs
-    return float(answer.max()), names[int(answer.argmax())], names[int(label)]
+    """The answer [1] or [1, K] in one number, what more it says, and what was so."""
+    said = float(in_one_number(problem, answer)[0])
+    if problem.kind == "multiclass":
+        names = problem.outputs
+        return said, names[int(answer.argmax())], names[int(label)]
+    spans = isinstance(problem, Quantiles) and len(problem.levels) > 1
+    return said, f"{answer.min():.4g} to {answer.max():.4g}" if spans else "", float(label)
+
+
+def _place(problem: Problem, answer: Floats) -> int:
+    """Which margin of a row stands for its answer [] or [K]: that of the likeliest class, of the middle."""
+    if isinstance(problem, Quantiles):
+        return int(problem.middle(np.arange(len(answer), dtype=np.float64)[None])[0])
+    return int(answer.argmax())
 
 
 def _parts(row: pl.DataFrame, values: Floats, columns: Columns) -> tuple[tuple[Part, ...], float]:

@@ -10,7 +10,7 @@ from core.spec import Spec
 from models.measures.intervals import drawn_blocks, intervals, local
 from models.measures.paired import Blocks, Interval
 from models.measures.subgroups import Subgroups, subgroups
-from models.problem import Floats, Problem
+from models.problem import Floats, Problem, in_one_number
 from models.rows import Rows
 
 Mask = NDArray[np.bool_]
@@ -98,7 +98,7 @@ def _slice(
         name=name,
         rows=len(part),
         observed=float(part.labels.mean()) if means else None,
-        predicted=float(told.mean()) if means else None,
+        predicted=float(in_one_number(problem, told).mean()) if means else None,
         measures=intervals(problem, part, told, blocks, spec.gate.confidence),
     )
 

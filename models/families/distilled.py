@@ -110,10 +110,13 @@ def _teacher(job: Job, teacher: str) -> Fitted:
 def _targets(job: Job, teacher: Fitted, blend: float) -> Floats:
     """The teacher's answers, with a share of the labels [n], or [n, K] of classes.
 
-    The scores and the grades of a ranking have no unit in common: each is taken in its own spread.
+    The scores and the grades of a ranking have no unit in common: each is taken in its own spread. A
+    label is no quantile, so that those of the teacher are learned as they are.
     """
     answers = as_answers(job.problem.link, teacher.margins(job.train.frame))
     labels = job.train.labels
+    if job.problem.output == "quantiles":
+        return answers
     if job.problem.kind == "multiclass":
         labels = (labels[:, None] == np.arange(answers.shape[1])).astype(np.float64)
     if job.problem.kind == "ranking":

@@ -113,7 +113,7 @@ def load(folder: Path) -> Trees:
 
 
 def _fresh(job: Job, chosen: Parameters, truth: Truth) -> Trees:
-    values = job.train.labels[:, None] if truth.lists is not None else truth.targets
+    values = _told(job, truth)
     folds = np.arange(len(job.train)) * chosen.folds // len(job.train)
     inputs, encoded = _encoded(job, chosen, values, folds)
     read = zip(job.columns.texts, tokens(job.train.frame, job.columns), strict=True)
@@ -138,8 +138,10 @@ def _updated(job: Job, chosen: Parameters, truth: Truth, start: object) -> Trees
     same, seen = truth.in_unit(start.unit), start.inputs.of(job.train.frame)
     if chosen.update == "continue":
         return replace(start, booster=_grown(start.inputs, seen, job, chosen, same, start.booster))
-    if job.focal or job.targets is not None:
-        raise SpecError("training.parameters.lightgbm.update: refit knows no focal loss: say continue")
+    if job.focal or job.targets is not None or same.loss == "pinball":
+        raise SpecError(
+            "training.parameters.lightgbm.update: refit knows no focal loss and no quantiles: say continue"
+        )
     (labels, _), gains = _labels(job, same)
     table, told = Table.of(seen, labels, job.train), settings(chosen, job, same, gains, seen.shape[1])
     model = replace(start, booster=refitted(told, table, chosen, start.booster, np.array(start.base)))
@@ -180,6 +182,13 @@ def _encoded(
     encodings = tuple(fit_values(series, column, chosen.smoothing) for series, column in pairs)
     encoded = [out_of_fold(series, column, folds, chosen.smoothing) for series, column in pairs]
     return Inputs(job.columns, encodings, False), encoded
+
+
+def _told(job: Job, truth: Truth) -> Floats:
+    """What categories are encoded by [n, columns]: the targets, or the one label that makes them all."""
+    if truth.lists is not None:
+        return job.train.labels[:, None]
+    return truth.targets[:, :1] if truth.loss == "pinball" else truth.targets
 
 
 def _labels(job: Job, truth: Truth) -> tuple[tuple[Floats, Floats], list[float]]:

@@ -118,9 +118,9 @@ def takes(parameters: Mapping[str, Parameter]) -> tuple[str, ...]:
 def fit(job: Job) -> Linear:
     """Fit by L-BFGS-B, which has one optimum (but of the focal loss) and so needs no seed and no early stop.
 
-    The loss is the logistic, the cross-entropy, the squared or the absolute error by the problem and
-    its metric; of a ranking that of `models.learning.losses.listwise`. Monotone features have weights of one
-    sign only.
+    The loss is the logistic, the cross-entropy, the squared, the absolute or the pinball error by the
+    problem and its metric; of a ranking that of `models.learning.losses.listwise`. Monotone features
+    have weights of one sign only.
     """
     require_able(name, abilities, job)
     train, columns, truth = job.train, job.columns, truth_of(job)

@@ -13,7 +13,7 @@ from models.gate.duel import Duel
 from models.gate.fairness import fairness
 from models.gate.leakage import leakage
 from models.measures.intervals import drawn_blocks
-from models.problem import problem_of
+from models.problem import Problem, problem_of, shape_of
 from models.rows import Rows
 
 __all__ = ["Check", "Contender", "GateReport", "Served", "judge"]
@@ -57,8 +57,8 @@ def judge(
     the contenders' `earlier` answers are to. PerennialError when the answers are not of the rows.
     """
     contenders = [challenger, champion] if champion else [challenger]
-    _require_alike(spec, rows, contenders)
     problem, blocks = problem_of(spec), drawn_blocks(rows, spec)
+    _require_alike(problem, rows, contenders)
     seen, sane = checks.unseen(rows, contenders), checks.sanity(problem, rows, contenders)
     evidence = checks.evidence(problem, rows, blocks)
     found = [seen, sane, evidence]
@@ -75,9 +75,8 @@ def judge(
     return GateReport(challenger.id, name, len(rows), int(evidence.value), accepted, tuple(found))
 
 
-def _require_alike(spec: Spec, rows: Rows, contenders: Sequence[Contender]) -> None:
-    classes = len(spec.outcome.classes)
-    wanted = (len(rows), classes) if spec.problem == "multiclass" else (len(rows),)
+def _require_alike(problem: Problem, rows: Rows, contenders: Sequence[Contender]) -> None:
+    wanted = shape_of(problem, len(rows))
     for each in contenders:
         if each.answers.shape != wanted:
             raise PerennialError(f"{each.id} gave answers {each.answers.shape}, and {wanted} are needed")

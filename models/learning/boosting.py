@@ -38,7 +38,7 @@ def trained(
         chosen.rounds,
         [seen, unseen],
         ["train", "validation"],
-        feval=_measure(job, tables, seen) if own_measure(job, truth) else None,
+        feval=_measure(job, truth, tables, seen) if own_measure(job, truth) else None,
         init_model=start,
         callbacks=[lgb.early_stopping(chosen.patience, verbose=False), _reporter(job, truth)],
     )
@@ -68,13 +68,14 @@ def raised(booster: lgb.Booster, base: Floats) -> lgb.Booster:
 
 
 def _measure(
-    job: Job, tables: tuple[Table, Table], seen: lgb.Dataset
+    job: Job, truth: Truth, tables: tuple[Table, Table], seen: lgb.Dataset
 ) -> Callable[[Floats, lgb.Dataset], tuple[str, float, bool]]:
     """The mean loss of margins, as LightGBM asks for it of one Dataset or the other."""
 
     def measure(margins: Floats, data: lgb.Dataset) -> tuple[str, float, bool]:
         rows = tables[0 if data is seen else 1].rows
-        return "loss", mean_loss(job.problem, rows, margins.reshape(len(rows), -1), job.focal), False
+        said = truth.unit.of(margins.reshape(len(rows), -1))
+        return "loss", mean_loss(job.problem, rows, said, job.focal), False
 
     return measure
 
@@ -88,7 +89,9 @@ def _reporter(job: Job, truth: Truth) -> Callable[[CallbackEnv], None]:
         {"train": job.train, "validation": job.validation},
         dict.fromkeys(("train", "validation"), 1.0),
     )
-    if job.problem.kind == "regression":  # what it loses to be off by a spread
+    if job.problem.kind == "regression" and not own_measure(
+        job, truth
+    ):  # what it loses to be off by a spread
         off = truth.unit.scale
         scale = {
             part: float(job.problem.losses(rows, rows.labels + off).mean()) for part, rows in parts.items()

@@ -75,7 +75,7 @@ class Network:
 def fit_network(job: Job, chosen: Parameters) -> Network:
     """Fit until the validation loss stops falling; a step is a batch. On a GPU where there is one.
 
-    It learns by the cross-entropy, the squared or absolute error in spreads of the train rows, or by
+    It learns by the cross-entropy, the squared, absolute or pinball error in spreads of the train rows, or by
     whole lists of a ranking (`models.learning.losses.listwise`), and stops by the problem's own loss.
     """
     columns, truth = job.columns, truth_of(job)
@@ -88,7 +88,7 @@ def fit_network(job: Job, chosen: Parameters) -> Network:
             for rows in (job.train, job.validation)
         )
         codes, values, *read = inputs
-        lesson = Lesson(Batch.of(codes, values, read, truth), truth.loss, _check(job, later))
+        lesson = Lesson(Batch.of(codes, values, read, truth), truth.loss, _check(job, later), truth.levels)
         warm = job.start is not None
         rate, best = chosen.learning_rate * (chosen.warm_rate if warm else 1.0), math.inf
         learn(network, lesson, begun.chosen, rate, job.report, lesson.check(network) if warm else best)

@@ -54,11 +54,15 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """What is to be learned: the rows, by which loss, and `check`, what the network loses on later rows."""
+    """What is to be learned: the rows, by which loss, and `check`, what the network loses on later rows.
+
+    `levels` are those of the quantiles of a pinball loss.
+    """
 
     train: Batch
     loss: Loss
     check: Callable[[DeepCross], float]
+    levels: tuple[float, ...] = ()
 
 
 def learn(
@@ -91,7 +95,7 @@ def learn(
     network.load_state_dict(weights)
 
 
-def batch_loss(loss: Loss, scores: Tensor, batch: Batch) -> Tensor:
+def batch_loss(loss: Loss, scores: Tensor, batch: Batch, levels: Sequence[float] = ()) -> Tensor:
     """The mean loss of scores float32 [n, K] on the rows of a batch, by their weights (see `losses`)."""
     if loss == "listwise":
         return _listwise(scores[:, 0], batch)
@@ -106,9 +110,12 @@ def batch_loss(loss: Loss, scores: Tensor, batch: Batch) -> Tensor:
         case "softmax":
             rows = -(targets * scores.log_softmax(1)).sum(1)
         case "squared":
-            rows = (scores - targets)[:, 0] ** 2
+            rows = ((scores - targets) ** 2).sum(1)
         case "absolute":
             rows = (scores - targets)[:, 0].abs()
+        case "pinball":
+            off = scores - targets
+            rows = (0.5 * off.abs() + (0.5 - torch.tensor(levels, device=off.device)) * off).sum(1)
     return (rows * batch.weights).sum() / batch.weights.sum()
 
 
@@ -136,7 +143,7 @@ def _steps(
         network.train()
         with torch.autocast(device.type, torch.float16, enabled=mixed):
             scores = network.scores(batch.codes, batch.numbers, *batch.tokens)
-        loss = batch_loss(lesson.loss, scores.float(), batch)
+        loss = batch_loss(lesson.loss, scores.float(), batch, lesson.levels)
         optimizer.zero_grad()
         torch.autograd.backward(scaler.scale(loss))
         scaler.step(optimizer)

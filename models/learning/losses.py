@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from models.problem import Floats, Problem, as_answers
 from models.rows import Rows
 
-Loss = Literal["logistic", "focal", "softmax", "squared", "absolute", "listwise"]
+Loss = Literal["logistic", "focal", "softmax", "squared", "absolute", "pinball", "listwise"]
 
 # How fast a row that is well classified stops to count: Lin et al., "Focal loss for dense object
 # detection" (2017), found 2 best.
@@ -47,7 +47,7 @@ class Truth:
     """What margins are held against: `targets` float64 [n, K], in `unit`; a row weighs `weights` [n].
 
     Of a listwise loss the targets are each row's share of its list's gain, and `lists` [n] the
-    number of the list.
+    number of the list. Of a pinball loss the targets are the label K times, for the quantiles of `levels`.
     """
 
     loss: Loss
@@ -55,6 +55,7 @@ class Truth:
     weights: Floats
     unit: Unit = Unit()
     lists: NDArray[np.int64] | None = None
+    levels: tuple[float, ...] = ()
 
     @property
     def outputs(self) -> int:
@@ -80,11 +81,15 @@ def mean_loss(problem: Problem, rows: Rows, margins: Floats, focal: bool = False
     return float(np.average(losses, weights=None if rows.weights is None else rows.weights[units]))
 
 
-def slopes(loss: Loss, margins: Floats, targets: Floats) -> tuple[Floats, Floats, Floats]:
+def slopes(
+    loss: Loss, margins: Floats, targets: Floats, levels: Sequence[float] = ()
+) -> tuple[Floats, Floats, Floats]:
     """The loss of each row [n], and its first and second derivative by each margin [n, K].
 
     The second is kept above 0 where the focal loss is not convex. Absolute errors are rounded off
-    below `ROUNDED` (Charbonnier's loss).
+    below `ROUNDED` (Charbonnier's loss). A pinball loss is half the absolute error and a tilt by its
+    level. It bends nowhere but there; the second derivative of its mean over many labels is their
+    density, for which stands that of Laplace's law in the middle, half over the mean size of the errors.
     """
     match loss:
         case "logistic":
@@ -99,11 +104,16 @@ def slopes(loss: Loss, margins: Floats, targets: Floats) -> tuple[Floats, Floats
             return losses, chance * targets.sum(1, keepdims=True) - targets, chance * (1 - chance)
         case "squared":
             off = margins - targets
-            return 0.5 * (off**2)[:, 0], off, np.ones_like(off)
+            return 0.5 * (off**2).sum(1), off, np.ones_like(off)
         case "absolute":
             off = margins - targets
             size = np.sqrt(off**2 + ROUNDED**2)
             return size[:, 0] - ROUNDED, off / size, ROUNDED**2 / size**3
+        case "pinball":
+            off, tilt = margins - targets, 0.5 - np.asarray(levels)
+            size = np.sqrt(off**2 + ROUNDED**2)
+            losses, density = 0.5 * (size - ROUNDED) + tilt * off, 0.5 / size.mean(0)
+            return losses.sum(1), 0.5 * off / size + tilt, np.broadcast_to(density, off.shape)
         case "listwise":
             raise ValueError("a list is more than its rows: see `listwise`")
 
@@ -145,7 +155,7 @@ def least(
         if truth.lists is not None:
             losses, by_margin = listwise(said, truth.targets, truth.lists)
         else:
-            losses, by_margin, _ = slopes(truth.loss, said, truth.targets)
+            losses, by_margin, _ = slopes(truth.loss, said, truth.targets, truth.levels)
         loss = losses @ truth.weights + 0.5 * penalty @ weights**2
         return loss / total, (slope(by_margin * truth.weights[:, None]) + penalty * weights) / total
 

@@ -99,8 +99,9 @@ def own_measure(job: Job, truth: Truth) -> bool:
 
 
 def _own_objective(job: Job, truth: Truth) -> bool:
-    """Whether LightGBM has no objective for it: the focal loss, and soft answers of several classes."""
-    return truth.loss == "focal" or (truth.loss == "softmax" and job.targets is not None)
+    """Whether LightGBM has no objective for it: the focal loss, quantiles, several soft answers."""
+    several = truth.outputs > 1 and (job.targets is not None or truth.loss != "softmax")
+    return truth.loss in ("focal", "pinball") or several
 
 
 def _objective(truth: Truth) -> Callable[[Floats, lgb.Dataset], tuple[Floats, Floats]]:
@@ -109,10 +110,10 @@ def _objective(truth: Truth) -> Callable[[Floats, lgb.Dataset], tuple[Floats, Fl
     The curvature of a softmax is taken K / (K - 1) times, as LightGBM's own objective does.
     """
     outputs = truth.targets.shape[1]
-    factor = outputs / (outputs - 1) if outputs > 1 else 1.0
+    factor = outputs / (outputs - 1) if truth.loss == "softmax" else 1.0
 
     def objective(margins: Floats, _: lgb.Dataset) -> tuple[Floats, Floats]:
-        _, slope, curvature = slopes(truth.loss, margins.reshape(-1, outputs), truth.targets)
+        _, slope, curvature = slopes(truth.loss, margins.reshape(-1, outputs), truth.targets, truth.levels)
         weights = truth.weights[:, None]
         return (slope * weights).squeeze(), (curvature * weights * factor).squeeze()
 

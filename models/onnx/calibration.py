@@ -6,10 +6,11 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from models.calibration.form import Calibration
+from models.calibration.form import Calibration, Link
 from models.onnx.proto import assemble, column
 
 LINKS = {"sigmoid": "Sigmoid", "softmax": "Softmax", "identity": "Identity"}
+RISING = {"axis": 1, "largest": 0, "sorted": 1}
 
 
 def calibration_graph(calibration: Calibration, output: str) -> onnx.ModelProto:
@@ -26,12 +27,19 @@ def calibration_graph(calibration: Calibration, output: str) -> onnx.ModelProto:
         helper.make_node("Mul", ["scale/moved", "scale/slope"], ["scale/scaled"]),
         helper.make_node("Add", ["scale/scaled", "scale/intercept"], ["scale/score"]),
         *(_curve() if calibration.knots else []),
-        helper.make_node(LINKS[calibration.link], [last], ["link/answer"]),
+        _link(calibration.link, last),
         helper.make_node("Cast", ["link/answer"], [output], to=TensorProto.FLOAT),
     ]
     width = len(calibration.offset)
     inputs, outputs = [column("margin", width=width)], [column(output, width=width)]
     return assemble("calibration", nodes, inputs, outputs, list(_constants(calibration)))
+
+
+def _link(link: Link, score: str) -> onnx.NodeProto:
+    """From the score to the answer; quantiles are put in rising order, all of them the "smallest" K."""
+    if link == "sorted":
+        return helper.make_node("TopK", [score, "link/width"], ["link/answer", "link/places"], **RISING)
+    return helper.make_node(LINKS[link], [score], ["link/answer"])
 
 
 def _curve() -> list[onnx.NodeProto]:
@@ -54,6 +62,8 @@ def _curve() -> list[onnx.NodeProto]:
 def _constants(calibration: Calibration) -> Iterator[onnx.TensorProto]:
     for name in ("offset", "slope", "intercept"):
         yield numpy_helper.from_array(np.array(getattr(calibration, name), np.float64), f"scale/{name}")
+    if calibration.link == "sorted":
+        yield numpy_helper.from_array(np.array([len(calibration.offset)]), "link/width")
     if calibration.knots:
         yield numpy_helper.from_array(np.array(calibration.knots, np.float64), "curve/knots")
         yield numpy_helper.from_array(calibration.lines(), "curve/lines")

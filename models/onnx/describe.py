@@ -12,6 +12,7 @@ import onnxruntime as ort
 from core.plain import plain
 from core.spec import Spec
 from models.fit import Fit
+from models.problems.quantiles import Quantiles
 from models.rows import Columns, Rows, numbers
 
 # "perennial" is the converter.
@@ -32,8 +33,8 @@ def meanings(spec: Spec, output: str) -> dict[str, str]:
         name: _told(feature.meaning, feature.unit, MISSING[feature.kind])
         for name, feature in spec.features.items()
     }
-    of_classes = f"float32, one for each of {', '.join(spec.outcome.classes)}"
-    kind = of_classes if output == "probabilities" else "float32"
+    several = spec.outcome.classes or [f"the quantile {level:g}" for level in spec.objective.quantiles]
+    kind = f"float32, one for each of {', '.join(several)}" if several else "float32"
     return found | {
         output: _told(spec.objective.output or spec.objective.learning, spec.objective.unit, kind)
     }
@@ -42,14 +43,15 @@ def meanings(spec: Spec, output: str) -> dict[str, str]:
 def facts(fit: Fit, train: Rows, given: Mapping[str, str]) -> dict[str, str]:
     """The `metadata_props` of a fit's graphs, beside the `given` ones; what is nested is JSON.
 
-    `schema` is the hash of the columns in their order, `classes` are those of the answer, `range` is
-    that of the training rows: first and last event time, and least and largest of each number.
+    `schema` is the hash of the columns in their order, `classes` or `quantiles` are those of the answer,
+    `range` is that of the training rows: first and last event time, and least and largest of each number.
     """
     told = {
         "family": fit.family,
         "problem": fit.problem.kind,
         "schema": schema(fit.columns),
         "classes": json.dumps(fit.problem.outputs if fit.problem.output == "probabilities" else ()),
+        "quantiles": json.dumps(fit.problem.levels if isinstance(fit.problem, Quantiles) else ()),
         "range": json.dumps(training_range(train, fit.columns)),
         "metrics": json.dumps(plain(fit.measures)),
         "onnxruntime": ort.__version__,

@@ -55,8 +55,8 @@ def from_trees(
     told = [_told(each, part) for each, part in zip(grams, parts, strict=True)]
     inner = [*_outputs(encoded), *(name for part in told for name in part.outputs)]
     first = front(columns, encoded, {"x": [*columns.numbers, *inner]}, [*parts, *told])
-    graph = merged(first, tree_margin(booster))
-    return graph if unit == Unit() else from_members([graph], [unit.scale], np.full(1, unit.mean))
+    graph, outputs = merged(first, tree_margin(booster)), booster.num_model_per_iteration()
+    return graph if unit == Unit() else from_members([graph], [unit.scale], np.full(outputs, unit.mean))
 
 
 def from_linear(

@@ -50,8 +50,8 @@ class Parity:
     `unsteady` is the share of the rows whose answer moves by more than 1e-5 with the batch size.
     `swapped` are the rows that native puts clearly after another one (by more than 2e-5), and the
     graph before it. `moved` is the largest move of the holdout's AUC, nDCG or loss (a share of a loss
-    above 1). `faults` are the rows whose answer is no number, or no probability. `reasons` are what
-    does not hold.
+    above 1). `faults` are the rows whose answer is no number, no probability, or quantiles that cross.
+    `reasons` are what does not hold.
     """
 
     rows: int
@@ -114,7 +114,7 @@ def _reasons(found: _Found, limits: Limits, truth: Truth) -> Iterator[str]:
     if not found["moved"] <= moved:
         yield f"its loss, AUC or nDCG is {found['moved']:.1e} off"
     if found["faults"]:
-        yield f"{found['faults']} answers are no numbers, or no probabilities"
+        yield f"{found['faults']} answers are no numbers, no probabilities, or cross"
 
 
 def _beyond(difference: float, how: str, limit: float) -> str:
@@ -155,5 +155,7 @@ def _faulty(answers: Floats, output: str) -> NDArray[np.bool_]:
     wrong = ~np.isfinite(answers)
     if output in ("probability", "probabilities"):
         wrong |= (answers < 0) | (answers > 1)
+    if output == "quantiles":
+        wrong[..., 1:] |= np.diff(answers, axis=-1) < 0
     loose = np.abs(answers.sum(axis=-1) - 1) > STEADY if output == "probabilities" else False
     return np.asarray(wrong.any(axis=-1) | loose, np.bool_)

@@ -23,22 +23,24 @@ __all__ = ["CHUNK", "OUTPUTS", "Model"]
 CHUNK, TEXT_CHUNK, MANY = 16_384, 1_024, 1_000
 # What an input is by its type, and by how many dimensions it has.
 KINDS = {("tensor(float)", 2): "number", ("tensor(string)", 2): "category", ("tensor(string)", 1): "text"}
-# What a graph may give: one answer a row, or one for each class.
-OUTPUTS = ("probability", "probabilities", "value", "score")
+# What a graph may give: one answer a row, or one for each class or quantile.
+OUTPUTS = ("probability", "probabilities", "value", "quantiles", "score")
+WIDE = ("probabilities", "quantiles")
 
 
 class Model:
     """One ONNX file, loaded: the columns that it takes, and what it answers.
 
-    `output` is "probability", "value" or "score", one for each row, or "probabilities", one for each
-    of `classes`. `says` is what the file says of itself.
+    `output` is "probability", "value" or "score", one for each row, "probabilities", one for each of
+    `classes`, or rising "quantiles", one for each of these `levels`. `says` is what the file says of
+    itself.
     """
 
     def __init__(self, content: bytes, name: str) -> None:
         """Load the bytes of a graph; `name` is what errors call it.
 
-        PerennialError when they are no graph from features to an answer, or its classes are not as
-        many as its probabilities.
+        PerennialError when they are no graph from features to an answer, or its classes (its levels)
+        are not as many as its probabilities (its quantiles).
         """
         self.name = name
         self._content, self._session = content, session(content, name)
@@ -47,8 +49,10 @@ class Model:
         self.output, self._width = str(given.name), given.shape[-1]
         self.says: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
         self.classes = tuple(json.loads(self.says.get("classes", "[]")))
-        if self.classes and self._width != len(self.classes):
-            raise PerennialError(f"{name} gives {self._width} {self.output} for the classes {self.classes}")
+        self.levels = tuple(json.loads(self.says.get("quantiles", "[]")))
+        for kind, named in (("classes", self.classes), ("levels", self.levels)):
+            if named and self._width != len(named):
+                raise PerennialError(f"{name} gives {self._width} {self.output} for the {kind} {named}")
 
     @classmethod
     def open(cls, path: Path, sha256: str) -> Self:
@@ -67,11 +71,12 @@ class Model:
         return cls(content, str(path))
 
     def predict(self, frame: pl.DataFrame) -> NDArray[np.float64]:
-        """The answer to each row: [n], or [n, classes]; other columns of the frame are ignored.
+        """The answer to each row: [n], or [n, K] of classes or quantiles.
 
-        PerennialError names the columns that the frame lacks, or the one of a wrong type.
+        Other columns of the frame are ignored. PerennialError names the columns that the frame lacks, or
+        the one of a wrong type.
         """
-        shape = (0, self._width) if self.output == "probabilities" else (0,)
+        shape = (0, self._width) if self.output in WIDE else (0,)
         if not frame.height:
             return np.empty(shape)
         way = self._bulk.run if frame.height >= MANY and self._bulk else self._whole
@@ -83,7 +88,7 @@ class Model:
         return feed(frame, self.columns, self.name)
 
     def run(self, feed: Feed) -> NDArray[np.float64]:
-        """The answer to each row of a feed: [n], or [n, classes]."""
+        """The answer to each row of a feed: [n], or [n, K] of classes or quantiles."""
         return self._exact(self._session.run([self.output], feed)[0])
 
     @cached_property
@@ -96,7 +101,7 @@ class Model:
 
     def _exact(self, answers: NDArray[np.float32]) -> NDArray[np.float64]:
         exact = answers.astype(np.float64)
-        return exact if self.output == "probabilities" else exact[:, 0]
+        return exact if self.output in WIDE else exact[:, 0]
 
 
 def _columns(loaded: ort.InferenceSession, name: str) -> Columns:

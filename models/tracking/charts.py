@@ -64,7 +64,7 @@ def precision_recall_lines(curves: Mapping[str, PrecisionRecall]) -> Lines:
 
 
 def calibration_lines(predicted: Points, observed: Points) -> Lines:
-    """Observed rates over mean probabilities, both [bins], beside those of perfect calibration."""
+    """Observed rates over mean probabilities, or levels, both [bins], beside those of perfect calibration."""
     lines: dict[str, tuple[Points, Points]] = {
         "observed": (predicted, observed),
         "perfect": ([0.0, 1.0], [0.0, 1.0]),

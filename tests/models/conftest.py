@@ -14,6 +14,7 @@ from core.spec import Spec
 from models.problem import Problem, as_answers, problem_of
 from models.problems.binary import Binary
 from models.problems.multiclass import Multiclass
+from models.problems.quantiles import Quantiles
 from models.problems.ranking import Ranking
 from models.problems.regression import Regression
 from models.rows import Columns, Rows
@@ -140,12 +141,14 @@ def tasks(rows_frame: pl.DataFrame, columns: Columns) -> dict[str, Task]:
         "binary": heard > 0,
         "multiclass": np.array(["early", "late", "later"])[np.digitize(heard, [-0.5, 1.5])],
         "regression": 1_000 + 100 * heard,
+        "quantiles": 1_000 + 100 * heard,
         "ranking": np.digitize(heard, [0.0, 1.5, 3.0]),
     }
     problems: dict[str, Problem] = {
         "binary": Binary(),
         "multiclass": Multiclass("log_loss", ("early", "late", "later", "never")),
         "regression": Regression(),
+        "quantiles": Quantiles((0.1, 0.5, 0.9)),
         "ranking": Ranking(5),
     }
     found = {}

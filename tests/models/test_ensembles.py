@@ -20,7 +20,7 @@ from models.rows import Rows
 
 pytestmark = pytest.mark.slow
 
-KINDS = ("binary", "multiclass", "regression", "ranking")
+KINDS = ("binary", "multiclass", "regression", "quantiles", "ranking")
 QUICK: dict[str, dict[str, Parameter]] = {
     "lightgbm": {"rounds": 40, "learning_rate": 0.1, "min_data_in_leaf": 40},
     "torch": {"min_steps": 100},

@@ -42,7 +42,7 @@ def fitted(name: str, task: Any) -> Fit:
 
 
 @pytest.mark.parametrize("name", ["constant", "linear", "lightgbm", "average"])
-@pytest.mark.parametrize("kind", ["binary", "multiclass", "regression", "ranking"])
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "regression", "quantiles", "ranking"])
 def test_the_graph_is_the_model(
     kind: str, name: str, tasks: dict[str, Any], spec: Spec, tmp_path: Path
 ) -> None:

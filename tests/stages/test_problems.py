@@ -11,7 +11,7 @@ import pytest
 
 from models.answers import from_column
 from models.gate.judge import GateReport
-from models.problem import problem_of
+from models.problem import problem_of, shape_of
 from models.rows import Rows
 from stages.cards import card_path
 from stages.monitor import Judged, judge_batch
@@ -135,8 +135,7 @@ def test_a_graph_says_what_it_takes_and_gives(lived: Lived) -> None:
     assert model.says["version"] == champion.metrics["made_from"]
     assert set(model.columns.names) == set(workspace.spec.features)
     empty = workspace.lake.scan("features").head(0).collect()
-    width = len(workspace.spec.outcome.classes)
-    assert model.predict(empty).shape == ((0, width) if width else (0,))
+    assert model.predict(empty).shape == shape_of(problem_of(workspace.spec), 0)
     strange = pl.DataFrame(
         {"city": [None, "Ύδρα"], "rain": [None, float("inf")], "load": [1e30, float("nan")]}
     )
