@@ -54,6 +54,9 @@ class Objective(Model):
     """What each kind of error costs. Of a binary problem, `missed` and `false_alarm`; of a regression,
     `under` and `over`, for each unit of error; of a multiclass problem, by actual class, what each class
     costs that may be said instead."""
+    recall: Annotated[float, Field(gt=0, le=1)] | None = None
+    """The share of the positives of a binary problem that has to be found: how precise the answers then
+    are is measured."""
 
 
 class Constraints(Model):

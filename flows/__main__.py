@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable
 from datetime import datetime
+from importlib import import_module
 
 from sqlalchemy.exc import DatabaseError
 
@@ -76,10 +77,9 @@ def _run(arguments: argparse.Namespace) -> int:
         there = ", ".join(projects.names(settings)) or f"none in {settings.projects}"
         raise SpecError(f"which project? Say PROJECT=, or --project: there is {there}")
     # Prefect reads its settings when it is imported: everything that imports it comes after them.
-    from flows import commands, data_commands, model_commands, new_command
-
-    modules = (new_command, data_commands, model_commands, commands)
-    module = next(each for each in modules if hasattr(each, arguments.command))
+    modules = ("new_command", "data_commands", "model_commands", "commands")
+    found = (import_module(f"flows.{name}") for name in modules)  # one after the other: they take seconds
+    module = next(each for each in found if hasattr(each, arguments.command))
     command: Callable[[Settings, argparse.Namespace], int] = getattr(module, arguments.command)
     return command(settings, arguments)
 

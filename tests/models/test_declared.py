@@ -40,7 +40,7 @@ def test_all_that_no_family_takes_is_said_at_once(said: Callable[..., dict[str, 
         "training.families.1": "no family 'lightgmb'; did you mean 'lightgbm'?",
         "training.parameters.linaer": "no family 'linaer'; did you mean 'linear'?",
         "training.tuning.families.1": "no family 'tree'; there is 'average', 'constant', 'distilled', "
-        "'lightgbm', 'linear', 'stacking', 'torch'",
+        "'lightgbm', 'linear', 'stacking', 'torch', 'transformer'",
         "training.parameters.lightgbm.num_leafs": "no such parameter; did you mean 'num_leaves'?",
         "training.parameters.lightgbm.feature_fraction": "should be less than or equal to 1",
         "training.parameters.lightgbm.rounds": "should be greater than or equal to 1",
