@@ -24,12 +24,13 @@ METRICS: dict[ProblemKind, tuple[Metric, ...]] = {
 class Objective(Model):
     """Why the system exists, in the business's words and in the learner's.
 
-    `inputs`, `output` and `unit` say what goes in, what a prediction means, and its unit; `metric`
-    is what models are compared by, of a ranking at the first `cutoff` places. A regression that is
-    compared by `pinball` answers the `quantiles`, rising shares of the labels that lie below. `costs`
-    are those of each kind of error: of a binary problem `missed` and `false_alarm`; of a regression
-    `under` and `over`, for each unit of error; of a multiclass problem, by actual class, those of each
-    class that may be said instead.
+    `inputs`, `output` and `unit` say what goes in, what a prediction means, and its unit; `online` is
+    what a test of the served model on real users (A/B) is to watch. `metric` is what models are
+    compared by, of a ranking at the first `cutoff` places. A regression that is compared by `pinball`
+    answers the `quantiles`, rising shares of the labels that lie below. `costs` are those of each kind
+    of error: of a binary problem `missed` and `false_alarm`; of a regression `under` and `over`, for
+    each unit of error; of a multiclass problem, by actual class, those of each class that may be said
+    instead.
     """
 
     business: str
@@ -37,6 +38,7 @@ class Objective(Model):
     inputs: str = ""
     output: str = ""
     unit: str = ""
+    online: str = ""
     metric: Metric | None = None
     quantiles: tuple[float, ...] = ()
     cutoff: int = Field(default=10, ge=1)

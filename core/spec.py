@@ -144,6 +144,8 @@ class Monitoring(Model):
     `calibration_error`: realised error from which, with drifted predictions, it counts.
     `min_rows`: fewer rows, or fewer labelled rows, decide nothing.
     `persistence`: how many batches in a row must call for a retraining.
+    `every`: after so many batches a challenger is tried though nothing calls for one, such as while the
+    rows to learn from still grow.
     """
 
     drift: float | None = Field(default=0.2, gt=0)
@@ -155,6 +157,7 @@ class Monitoring(Model):
     calibration_error: Share = 0.05
     min_rows: int = Field(default=500, ge=1)
     persistence: int = Field(default=1, ge=1)
+    every: int | None = Field(default=None, ge=1)
 
 
 class Spec(Model):

@@ -147,3 +147,21 @@ def test_where_drift_is_not_watched_performance_alone_decides() -> None:
     assert drifts == () and not shift.drifted
     decision = decide(drifts, {"wind": 1.0}, shift, None, {}, rules)
     assert decision.action == "nothing" and "not watched" in " ".join(decision.reasons)
+
+
+def test_a_challenger_is_due_after_so_many_batches_without_one() -> None:
+    every = Monitoring(every=3)
+    calm, tried = judge(outcome()), judge(outcome(auc=0.6))
+    for history, due in (
+        ((), False),
+        ((calm,), False),
+        ((calm, calm), True),
+        ((calm, calm, tried), False),  # it was refused: the champion is the same
+        ((calm, calm, tried, calm, calm), True),
+    ):
+        decision = judge(outcome(), rules=every, history=history)
+        assert (decision.action == "retrain") == due, history
+        assert not decision.calls
+    assert decision.reasons[0] == "Batches without a challenger: 3 (one is due after 3)"
+    assert judge(outcome(), rules=Monitoring(every=1)).action == "retrain"
+    assert judge(outcome(), history=(calm,) * 50).action == "nothing"
