@@ -27,6 +27,9 @@ $(PACKAGES): $(READY) $(wildcard projects/*/project.yaml)
 	@$(RUN) data
 	@touch $@
 
+check: $(READY) ## name every problem of PROJECT's spec, functions and suites, without running anything
+	@$(RUN) check --project $(PROJECT)
+
 data: $(READY) ## install the packages that PROJECT takes its data from, verify their files, print the terms
 	@$(RUN) data --project $(PROJECT)
 
@@ -106,7 +109,10 @@ format: $(READY) ## rewrite the code as ruff would have it
 bench-loop: $(READY) ## measure the demo against the same work as a plain script
 	@$(VENV)/bin/python -m benchmarks.loop
 
-bench-data: $(READY) ## measure validation, features, memory and ingestion against peers and by size
+bench-check: $(READY) ## name every problem of PROJECT's spec, functions and suites, without running anything
+	@$(RUN) check --project $(PROJECT)
+
+data: $(READY) ## measure validation, features, memory and ingestion against peers and by size
 	@$(VENV)/bin/python -m benchmarks.data
 
 bench-models: $(READY) ## measure scoring by the ONNX files against the fitted models themselves

@@ -30,7 +30,8 @@ class Objective(Model):
     answers the `quantiles`, rising shares of the labels that lie below. `costs` are those of each kind
     of error: of a binary problem `missed` and `false_alarm`; of a regression `under` and `over`, for
     each unit of error; of a multiclass problem, by actual class, those of each class that may be said
-    instead.
+    instead. `recall` is the share of the positives of a binary problem that has to be found: how
+    precise the answers then are is measured.
     """
 
     business: str
@@ -43,6 +44,7 @@ class Objective(Model):
     quantiles: tuple[float, ...] = ()
     cutoff: int = Field(default=10, ge=1)
     costs: Costs = Field(default_factory=dict)
+    recall: Annotated[float, Field(gt=0, le=1)] | None = None
 
 
 class Constraints(Model):

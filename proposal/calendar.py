@@ -154,7 +154,7 @@ def _cost(cut: tuple[Calendar, Ints, int]) -> float:
     few, many = limits.BATCHES
     outside = max(log(few / len(held)), log(len(held) / many), 0)
     thin = max(log(limits.BATCH_ROWS / max(float(np.median(held)), 1)), 0)
-    return abs(log(len(held) / limits.IDEAL)) + 3 * outside + 2 * thin + 4 * float((held == 0).mean())
+    return abs(log(len(held) / limits.IDEAL)) + 3 * outside + 2 * thin + 8 * float((held == 0).mean())
 
 
 def _planned(

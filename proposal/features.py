@@ -56,12 +56,12 @@ def features(looked: Looked) -> Features:
     left = [LeftOut(name, why) for name, each in held.items() if (why := _useless(each, looked))]
     useful = [name for name in names if name not in {each.column for each in left}]
     strengths = told(looked.sample, useful, looked.label, looked.time)
+    parts = list(_parts(looked))
     found: dict[str, Proposed] = {}
     recurring: list[str] = []
     for name in useful:
-        feature = as_feature(
-            held[name], looked.readings[name], _named(name, found, looked), looked.time is None
-        )
+        free = _named(name, [*parts, *found.values()], looked)
+        feature = as_feature(held[name], looked.readings[name], free, looked.time is None)
         if leak := strengths[name].leak:
             left.append(LeftOut(name, leak, feature if isinstance(feature, Proposed) else None))
         elif isinstance(feature, Proposed):
@@ -72,7 +72,7 @@ def features(looked: Looked) -> Features:
         else:
             left.append(LeftOut(name, feature))
     found, many = _strongest(found, strengths)
-    made = [*_parts(looked), *found.values()]
+    made = [*parts, *found.values()]
     made += _past(looked, recurring, [each.name for each in made])
     strong = [(found[name].name, each.strength) for name, each in strengths.items() if name in found]
     much = tuple(each for each in strong if each[1] >= limits.TELLS_MUCH)
@@ -92,9 +92,8 @@ def _useless(held: Facts, looked: Looked) -> str:
     return ""
 
 
-def _named(column: str, found: Mapping[str, Proposed], looked: Looked) -> str:
-    taken = [each.name for each in found.values()]
-    return feature_name(column, [*taken, *looked.key.columns])
+def _named(column: str, found: Sequence[Proposed], looked: Looked) -> str:
+    return feature_name(column, [*(each.name for each in found), *looked.key.columns])
 
 
 def _recurs(held: Facts, looked: Looked) -> bool:

@@ -9,13 +9,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from core.spec import Outcome
 from models.gate.leakage import LIMITS, Limits, alone, line_through
 from models.problem import Problem
 from models.problems.binary import Binary
 from models.problems.multiclass import Multiclass
 from models.problems.regression import Regression
 from models.rows import Columns, Rows
-from core.spec import Outcome
 from proposal import limits
 from proposal.label import Label
 

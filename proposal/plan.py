@@ -78,8 +78,14 @@ def planned(ask: Ask, table: Delivered) -> Plan:
     looked = Looked(
         sample, read, label, key_of_series, time.name if time else None, known.column, aside, cut.every
     )
+    found = features(looked)
+    if not found.proposed:
+        why = "; ".join(f"{each.column!r} {each.why}" for each in found.left[:5])
+        raise SpecError(f"no column is left to predict {label.column!r} from: {why}")
+    if time is None and (sorted_by := _sorted(sample, label)):
+        cut = replace(cut, doubt="; ".join(filter(None, [sorted_by, cut.doubt])))
     unread = _unread(table, rows, read)
-    return Plan(ask, table, read, unread, time, label, key, cut, known, features(looked), series)
+    return Plan(ask, table, read, unread, time, label, key, cut, known, found, series)
 
 
 def _require(ask: Ask, table: Delivered) -> None:
@@ -121,6 +127,21 @@ def _sample(table: Delivered, read: dict[str, Reading], time: Time | None) -> pl
     if time is None:
         return rows.collect()
     return rows.with_columns(time.instant().alias(time.name)).sort(time.name, "row").collect()
+
+
+def _sorted(sample: pl.DataFrame, label: Label) -> str:
+    """That the label goes with the order of the rows, where it does: the share of it that batches explain."""
+    values = sample.select(label.values().alias("value")).drop_nulls().to_series()
+    codes = values.rank("dense") if values.dtype == pl.String else values
+    frame = pl.DataFrame({"value": codes.cast(pl.Float64)}).with_row_index("place")
+    part = pl.col("place") * limits.IDEAL // max(frame.height, 1)
+    means = frame.select(pl.col("value").mean().over(part).var() / pl.col("value").var()).item() or 0.0
+    if means < limits.SORTED:
+        return ""
+    return (
+        f"the order of the rows alone explains {means:.0%} of the label: the table is sorted by something that goes"
+        " with it; shuffle its rows first, as in polars.read_csv(path).sample(fraction=1, shuffle=True, seed=1)"
+    )
 
 
 def _is_series(sample: pl.DataFrame, time: Time | None, label: Label, key: Key) -> bool:

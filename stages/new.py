@@ -9,25 +9,27 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+import polars as pl
+
 from core.batches import Batch
 from core.errors import PerennialError, SpecError
 from core.scalars import NAME
 from core.secrets import Secrets
 from core.settings import CHECKOUT, Settings
+from core.sources.read import read
 from models.split import split
 from proposal.ask import Ask
 from proposal.delivered import delivered
 from proposal.functions_text import functions_text
 from proposal.limits import REHEARSED, REHEARSED_ROWS
 from proposal.located import located
-from proposal.page import Found
+from proposal.page import Found, value
 from proposal.plan import Plan, planned
 from proposal.readme import readme_text
 from proposal.spec_text import spec_text
 from stages.deliver import deliver, pending
 from stages.featurise import featurise, labelled
-from stages.ingest import Ingested, ingest
-from stages.suites import propose_suite
+from stages.ingest import Ingested, ingest, parts_of, unfit_rows
 from stages.workspace import Workspace, open_workspace
 
 _RESERVED = ("new", "all")
@@ -122,32 +124,51 @@ def _room(room: Path) -> Settings:
 
 
 def _rehearse(plan: Plan, own: Settings) -> Rehearsal:
-    """Ingest the table as the project would: once to propose its suite, and again under this suite."""
+    """Propose a suite from the table as the project would read it, and ingest it under this suite."""
     name = plan.ask.name
     folder, suite = own.projects / name, own.suites / name / f"{name}.yaml"
-    first = f"{{type: expect_column_values_to_not_be_null, severity: info, kwargs: {{column: {plan.event_time!r}}}}}"
-    texts = {
-        folder / "project.yaml": spec_text(plan, plan.table.source)[0],
-        folder / "functions.py": functions_text(plan),
-        suite: f"name: {name}\nversion: 1\nexpectations:\n  - {first}\n",
-    }
-    for path, text in texts.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+    _put(folder / "project.yaml", spec_text(plan, plan.table.source)[0])
+    _put(folder / "functions.py", functions_text(plan))
     workspace = open_workspace(name, own)
     every = workspace.spec.batches.calendar().batches()
     as_of = every[-1].end + workspace.spec.outcome.maturity
     for item in pending(workspace, name, every):
         deliver(workspace, name, item, as_of)
     some = _some(plan, every)
-    for batch in some:
-        ingest(workspace, name, batch, as_of)
-    if len(some) > 1:
-        suite.unlink()
-        propose_suite(workspace, name, some)
+    _put(suite, _suite(workspace, plan, some))
     found = tuple(ingest(workspace, name, batch, as_of) for batch in some)
     fitted, unfit = _first_fit(workspace, plan, every, as_of) if some == every else (plan.batches.first, "")
     return Rehearsal(suite.read_text(encoding="utf-8"), found, fitted, unfit)
+
+
+def _suite(workspace: Workspace, plan: Plan, some: Sequence[Batch]) -> str:
+    """The suite that is proposed from some batches; of one batch alone, what a key must be."""
+    # Great Expectations takes seconds to import: only who proposes waits for it.
+    from expectations.proposal.propose import propose
+
+    name = plan.ask.name
+    if len(some) == 1:
+        key = value({"column": plan.key.columns[0]})
+        entry = f"{{type: expect_column_values_to_not_be_null, severity: warning, kwargs: {key}}}"
+        return f"name: {name}\nversion: 1\nexpectations:\n  - {entry}\n"
+    frames = [(batch.id, _accepted(workspace, name, batch)) for batch in some]
+    rules, calendar = workspace.spec.datasets[name], workspace.spec.batches.calendar()
+    return propose(frames, rules, name=name, calendar=calendar)
+
+
+def _accepted(workspace: Workspace, name: str, batch: Batch) -> pl.LazyFrame:
+    """The rows of a batch that can be read, on disk."""
+    delivery = read(
+        workspace.project, name, batch, parts_of(workspace, name, batch), {}, workspace.settings.staging
+    )
+    path = workspace.settings.staging / f"{batch.id}.accepted.parquet"
+    delivery.rows.join(unfit_rows(workspace, name, delivery), on="row", how="anti").write_parquet(path)
+    return pl.scan_parquet(path, glob=False)
+
+
+def _put(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
 
 
 def _some(plan: Plan, every: Sequence[Batch]) -> list[Batch]:
