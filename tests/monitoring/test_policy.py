@@ -163,3 +163,21 @@ def test_intervals_that_do_not_hold_what_they_claim_retrain() -> None:
     assert noisy.action == "watch"
     assert "its 95% interval by day, 0.500 to 0.900, reaches that" in noisy.reasons[0]
     assert judge(outcome(coverage=0.7, nominal=0.8), rules=Monitoring(coverage_gap=0.12)).action == "nothing"
+
+
+def test_a_challenger_is_due_after_so_many_batches_without_one() -> None:
+    every = Monitoring(every=3)
+    calm, tried = judge(outcome()), judge(outcome(auc=0.6))
+    for history, due in (
+        ((), False),
+        ((calm,), False),
+        ((calm, calm), True),
+        ((calm, calm, tried), False),  # it was refused: the champion is the same
+        ((calm, calm, tried, calm, calm), True),
+    ):
+        decision = judge(outcome(), rules=every, history=history)
+        assert (decision.action == "retrain") == due, history
+        assert not decision.calls
+    assert decision.reasons[0] == "Batches without a challenger: 3 (one is due after 3)"
+    assert judge(outcome(), rules=Monitoring(every=1)).action == "retrain"
+    assert judge(outcome(), history=(calm,) * 50).action == "nothing"
