@@ -45,7 +45,7 @@ NEW = {
     "group": "of a ranking, the columns that tell one list from another, with commas",
 }
 # Those that no one project is named for.
-OF_ALL = ("clean_state", "data", "ui", "wandb_sync")
+OF_ALL = ("clean_state", "data", "new", "ui", "wandb_sync")
 
 
 def main() -> int:

@@ -87,7 +87,7 @@ def _useless(held: Facts, looked: Looked) -> str:
         return f"is {held.example[:30]!r} in every row"
     if held.name in looked.key.columns and not looked.key.entity:
         return "is the key, which names the event"
-    if held.names_rows:
+    if held.names_rows and not looked.readings[held.name].why:
         return f"is another in nearly each row, such as {held.example[:30]!r}: it names the event"
     return ""
 

@@ -7,6 +7,7 @@ import polars as pl
 
 from core.batches import duration
 from core.errors import SpecError
+from core.sources.declared import SqlSource
 from core.words import nearest
 from proposal import limits
 from proposal.ask import Ask
@@ -112,6 +113,10 @@ def _require(ask: Ask, table: Delivered) -> None:
         raise SpecError(
             f"{table.source.described} has {table.count:,} rows: a fit, its validation and its holdout take at least"
             f" {limits.MIN_LABELLED} together, and a gate that can tell skill from luck some thousands"
+        )
+    if isinstance(table.source, SqlSource) and not ask.time and len(ask.key) != 1:
+        raise SpecError(
+            f"{table.source.described} has no order of its own: name a TIME, or as KEY a column that only rises"
         )
     if ask.problem == "ranking" and not ask.group:
         raise SpecError(

@@ -87,10 +87,11 @@ def _batches(plan: Plan) -> Iterator[Part]:
             "There is no time: the rows are counted in the order of their delivery, and so many stand for a day that"
             " never was. Let `end` grow with the data (docs/decisions/0016)."
         )
-        yield Decision(
-            "without a TIME the order of the rows stands for the order of events: if they are sorted by anything but"
-            " time, shuffle them, or name a column of time"
-        )
+        said = "without a TIME the order of the rows stands for the order of events: if they are sorted by anything"
+        said += " but time, shuffle them, or name a column of time"
+        if isinstance(plan.table.source, DeltaSource):
+            said += "; the files of a Delta table come in the order of their names, and it changes when they are joined"
+        yield Decision(said)
     if (empty := cut.rows.count(0)) and len(cut.rows) > 1:
         yield Decision(
             f"{empty} of {len(cut.rows)} batches have no rows: such a batch stops, and the others go on"
@@ -152,6 +153,11 @@ def _source(plan: Plan, source: Source) -> Iterator[Part]:
                 "Each batch is asked for by its time; without `time`, the whole table is read each time.", 4
             )
             declared["time"] = plan.time.column
+        elif plan.time is None:
+            yield Comment(
+                f"{plan.ask.key[0]!r} only rises: what lies above the highest that was seen is new.", 4
+            )
+            declared["key"] = plan.ask.key[0]
         yield f"    source: {value(declared)}"
     elif isinstance(source, DeltaSource):
         yield f"    source: {value({'kind': 'delta', 'path': source.path})}"

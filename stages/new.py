@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from core.batches import Batch
-from core.errors import PerennialError, SpecError
+from core.errors import DeliveryError, PerennialError, SpecError
 from core.scalars import NAME
 from core.secrets import Secrets
 from core.settings import CHECKOUT, Settings
@@ -79,8 +79,12 @@ def propose_project(ask: Ask, settings: Settings, here: Path, blocks: Secrets | 
     with tempfile.TemporaryDirectory(dir=settings.home, prefix="new-") as room:
         own = _room(Path(room))
         source = located(ask.data, here, folder, Path("/nowhere"))
-        plan = planned(ask, delivered(source, Path(room), own.staging, blocks or Secrets()))
-        rehearsal = _rehearse(plan, own)
+        try:
+            plan = planned(ask, delivered(source, Path(room), own.staging, blocks or Secrets()))
+            rehearsal = _rehearse(plan, own)
+        except pl.exceptions.PolarsError as error:
+            why = (str(error).splitlines() or [type(error).__name__])[0]
+            raise DeliveryError(f"{source.described} cannot be understood: {why}") from error
         plan = _after(plan, rehearsal)
         told = located(ask.data, here, folder, CHECKOUT)
         spec, decisions = spec_text(plan, told)
