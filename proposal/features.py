@@ -76,7 +76,7 @@ def features(looked: Looked) -> Features:
     made += _past(looked, recurring, [each.name for each in made])
     strong = [(found[name].name, each.strength) for name, each in strengths.items() if name in found]
     much = tuple(each for each in strong if each[1] >= limits.TELLS_MUCH)
-    return Features(tuple(made), tuple([*left, *many]), much)
+    return Features(tuple(made), (*left, *many), much)
 
 
 def _useless(held: Facts, looked: Looked) -> str:
@@ -121,7 +121,7 @@ def _strongest(
 
 
 def _parts(looked: Looked) -> Iterator[Proposed]:
-    """Hour and weekday, where the times have them; no month: a model has not seen the one it is asked about."""
+    """Hour and weekday, where times have them; no month: a model has not seen the one it is asked about."""
     if looked.time is None:
         return
     times = looked.sample[looked.time].drop_nulls()

@@ -84,13 +84,14 @@ def _batches(plan: Plan) -> Iterator[Part]:
     )
     if cut.counted:
         yield Comment(
-            "There is no time: the rows are counted in the order of their delivery, and so many stand for a day that"
+            "There is no time: the rows are counted in the order of their delivery, and so many"
+            " stand for a day that"
             " never was. Let `end` grow with the data (docs/decisions/0016)."
         )
-        said = "without a TIME the order of the rows stands for the order of events: if they are sorted by anything"
-        said += " but time, shuffle them, or name a column of time"
+        said = "without a TIME the order of the rows stands for the order of events: if they are sorted by"
+        said += " anything but time, shuffle them, or name a column of time"
         if isinstance(plan.table.source, DeltaSource):
-            said += "; the files of a Delta table come in the order of their names, and it changes when they are joined"
+            said += "; the files of a Delta table come in the order of their names, which is that of no event"
         yield Decision(said)
     if (empty := cut.rows.count(0)) and len(cut.rows) > 1:
         yield Decision(
@@ -205,8 +206,10 @@ def _outcome(plan: Plan) -> Iterator[Part]:
         )
     else:
         yield Comment(
-            f"Nothing says when a label is known: {known.after} after the event is a guess, made in functions.py."
-            " Set it there to the time that an outcome really takes: what is held to be known too early flatters"
+            f"Nothing says when a label is known: {known.after} after the event is a guess, made in"
+            " functions.py."
+            " Set it there to the time that an outcome really takes: what is held to be known too"
+            " early flatters"
             " every model.",
             2,
         )
@@ -226,7 +229,8 @@ def _features(plan: Plan) -> Iterator[Part]:
     for each in suspected:
         yield ""
         yield Decision(
-            f"{each.column!r} may know the label: {each.why}. If it is known when the decision is made, take the mark"
+            f"{each.column!r} may know the label: {each.why}. If it is known when the decision is"
+            " made, take the mark"
             " from the line.",
             2,
         )
@@ -274,7 +278,8 @@ def _gate(plan: Plan) -> Iterator[Part]:
     cut = plan.batches
     yield "gate:"
     yield Comment(
-        f"What is drawn to tell skill from luck: {cut.blocks} such blocks lie in the rows that the first challenger"
+        f"What is drawn to tell skill from luck: {cut.blocks} such blocks lie in the rows that the"
+        " first challenger"
         f" is judged by. See `make gate-power PROJECT={plan.ask.name}`.",
         2,
     )

@@ -38,7 +38,7 @@ _LONGEST = 40
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """What became of the table under the proposed suite: its batches, and what keeps a fit from being made."""
+    """What became of the table under the proposed suite: its batches, and what keeps a fit from it."""
 
     suite: str
     ingested: tuple[Ingested, ...]
@@ -105,7 +105,8 @@ def _decided(folder: Path, decisions: Sequence[Found]) -> tuple[tuple[Path, int,
 def _require_new(name: str, folder: Path, suites: Path) -> None:
     if not re.fullmatch(NAME, name) or len(name) > _LONGEST or name in _RESERVED:
         raise SpecError(
-            f"NAME={name}: a project's name is of lower-case letters, digits and _, begins with a letter, and has up"
+            f"NAME={name}: a project's name is of lower-case letters, digits and _, begins with a"
+            " letter, and has up"
             f" to {_LONGEST} of them, such as late_arrivals"
         )
     for path in (folder, suites):

@@ -45,7 +45,8 @@ def counted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Written]:
     folder = tmp_path_factory.mktemp("counted")
     awkward = {"price": "Größe (cm)", "city": 'Stadt, "alt"', "back": "zurück?"}
     table = orders().drop("at", "order").rename(awkward).with_columns(
-        pl.Series(":odd", range(ROWS)), pl.Series("batch", ["b"] * ROWS), probability=pl.col("Größe (cm)") * 2,
+        pl.Series(":odd", range(ROWS)), pl.Series("batch", ["b"] * ROWS),
+        probability=pl.col("Größe (cm)") * 2,
     )  # fmt: skip
     return folder, propose(folder, table.with_columns(label=-pl.col("Größe (cm)")), None, "zurück?")
 
