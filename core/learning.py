@@ -43,6 +43,8 @@ class Objective(Model):
     """What a prediction means, in words."""
     unit: str = ""
     """The unit of a prediction."""
+    online: str = ""
+    """What a test of the served model on real users (A/B) is to watch, in words."""
     metric: Metric | None = None
     """What models are compared by; by default the first of the problem's."""
     quantiles: tuple[float, ...] = ()

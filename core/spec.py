@@ -94,6 +94,9 @@ class Monitoring(Model):
     """Fewer rows, or fewer labelled rows, decide nothing."""
     persistence: int = Field(default=1, ge=1)
     """How many batches in a row must call for a retraining."""
+    every: int | None = Field(default=None, ge=1)
+    """After so many batches a challenger is tried though nothing calls for one, such as while the rows to
+    learn from still grow."""
 
 
 class Spec(Model):

@@ -91,6 +91,7 @@ def _use(spec: Spec) -> dict[str, Any]:
         "inputs": goal.inputs,
         "output": goal.output,
         "unit": goal.unit,
+        "online": goal.online,
         "metric": spec.metric,
         "quantiles": goal.quantiles,
         "costs": goal.costs,
