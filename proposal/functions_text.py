@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 from core.batches import duration
 from proposal.features import SERIES
+from proposal.keys import HASHED
 from proposal.plan import Plan
-from proposal.spec_text import HASHED, PREPARE, prepares
+from proposal.spec_text import PREPARE, prepares
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
