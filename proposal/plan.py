@@ -59,6 +59,8 @@ def planned(ask: Ask, table: Delivered) -> Plan:
     rows = typed(table.rows, read)
     timed = rows.with_columns(time.instant().alias(time.name)) if time else rows
     key = key_of(table, timed, ask.key, time.name if time else None)
+    if ask.group:  # whose columns are kept beside the features
+        key = replace(key, columns=tuple(dict.fromkeys([*ask.group, *key.columns])))
     sample = _sample(table, read, time)
     series = is_series(sample, time, label, key)
     cut = _batches(timed, label, time)
