@@ -38,6 +38,8 @@ def framing_faults(spec: Spec) -> Iterator[Fault]:
     if spec.metric not in metrics:
         known = nearest(spec.metric, metrics)
         yield ("objective", "metric"), f"a {spec.problem} problem has no {spec.metric!r}{known}"
+    if spec.objective.recall is not None and spec.problem != "binary":
+        yield ("objective", "recall"), f"is of a binary problem, and this is a {spec.problem} one"
     yield from _quantiles(spec)
     yield from _outcome(spec)
     yield from _imbalance(spec)

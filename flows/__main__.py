@@ -14,6 +14,7 @@ from core.settings import Settings
 
 COMMANDS = (
     "new",
+    "check",
     "data",
     "demo",
     "ingest",
@@ -32,6 +33,7 @@ COMMANDS = (
     "status",
     "ui",
     "wandb_sync",
+    "docs",
     "clean_state",
 )
 NEW = {
@@ -44,8 +46,8 @@ NEW = {
     "problem": "binary, multiclass, regression or ranking, where the label does not tell",
     "group": "of a ranking, the columns that tell one list from another, with commas",
 }
-# Those that no one project is named for.
-OF_ALL = ("clean_state", "data", "new", "ui", "wandb_sync")
+# Those for which no project need be named.
+OF_ALL = ("clean_state", "data", "docs", "new", "ui", "wandb_sync")
 
 
 def main() -> int:

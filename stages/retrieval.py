@@ -102,6 +102,21 @@ def drawn(fitted: Retriever, rules: Candidates, known: pl.DataFrame, asks: pl.Da
     return fitted.first(past.last(low, high, HISTORY, NONE), had, rules.count)
 
 
+def chosen(workspace: Workspace, rules: Candidates, since: datetime, as_of: datetime) -> pl.DataFrame:
+    """The lists from `since` on with all that was `chosen` and is known, and their decision time."""
+    spec = workspace.spec
+    batches = [batch.id for batch in workspace.batches(as_of) if batch.end > since]
+    relevant = pl.col("label").cast(pl.Float64) > 0
+    return (
+        workspace.lake.scan("outcomes", batches)
+        .filter(pl.col("event_time") >= since, pl.col("known_at") <= as_of, relevant)
+        .group_by(*spec.outcome.group, decision(workspace).alias(DECISION))
+        .agg(chosen=pl.col(rules.item))
+        .sort(spec.outcome.group)
+        .collect()
+    )
+
+
 def decision(workspace: Workspace) -> pl.Expr:
     """The instant at which a list is decided on, from the columns of its group."""
     rules = workspace.spec.decision

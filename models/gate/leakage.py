@@ -12,11 +12,14 @@ from core.learning import ProblemKind
 from core.spec import Spec
 from models.gate.checks import Check, Floats
 from models.gate.duel import Duel
+from models.learning.grams import telling
+from models.learning.tokens import tokens
 from models.problem import Problem
 from models.rows import Columns, Rows, columns, numbers, require
 
 BINS = 64
 MOST_ROWS = 100_000  # the screens look at about so many
+WORDS = 5  # of a text, at so many of its tokens, each alone: together they may honestly tell a lot
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,10 @@ def _features(match: Duel, spec: Spec) -> tuple[dict[str, float], float]:
     values = {name: rows.frame[name].cast(pl.String) for name in taken.categories}
     values |= {name: rows.frame[name] for name in taken.numbers}
     told = {name: alone(match.problem, rows, each, half) for name, each in values.items()}
+    for name, found in zip(taken.texts, tokens(rows.frame, taken), strict=True):
+        there = found.often()[:, list(telling(found, match.problem.targets(rows))[:WORDS])] > 0
+        ways = [pl.Series(name, each) for each in there.toarray().T.astype(np.float64)]
+        told[name] = max((alone(match.problem, rows, each, half) for each in ways), default=0.0)
     return told, line_through(match.problem, rows, taken, half)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -55,27 +56,43 @@ class Tokens:
 
 def tokens(frame: pl.DataFrame, columns: Columns) -> list[Tokens]:
     """The tokens of each text of a frame, in the order of the columns."""
-    if not columns.texts:
-        return []
-    part = token_part("text", ":tokens")
-    given = [helper.make_tensor_value_info("text", TensorProto.STRING, ["n"])]
-    made = [helper.make_tensor_value_info(name, TensorProto.INT64, ["n", None]) for name in part.outputs]
-    graph = assemble("tokens", part.nodes, given, made, part.constants)
-    front = session(graph.SerializeToString(), "the tokens of texts")
     found = []
     for series in texts(frame, columns):
-        runs = [
-            front.run(list(part.outputs), {"text": one.to_numpy()})
-            for one in (series[start : start + AT_ONCE] for start in range(0, len(series), AT_ONCE))
-        ]
-        words, every = ([run[place] for run in runs] for place in (0, 1))
-        found.append(Tokens(_joined(words), _joined(every)))
+        words, every, _ = _run(series)
+        found.append(Tokens(*(_joined(parts, np.int32(0)) for parts in (words, every))))
     return found
 
 
-def _joined(parts: Sequence[NDArray[np.int64]]) -> Numbers:
-    """Tables [m, T] one below the other, as wide as the widest."""
-    table = np.zeros((sum(map(len, parts)), max((each.shape[1] for each in parts), default=0)), np.int32)
+def words_of(series: pl.Series) -> pl.Series:
+    """The words of each text, a list of strings, as the graph finds them; null has none.
+
+    >>> words_of(pl.Series(["Stop it!", None])).to_list()
+    [['stop', 'it', '!'], []]
+    """
+    table = _joined(_run(series.cast(pl.String).fill_null(""))[2], "")
+    return pl.Series(series.name, [[word for word in row if word] for row in table], pl.List(pl.String))
+
+
+def _run(series: pl.Series) -> list[list[NDArray[Any]]]:
+    """What the nodes give for texts, some at a time: by output, then by turn."""
+    part = token_part("text", ":tokens")
+    given = [helper.make_tensor_value_info("text", TensorProto.STRING, ["n"])]
+    kinds = (TensorProto.INT64, TensorProto.INT64, TensorProto.STRING)
+    made = [
+        helper.make_tensor_value_info(name, kind, ["n", None])
+        for name, kind in zip(part.outputs, kinds, strict=True)
+    ]
+    graph = assemble("tokens", part.nodes, given, made, part.constants)
+    front = session(graph.SerializeToString(), "the tokens of texts")
+    turns = (series[start : start + AT_ONCE] for start in range(0, len(series), AT_ONCE))
+    runs = [front.run(list(part.outputs), {"text": turn.to_numpy()}) for turn in turns]
+    return [[run[place] for run in runs] for place in range(len(made))]
+
+
+def _joined(parts: Sequence[NDArray[Any]], nothing: np.int32 | str) -> NDArray[Any]:
+    """Tables [m, T] one below the other, as wide as the widest, filled up with nothing."""
+    shape = (sum(map(len, parts)), max((each.shape[1] for each in parts), default=0))
+    table = np.full(shape, nothing, object if isinstance(nothing, str) else np.int32)
     start = 0
     for each in parts:
         table[start : start + len(each), : each.shape[1]] = each

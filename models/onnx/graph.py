@@ -192,7 +192,7 @@ def _sums(grams: Grams, tokens: Part) -> Part:
 def _told(grams: Grams, tokens: Part) -> Part:
     """What trees are told of a text: its margins, its counts and its telling tokens."""
     sums = _sums(grams, tokens)
-    told = told_part(tokens.outputs, grams.telling, f"{FRONT}{grams.column}/told")
+    told = told_part(tokens.outputs[:2], grams.telling, f"{FRONT}{grams.column}/told")
     return Part(sums.nodes + told.nodes, sums.constants + told.constants, sums.outputs + told.outputs)
 
 

@@ -44,11 +44,11 @@ class Part:
 
 
 def token_part(column: str, prefix: str) -> Part:
-    """The numbers of a text's tokens: string [n] -> words int64 [n, W] and tokens int64 [n, T].
+    """A text's tokens: string [n] -> numbers of words int64 [n, W], of all int64 [n, T], words [n, V].
 
-    Words are in order, at most `WORDS` of them. Tokens are these, each two neighbours, and each four
-    letters in a row of the text without blanks and disguises. Both are filled up with 0 behind a
-    row's own, which W and T leave room for in the longest text.
+    Words are in order, at most `WORDS` of them. All tokens are these, each two neighbours, and each
+    four letters in a row of the text without blanks and disguises. A row is filled up with 0, or "",
+    to the length of the longest.
     """
     make = _Maker(prefix)
     text = make("StringConcat", [column, make.text(" ")])  # never empty, for the operators' sake
@@ -63,7 +63,7 @@ def token_part(column: str, prefix: str) -> Part:
     # A column more, so that a table is never without one: what attention exports to would not run.
     numbers = make("Pad", [numbers, make.whole([0, 0, 0, 1])])
     tokens = [numbers, make.numbered(pairs, second, OF_WORDS), _letters(make, text)]
-    return make.part(numbers, make("Concat", tokens, axis=1))
+    return make.part(numbers, make("Concat", tokens, axis=1), words)
 
 
 def sum_part(tokens: str, weights: NDArray[np.float32], prefix: str) -> Part:

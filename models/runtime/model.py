@@ -107,7 +107,7 @@ class Model:
 def _columns(loaded: ort.InferenceSession, name: str) -> Columns:
     """The columns by the graph's own inputs; PerennialError when it has other inputs or outputs."""
     given = {value.name: (value.type, len(value.shape)) for value in loaded.get_inputs()}
-    kinds = {column: KINDS.get(each, str(each)) for column, each in given.items()}
+    kinds = {column: KINDS.get(each, each[0]) for column, each in given.items()}
     strange = {column: kind for column, kind in kinds.items() if kind not in KINDS.values()}
     outputs = [value.name for value in loaded.get_outputs()]
     if strange or len(outputs) != 1 or outputs[0] not in OUTPUTS:
