@@ -76,6 +76,8 @@ def planned(ask: Ask, table: Delivered) -> Plan:
         raise SpecError(f"no column is left to predict {label.column!r} from: {why}")
     if time is None and (why := sorted_by(sample, label)):
         cut = replace(cut, doubt="; ".join(filter(None, [why, cut.doubt])))
+    for name in found.many:
+        del read[name]
     unread = _unread(table, rows, read)
     return Plan(ask, table, read, unread, time, label, key, cut, known, found, series)
 

@@ -118,6 +118,10 @@ def _dataset(plan: Plan, source: Source) -> Iterator[Part]:
     yield from _source(plan, source)
     for column, why in table.unusable.items():
         yield Comment(f"Not declared: the column {column!r} {why}.", 4)
+    if many := plan.features.many:
+        yield Comment(
+            f"Not declared: {len(many):,} columns that tell less than the others (Left out, below).", 4
+        )
     yield "    columns:"
     for column, reading in plan.readings.items():
         if lost := plan.unread.get(column):
