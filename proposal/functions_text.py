@@ -44,17 +44,16 @@ def functions_text(plan: Plan) -> str:
         "",
         f"def {PREPARE}(frame: pl.LazyFrame, tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:",
         f'    """Add {names}."""',
-        *_added(first),
-        *_added(known),
-        "    return frame",
+        *(_added("frame =", first) if known else ()),
+        *_added("return", known or first),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _added(columns: list[Made]) -> Iterator[str]:
+def _added(begin: str, columns: list[Made]) -> Iterator[str]:
     if not columns:
         return
-    yield "    frame = frame.with_columns("
+    yield f"    {begin} frame.with_columns("
     for each in sorted(columns, key=lambda each: each.name.isidentifier()):  # keywords come last
         yield f"        # {each.why}"
         yield from _column(each)
