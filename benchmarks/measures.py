@@ -42,6 +42,11 @@ def report(name: str, measures: Sequence[Measure]) -> int:
             held,
         )
     Console(width=120).print(table)
+    return save(name, measures)
+
+
+def save(name: str, measures: Sequence[Measure]) -> int:
+    """Write `results/<name>.json`; the exit code, 1 when a goal is missed."""
     RESULTS.mkdir(exist_ok=True)
     system, python = f"{platform.system()} {platform.machine()}", platform.python_version()
     machine = f"{system}, {os.cpu_count()} cores, Python {python}"

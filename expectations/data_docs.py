@@ -26,7 +26,7 @@ _SOUND = {"raised_exception": False, "exception_message": None, "exception_trace
 def build(documents: Mapping[str, Document], folder: Path) -> Path:
     """Write a site with a page for each verdict into `folder`, and give the path of its index.
 
-    `documents` holds the documents of verdicts by a name such as `flights/2013-01`, the newest
+    `documents` holds the documents of verdicts by a name such as `shop/2013-01`, the newest
     last. The pages load their styles and scripts from CDNs: without a network they are bare, and
     the tables of the index stay empty.
     """

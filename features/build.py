@@ -7,11 +7,12 @@ import polars as pl
 
 from core.batches import Batch
 from core.errors import SpecError
-from core.spec import Input, Lag, LocalTime, Lookup, RowFeature, Spec, TargetRate, Trailing
+from core.spec import Input, Lag, LocalTime, Lookup, Retrieved, RowFeature, Spec, TargetRate, Trailing
 from core.words import nearest
-from features.columns import DECISION, finished, instant, of_event, require
+from features.columns import ASKED, DECISION, finished, instant, of_event, require
 from features.declared import check_known, columns_read, in_key, plain
 from features.derived import Functions, derive, expressions
+from features.lists import beside
 from features.lookup import lookup
 from features.made import horizon
 from features.past import past
@@ -28,8 +29,11 @@ def build(
     tables: Mapping[str, pl.LazyFrame],
     functions: Functions,
     only: Collection[str] | None = None,
+    lists: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """The feature rows of `batch`, one for each of its events, in the order of `events`.
+
+    With `lists` (see `features.lists.beside`) one for each of their rows instead, in their order.
 
     `events` holds the batch's events and those before it that `features.made.look_back` says;
     `tables` are the other datasets, by name, as far as it says. What became known after an event's
@@ -46,16 +50,17 @@ def build(
     derived = expressions(spec, functions, wanted)
     reads = {root for expression in derived.values() for root in expression.meta.root_names()}
     declared = {name: it for name, it in plain(spec).items() if name in wanted or name in reads}
-    known = _known(spec, events, declared, derived)
+    known = _known(spec, events if lists is None else beside(events, lists), declared, derived)
     rules = spec.datasets[spec.events]
     time = instant(rules.event_time or "", known.schema, "the spec").alias("event_time")
-    asked = known.select(time.is_between(batch.start, batch.end, closed="left").fill_null(False)).to_series()
+    within = time.is_between(batch.start, batch.end, closed="left").fill_null(False)
+    asked = known.select(within if lists is None else ASKED).to_series()
     rows = known.filter(asked)
     order = (rules.event_time or "", *rules.key)
     own = (
         of_event(name, it, rows.schema)
         for name, it in declared.items()
-        if isinstance(it, RowFeature | LocalTime)
+        if isinstance(it, RowFeature | LocalTime | Retrieved)
     )
     values = [
         rows.select(own),
@@ -90,6 +95,7 @@ def _known(
         columns += read
     before = instant(spec.decision.before, schema, "decision.before")
     decision = (before - spec.decision.lead).alias(DECISION)
+    columns += [ASKED] if ASKED in schema else []
     return events.select(dict.fromkeys(columns).keys()).with_columns(decision).collect()
 
 

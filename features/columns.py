@@ -9,7 +9,7 @@ import polars as pl
 from polars.expr.datetime import ExprDateTimeNameSpace
 
 from core.errors import SpecError
-from core.spec import FeatureKind, LocalTime, RowFeature
+from core.spec import FeatureKind, LocalTime, Retrieved, RowFeature
 
 F = TypeVar("F")
 
@@ -17,6 +17,7 @@ DECISION = "decision_time"
 INSTANT = pl.Datetime("us", "UTC")
 # Columns of intermediate frames begin with a colon, which no column of a dataset does.
 ROW = ":row"
+ASKED = ":asked"
 
 
 def alike(features: Mapping[str, F], way: Callable[[F], Hashable]) -> list[dict[str, F]]:
@@ -44,7 +45,12 @@ def instant(column: str, schema: pl.Schema, asker: str) -> pl.Expr:
     return pl.col(column).cast(INSTANT)
 
 
-def of_event(name: str, feature: RowFeature | LocalTime, schema: pl.Schema) -> pl.Expr:
+def retrieved(feature: Retrieved) -> str:
+    """The column of a list's rows that holds what the retriever says of them."""
+    return f":{feature.value}"
+
+
+def of_event(name: str, feature: RowFeature | LocalTime | Retrieved, schema: pl.Schema) -> pl.Expr:
     """The feature's value in the event's own row.
 
     `hour` and `minute_of_day` run from 0 to 23 and 1439, the other parts from 1: `weekday` from 1 on
@@ -52,6 +58,8 @@ def of_event(name: str, feature: RowFeature | LocalTime, schema: pl.Schema) -> p
     """
     if isinstance(feature, RowFeature):
         return pl.col(feature.column).alias(name)
+    if isinstance(feature, Retrieved):
+        return pl.col(retrieved(feature)).alias(name)
     local = instant(feature.column, schema, f"feature {name}").dt.convert_time_zone(feature.timezone)
     part, first, period = _part(feature.part, local.dt)
     if feature.cycle is None:

@@ -4,9 +4,21 @@ from collections.abc import Iterable, Mapping
 
 import polars as pl
 
+from core.candidate_faults import row_columns, unknown
 from core.errors import SpecError
-from core.spec import Derived, Expression, Input, Lag, LocalTime, Lookup, RowFeature, Spec, Trailing
-from features.columns import DECISION, require
+from core.spec import (
+    Derived,
+    Expression,
+    Input,
+    Lag,
+    LocalTime,
+    Lookup,
+    Retrieved,
+    RowFeature,
+    Spec,
+    Trailing,
+)
+from features.columns import DECISION, require, retrieved
 
 # The other columns of the tables in which features lie, and of those that they are joined with.
 _RESERVED = ("batch", "event_time", DECISION, "known_at", "label")
@@ -43,9 +55,17 @@ def columns_read(spec: Spec, features: Mapping[str, Input], schema: pl.Schema) -
     return list(dict.fromkeys(read))
 
 
+def columns_asked(features: Mapping[str, Input]) -> list[str]:
+    """The columns that these read in the event's own row: what is known when it is decided on."""
+    return list(dict.fromkeys(column for feature in features.values() for column in _own(feature)))
+
+
 def check_known(spec: Spec, name: str, columns: Iterable[str]) -> None:
-    """Raise SpecError when a feature reads the outcome of its own event."""
+    """Raise SpecError when a feature reads the outcome of its own event, or what no candidate has."""
+    had = row_columns(spec, spec.candidates) if spec.candidates else None
     for column in columns:
+        if had is not None and column not in had:
+            raise SpecError(f"feature {name}: {unknown(column, had)}")
         if column in (spec.outcome.label, spec.outcome.known_at):
             raise SpecError(f"feature {name}: reads {column!r}, which is not known at decision time")
 
@@ -82,10 +102,14 @@ def in_key(spec: Spec, schema: pl.Schema) -> list[str]:
 
 def _own(feature: Input) -> list[str]:
     """The columns that it reads in the row of the event itself."""
+    if isinstance(feature, Retrieved):
+        return []
     return [feature.column] if isinstance(feature, RowFeature | LocalTime) else list(feature.by)
 
 
 def _columns(spec: Spec, feature: Input) -> list[str]:
+    if isinstance(feature, Retrieved):
+        return [retrieved(feature)]
     if isinstance(feature, RowFeature | LocalTime | Lookup):
         return _own(feature)
     if not isinstance(feature, Trailing | Lag):

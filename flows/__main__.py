@@ -4,13 +4,18 @@ import argparse
 import sys
 from collections.abc import Callable
 from datetime import datetime
+from importlib import import_module
 
 from sqlalchemy.exc import DatabaseError
 
-from core.errors import PerennialError
+from core import projects
+from core.errors import PerennialError, SpecError
 from core.settings import Settings
 
 COMMANDS = (
+    "new",
+    "check",
+    "data",
     "demo",
     "ingest",
     "backfill",
@@ -28,8 +33,21 @@ COMMANDS = (
     "status",
     "ui",
     "wandb_sync",
+    "docs",
     "clean_state",
 )
+NEW = {
+    "name": "what it is called",
+    "data": "a file, a Delta table, or the URL of a database and #table",
+    "table": "the table, where DATA does not name it",
+    "label": "the column to be predicted",
+    "time": "the column of the event's time; without it the order of the rows stands for it",
+    "key": "the columns that tell whose the event is, with commas",
+    "problem": "binary, multiclass, regression or ranking, where the label does not tell",
+    "group": "of a ranking, the columns that tell one list from another, with commas",
+}
+# Those for which no project need be named.
+OF_ALL = ("clean_state", "data", "docs", "new", "ui", "wandb_sync")
 
 
 def main() -> int:
@@ -55,11 +73,13 @@ def _run(arguments: argparse.Namespace) -> int:
     settings = Settings()
     settings.home.mkdir(parents=True, exist_ok=True)
     settings.apply()
+    if arguments.project is None and arguments.command not in OF_ALL:
+        there = ", ".join(projects.names(settings)) or f"none in {settings.projects}"
+        raise SpecError(f"which project? Say PROJECT=, or --project: there is {there}")
     # Prefect reads its settings when it is imported: everything that imports it comes after them.
-    from flows import commands, data_commands, model_commands
-
-    modules = (data_commands, model_commands, commands)
-    module = next(each for each in modules if hasattr(each, arguments.command))
+    modules = ("new_command", "data_commands", "model_commands", "commands")
+    found = (import_module(f"flows.{name}") for name in modules)  # one after the other: they take seconds
+    module = next(each for each in found if hasattr(each, arguments.command))
     command: Callable[[Settings, argparse.Namespace], int] = getattr(module, arguments.command)
     return command(settings, arguments)
 
@@ -67,13 +87,15 @@ def _run(arguments: argparse.Namespace) -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m flows", description="Run a flow of a project.")
     parser.add_argument("command", choices=COMMANDS, type=lambda name: name.replace("-", "_"))
-    parser.add_argument("--project", default="flights")
+    parser.add_argument("--project", help="a folder of projects/")
     parser.add_argument("--batch", help="the id of a batch, such as 2013-04; the newest by default")
     parser.add_argument("--dataset", help="the events by default")
     parser.add_argument("--start", help="the first batch, or a day in it")
     parser.add_argument("--end", help="the last batch, or a day in it")
-    parser.add_argument("--version", help="a model version, such as flights/2")
+    parser.add_argument("--version", help="a model version, such as shop/2")
     parser.add_argument("--as-of", type=datetime.fromisoformat, help="the instant to stand at (ISO 8601)")
+    for name, what in NEW.items():
+        parser.add_argument(f"--{name}", help=f"of a new project: {what}")
     parser.add_argument("--json", action="store_true", help="print for machines")
     return parser.parse_args()
 

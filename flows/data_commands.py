@@ -1,13 +1,48 @@
 """The commands about data, behind the make targets: each runs its flow, and prints the outcome."""
 
 import argparse
+from collections.abc import Sequence
 
 from core.errors import PerennialError
+from core.projects import Project, load, names
 from core.settings import Settings
 from flows import show
 from flows.running import console, opened, running
+from stages.check import check as check_project
+from stages.data import Package, held, install, lacking
 from stages.suites import propose_suite, write_data_docs
 from stages.workspace import WHOLE, open_workspace
+
+
+def data(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Install the packages that a project (or each) takes its data from, and print what they hold."""
+    chosen = [arguments.project] if arguments.project else names(settings)
+    for project, found in provide([load(name, settings) for name in chosen]).items():
+        show.packages(console(), project, found)
+    return 0
+
+
+def provide(projects: Sequence[Project]) -> dict[str, list[Package]]:
+    """Install what is not there as it is declared, and verify it; quick and silent where all is there.
+
+    Returns what each project takes its data from, by the project's name.
+    """
+    if wanted := lacking(projects):
+        print(f"installing {', '.join(wanted)} ...", flush=True)
+        install(wanted)
+    return {project.name: held(project) for project in projects}
+
+
+def check(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Print every problem of a project, and how many there are; 1 where there is any."""
+    found = check_project(arguments.project, settings)
+    for sentence in [*found.problems, *(f"warning: {each}" for each in found.absent)]:
+        print(sentence)
+    if found.problems:
+        print(f"{len(found.problems)} problem{'s' if found.problems[1:] else ''}")
+        return 1
+    print(f"{arguments.project}: the spec, its functions and its suites are in order")
+    return 0
 
 
 def ingest(settings: Settings, arguments: argparse.Namespace) -> int:

@@ -79,7 +79,9 @@ def _deliver(workspace: Workspace, batches: Sequence[str], as_of: datetime, stop
         if isinstance(items, Exception):
             stopped[f"dataset {dataset}"] = str(items)
             continue
-        chunks = [items[place : place + AT_ONCE] for place in range(0, len(items), AT_ONCE)]
+        # Where rows are counted, those of a file begin where those of the file before end.
+        chunk = len(items) if workspace.spec.counted(dataset) else AT_ONCE
+        chunks = [items[place : place + chunk] for place in range(0, len(items), chunk or 1)]
         waiting[dataset] = deliver_items.map(unmapped(project), unmapped(dataset), chunks, unmapped(as_of))
     for dataset, answers in ((name, map(_answer, futures)) for name, futures in waiting.items()):
         for refused in answers:

@@ -50,6 +50,6 @@ def rollback(settings: Settings, arguments: argparse.Namespace) -> int:
 
 def _named(settings: Settings, arguments: argparse.Namespace) -> tuple[Workspace, Version]:
     if not arguments.version:
-        raise SpecError("which version? Say VERSION=flights/7, or another that `make status` lists")
+        raise SpecError("which version? Say VERSION=shop/7, or another that `make status` lists")
     workspace = open_workspace(str(arguments.version).rpartition("/")[0] or arguments.project, settings)
     return workspace, workspace.registry.version(arguments.version)

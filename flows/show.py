@@ -13,6 +13,7 @@ from models.gate.judge import GateReport
 from models.problem import HEADLINES
 from models.registry.versions import Version
 from reports.lifecycle import Batch, Summary
+from stages.data import Package
 from stages.ingest import Ingested
 from stages.reproduce import Reproduced
 from stages.tune import Tuned
@@ -48,6 +49,17 @@ def stale(console: Console, found: Mapping[str, Sequence[str]]) -> None:
     for what, batches in found.items():
         if batches:
             console.print(f"stale: {what} of {', '.join(batches)}")
+
+
+def packages(console: Console, project: str, found: Sequence[Package]) -> None:
+    """The packages of a project's data, their files, and on what terms they may be used."""
+    if not found:
+        console.print(f"{project} takes no data from packages", highlight=False)
+    for each in found:
+        console.print(f"{project}: {each.name} {each.version}", highlight=False)
+        console.print(*(f"  {file}" for file in each.files), sep="\n", highlight=False)
+        terms = "; ".join(each.terms) or "not said in the spec"
+        console.print(f"  terms: {terms}", soft_wrap=True, highlight=False)
 
 
 def versions(console: Console, found: Sequence[Version]) -> None:
@@ -132,7 +144,7 @@ def _batches(facts: Summary) -> Table:
             *(f"{batch[name]:,}" for name in ("received", "accepted", "quarantined")),
             batch["champion"] or "-",
             *(_number((batch.get("measures") or {}).get(headline)) for headline in _headlines(facts)),
-            "-" if batch["drift"] is None else f"{batch['drift']:.0%}",
+            _drift(batch, facts),
             _decision(batch),
         )
     return table
@@ -162,6 +174,12 @@ def _gained(found: Tuned) -> str:
 def _parameters(parameters: Mapping[str, Parameter]) -> str:
     told = {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in parameters.items()}
     return "{" + ", ".join(f"{name}: {value}" for name, value in told.items()) + "}"
+
+
+def _drift(batch: Batch, facts: Summary) -> str:
+    if facts.get("drift_threshold", 0.0) is None:
+        return "off"
+    return "-" if batch["drift"] is None else f"{batch['drift']:.0%}"
 
 
 def _decision(batch: Batch) -> str:

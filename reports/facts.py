@@ -139,7 +139,7 @@ def _plots(
     batches: Sequence[Facts],
     scored: Sequence[Facts],
     features: Mapping[str, float | None],
-    threshold: float,
+    threshold: float | None,
     headline: str,
 ) -> dict[str, Markup]:
     """The plots as SVG, empty where there is nothing to show."""
@@ -149,7 +149,7 @@ def _plots(
         events = _events(batches, batches.index(scored[0]))
         drawn |= _performance_plots(scored, events, headline)
         shown = dict(list(features.items())[:MAX_FEATURES])
-        if shown:
+        if shown and threshold is not None:
             moved = _of(scored, "feature_drift")
             drawn["drift"] = plots.drift_map(_ids(scored), shown, moved, threshold, events)
     return {name: Markup(plot) for name, plot in drawn.items()}

@@ -89,7 +89,7 @@ class Summary(TypedDict):
     report: NotRequired[str]  # the path of the page, written by `page`
     title: NotRequired[str]
     importance: NotRequired[Mapping[str, float]]  # of the last champion, feature to share
-    drift_threshold: NotRequired[float]
+    drift_threshold: NotRequired[float | None]  # None: drift is not watched
     headlines: NotRequired[Sequence[str]]  # the two measures shown, by default auc and log_loss
 
 

@@ -17,6 +17,7 @@ from models.registry.versions import Lineage
 from models.runtime.model import Model
 from models.split import Split
 from stages.fitted import NATIVE
+from stages.index import index
 from stages.learn import Learnt
 from stages.workspace import Workspace
 
@@ -37,6 +38,9 @@ def bundle(workspace: Workspace, learnt: Learnt, made_from: str, folder: Path) -
         fitted, parts, workspace.spec, folder, _properties(workspace, learnt.lineage, made_from)
     )
     metrics = _metrics(workspace, learnt, variants) | {"made_from": made_from}
+    made, rules = learnt.lineage, workspace.spec.candidates
+    if rules:
+        metrics["retrieval"] = index(workspace, rules, made.as_of, made.trained_until, folder)
     (folder / NATIVE).mkdir()
     fitted.model.save(folder / NATIVE)
     (folder / "calibration.json").write_text(json.dumps(plain(fitted.calibration)))

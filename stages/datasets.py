@@ -16,6 +16,10 @@ from stages.workspace import WHOLE, Workspace
 
 Records = Mapping[str, Mapping[str, Any]]
 
+_LARGE = (
+    0.2  # of a stability index, by convention: where drift is not watched, the page shows it all the same
+)
+
 
 def dataset_report(workspace: Workspace, dataset: str, reference: str | None = None) -> Path:
     """Write the page of a dataset and `summary.json` beside it; the path of the page.
@@ -122,7 +126,7 @@ def _distributions(
         batch=newest,
         reference=against if compared is not None else None,
         timezone=zone,
-        threshold=rules.drift,
+        threshold=rules.drift or _LARGE,
         columns=[
             _unless_key(each, key) for each in distributions(rows[newest], compared, zone, rules.min_rows)
         ],

@@ -35,8 +35,12 @@ def pending(workspace: Workspace, dataset: str, batches: Sequence[Batch]) -> lis
     rules, staging = _rules(workspace, dataset), workspace.settings.staging
     staged = set(os.listdir(staging)) if staging.is_dir() else set()
     found += _readable(left.values(), _read_by(workspace, dataset), staged)
-    by = {batch: placed_by(rules, batch) for batch in {item.batch for item in found}}
-    return [item for item in found if not _is_known(item, present.get(item.name), by[item.batch], staged)]
+    begun = workspace.manifest.begun(dataset)
+    placed = {item.name: (item.batch, begun.get(item.name, 0)) for item in found}
+    by = {each: placed_by(rules, *each) for each in set(placed.values())}
+    return [
+        item for item in found if not _is_known(item, present.get(item.name), by[placed[item.name]], staged)
+    ]
 
 
 def deliver(workspace: Workspace, dataset: str, item: Item, as_of: datetime) -> Delivered:
@@ -111,8 +115,10 @@ def _fetch(workspace: Workspace, dataset: str, item: Item) -> Fetched:
 
 
 def _enter(workspace: Workspace, dataset: str, item: Item, fetched: Fetched, as_of: datetime) -> Delivered:
-    rules = _rules(workspace, dataset)
-    parts = placed(rules, item.batch, fetched, workspace.settings.staging)
+    rules, counted = _rules(workspace, dataset), workspace.spec.counted(dataset)
+    begin = workspace.manifest.begin
+    after = begin(dataset, item.name, fetched.digest, fetched.rows) if counted else 0
+    parts = placed(rules, item.batch, fetched, workspace.settings.staging, after)
     delivered = Delivered(
         name=item.name,
         mark=fetched.mark,
@@ -122,7 +128,7 @@ def _enter(workspace: Workspace, dataset: str, item: Item, fetched: Fetched, as_
         rows=fetched.rows,
         staged=fetched.path.name,
         read_by=_read_by(workspace, dataset),
-        placed_by=placed_by(rules, item.batch),
+        placed_by=placed_by(rules, item.batch, after),
         as_of=as_of,
     )
     workspace.manifest.add(dataset, delivered, parts)

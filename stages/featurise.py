@@ -11,8 +11,10 @@ from core.contents import content_of
 from core.errors import IntegrityError
 from core.ledger import fingerprint
 from features.build import build
+from features.lists import with_unchosen
 from features.made import look_back, made_of
 from features.outcomes import outcomes
+from stages import retrieval
 from stages.workspace import WHOLE, Workspace, is_over
 
 
@@ -45,7 +47,10 @@ def featurise(workspace: Workspace, batch: Batch, as_of: datetime) -> Featurised
         return Featurised(**done)
     lake, spec = workspace.lake, workspace.spec
     frame = _built(workspace, batch, per_feature)
-    known = outcomes(spec, lake.scan(f"raw/{spec.events}", [batch.id])).collect()
+    raw = lake.scan(f"raw/{spec.events}", [batch.id])
+    known = outcomes(spec, raw).collect()
+    if spec.candidates:
+        known = with_unchosen(spec, known, raw.select(spec.datasets[spec.events].key).collect(), frame)
     workspace.ledger.forget("features", batch.id)
     lake.write("features", batch.id, frame)
     lake.write("outcomes", batch.id, known)
@@ -112,7 +117,8 @@ def _build(workspace: Workspace, batch: Batch, only: Sequence[str]) -> pl.DataFr
     if spec.events not in cut:
         raise _not_ingested(workspace, batch)
     tables = workspace.tables() | cut
-    return build(spec, batch, cut[spec.events], tables, workspace.project.functions, only)
+    drawn = retrieval.lists(workspace, spec.candidates, batch) if spec.candidates else None
+    return build(spec, batch, cut[spec.events], tables, workspace.project.functions, only, drawn)
 
 
 def _reach(workspace: Workspace, batch: Batch, back: timedelta | None) -> list[str]:
@@ -133,7 +139,8 @@ def _made_of(workspace: Workspace, batch: Batch) -> dict[str, str]:
 
     if content(workspace.spec.events, batch.id) is None:
         raise _not_ingested(workspace, batch)
-    found = {}
+    rules, found = workspace.spec.candidates, {}
+    lists = retrieval.made_from_of(workspace, rules, batch.end) if rules else ""
     for name in workspace.spec.features:
         made = made_of(workspace.spec, name, workspace.project.functions)
         read = {
@@ -143,7 +150,9 @@ def _made_of(workspace: Workspace, batch: Batch) -> dict[str, str]:
             }
             for dataset, back in made.back.items()
         }
-        found[name] = fingerprint(made.declared, workspace.project.code if made.functions else "", read)
+        found[name] = fingerprint(
+            made.declared, workspace.project.code if made.functions else "", read, lists
+        )
     return found
 
 

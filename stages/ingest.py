@@ -84,14 +84,19 @@ def _ingest(workspace: Workspace, dataset: str, batch: Batch | None, as_of: date
         return Ingested(**done)
     tables = workspace.tables() if batch else {}
     delivery = read(workspace.project, dataset, batch, parts, tables, workspace.settings.staging)
-    unfit = unfit_rows(delivery)
+    unfit = unfit_rows(workspace, dataset, delivery)
     verdict = judge(suite, delivery, unfit, values)
     divided = _divided(workspace, delivery, unfit, verdict, subject, as_of)
     return keep(workspace, dataset, subject, divided, verdict, received, made_from, as_of)
 
 
-def unfit_rows(delivery: Delivery) -> pl.DataFrame:
-    """What can be said against rows before any suite: unreadable values, and repetitions."""
+def unfit_rows(workspace: Workspace, dataset: str, delivery: Delivery) -> pl.DataFrame:
+    """What can be said against rows before any suite: unreadable values, and repetitions.
+
+    Rows that only their place tells apart repeat nothing: two that are alike are two events.
+    """
+    if workspace.spec.counted(dataset) in workspace.spec.datasets[dataset].key:
+        return delivery.failing
     return pl.concat([delivery.failing, duplicates(delivery.origin)])
 
 

@@ -22,9 +22,12 @@ from stages.workspace import Workspace
 
 
 def drift_report(workspace: Workspace, batch: Batch) -> Path | None:
-    """Write Evidently's page about a scored batch, unless it is there; None when it was not scored."""
+    """Write Evidently's page about a scored batch, unless it is there; None when it was not scored.
+
+    Nor is there one where drift is not watched.
+    """
     scored = workspace.ledger.results("score").get(batch.id)
-    if scored is None or scored["rows"] == 0:
+    if scored is None or scored["rows"] == 0 or workspace.spec.monitoring.drift is None:
         return None
     path = _drift_path(workspace, batch.id)
     made_from = fingerprint(scored["fingerprint"])

@@ -42,13 +42,24 @@ PARTS = Table(
     Column("last", BigInteger, nullable=False),
     Index("parts_by_batch", "project", "dataset", "batch"),
 )
+COUNTED = Table(
+    "counted",
+    METADATA,
+    Column("project", String(128), primary_key=True),
+    Column("dataset", String(128), primary_key=True),
+    Column("digest", String(64), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("after", BigInteger, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
     """The rows of one delivery that belong to one batch: some of those from `first` to `last`.
 
-    `staged` names the file of the staging folder that holds them.
+    `staged` names the file of the staging folder that holds them. Where rows are counted, `after` so
+    many others those of the delivery begin.
     """
 
     digest: str
@@ -59,6 +70,7 @@ class Part:
     last: int
     name: str = ""
     staged: str = ""
+    after: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from sqlalchemy import Select, Table, and_, delete, func, insert, select, update
 
 from core.contents import Content
 from core.database import alone, connect
-from core.sources.deliveries import DELIVERIES, METADATA, PARTS, Delivered, Part
+from core.sources.deliveries import COUNTED, DELIVERIES, METADATA, PARTS, Delivered, Part
 
 __all__ = ["Delivered", "Manifest", "Part"]
 
@@ -77,12 +77,40 @@ class Manifest:
             if parts:
                 connection.execute(insert(PARTS), [self._row(dataset, part) for part in parts])
 
+    def begin(self, dataset: str, name: str, digest: str, rows: int) -> int:
+        """After how many others the rows of a delivery are counted: this is settled once, and stays.
+
+        What comes in place of an earlier delivery of its name begins where that began, anything else
+        after all that there is.
+        """
+        of_dataset = self._of(COUNTED, dataset)
+        with alone(self._engine) as connection:
+            begun = connection.execute(select(COUNTED).where(*of_dataset)).all()
+            if same := [each for each in begun if each.digest == digest]:
+                return int(same[0].after)
+            replaced = [each for each in begun if each.name == name]
+            after = max((each.after + each.rows for each in begun), default=0)
+            if replaced:
+                after = replaced[0].after
+                connection.execute(delete(COUNTED).where(*of_dataset, COUNTED.c.name == name))
+            values = {"digest": digest, "name": name, "after": after, "rows": rows}
+            connection.execute(insert(COUNTED).values(project=self._project, dataset=dataset, **values))
+        return int(after)
+
+    def begun(self, dataset: str) -> dict[str, int]:
+        """By the name of a delivery, after how many others its rows are counted."""
+        after = select(COUNTED.c.name, COUNTED.c.after).where(*self._of(COUNTED, dataset))
+        with self._engine.connect() as connection:
+            return {row.name: row.after for row in connection.execute(after)}
+
     def withdraw(self, dataset: str, names: Iterable[str]) -> None:
         """Count deliveries no longer: their source has taken back what they held."""
         with alone(self._engine) as connection:
             for name in names:
                 of_name = self._present(dataset, name)
                 connection.execute(update(DELIVERIES).where(*of_name).values(present=False))
+                counted = *self._of(COUNTED, dataset), COUNTED.c.name == name
+                connection.execute(delete(COUNTED).where(*counted))
 
     def parts(self, dataset: str, batch: str) -> list[Part]:
         """The parts of a batch, each content once, in the order of the names of their deliveries."""
@@ -109,13 +137,20 @@ class Manifest:
             DELIVERIES.c.placed_by == PARTS.c.placed_by,
             DELIVERIES.c.present,
         )
+        begun = and_(
+            COUNTED.c.project == PARTS.c.project,
+            COUNTED.c.dataset == PARTS.c.dataset,
+            COUNTED.c.digest == PARTS.c.digest,
+        )
         return (
             select(
                 PARTS,
                 func.min(DELIVERIES.c.name).label("name"),
                 func.min(DELIVERIES.c.staged).label("staged"),
+                func.coalesce(func.min(COUNTED.c.after), 0).label("after"),
             )
             .join(DELIVERIES, same)
+            .outerjoin(COUNTED, begun)
             .where(*self._of(PARTS, dataset))
             .group_by(*PARTS.c)
         )
@@ -142,7 +177,8 @@ class Manifest:
 
 def _part(row: Any) -> Part:
     content = Content(row.rows, row.total)
-    return Part(row.digest, row.placed_by, row.batch, content, row.first, row.last, row.name, row.staged)
+    held = (row.digest, row.placed_by, row.batch, content, row.first, row.last)
+    return Part(*held, row.name, row.staged, row.after)
 
 
 def _delivered(row: Sequence[Any]) -> Delivered:

@@ -13,6 +13,7 @@ from core.errors import DeliveryError, PerennialError, SpecError
 from core.ledger import fingerprint
 from core.prepare import Tables, prepared
 from core.projects import Project
+from core.sources.counted import instant
 from core.sources.items import Fetched
 from core.sources.manifest import Part
 from core.types import read_as
@@ -35,27 +36,32 @@ class Rules:
     hash: str
 
 
-def placed(rules: Rules, cut_for: str | None, fetched: Fetched, staging: Path) -> list[Part]:
+def placed(rules: Rules, cut_for: str | None, fetched: Fetched, staging: Path, after: int = 0) -> list[Part]:
     """The parts of a delivery, one for each batch that it holds rows of.
 
     A row belongs to the batch that its source has `cut_for` the delivery, else to the batch of its event
     time. One that has none, and an event from outside the calendar, belongs where most of its delivery
     does, and fails there. What another dataset holds from before the first batch belongs to the first;
     what it holds from after the last is no batch's yet. Where each row belongs is kept beside the
-    staged rows.
+    staged rows. Where rows are counted, those of the delivery begin `after` so many others.
 
     Raises DeliveryError when the rows cannot be read, or when not one of them can be placed; SpecError
     when `prepare` drops or repeats rows.
     """
-    by = placed_by(rules, cut_for)
+    by = placed_by(rules, cut_for, after)
     if cut_for is not None or not rules.batches:
         batch = cut_for or WHOLE
-        held = _hashed(rules, fetched.path).select(pl.col(ROW_HASH).sum()).collect(engine="streaming").item()
+        held = (
+            _hashed(rules, fetched.path, after)
+            .select(pl.col(ROW_HASH).sum())
+            .collect(engine="streaming")
+            .item()
+        )
         everything = Content(fetched.rows, held)
         return [Part(fetched.digest, by, batch, everything, 0, max(fetched.rows - 1, 0))]
     path = places_path(staging, fetched.digest, by)
     with whole(path) as draft:
-        _place(rules, fetched, draft)
+        _place(rules, fetched, draft, after)
         if None in (found := _parts(rules, draft)):
             _settle(draft, _home(rules, found))
         parts = _parts(rules, draft)
@@ -100,9 +106,9 @@ def _each_once(rules: Rules, found: Collection["_Found"], count: int) -> None:
         )
 
 
-def placed_by(rules: Rules, cut_for: str | None) -> str:
+def placed_by(rules: Rules, cut_for: str | None, after: int = 0) -> str:
     """What stands for all that decides where the rows of a delivery belong."""
-    return fingerprint(rules.hash, cut_for)
+    return fingerprint(rules.hash, cut_for, after)
 
 
 def places_path(staging: Path, digest: str, by: str) -> Path:
@@ -118,19 +124,21 @@ class _Found:
     last: int
 
 
-def _hashed(rules: Rules, path: Path) -> pl.LazyFrame:
-    """The rows in their types, with their hash as delivered."""
-    columns = rules.project.spec.datasets[rules.dataset].columns
+def _hashed(rules: Rules, path: Path, after: int) -> pl.LazyFrame:
+    """The rows in their types, with their hash as delivered and, where they are counted, their time."""
+    spec = rules.project.spec
+    columns, made = spec.datasets[rules.dataset].columns, spec.counted(rules.dataset)
     raw = pl.scan_parquet(path, glob=False)
     schema = raw.collect_schema()
     return raw.select(
         "row",
         *(read_as(name, schema[name], kind) for name, kind in columns.items()),
         row_hash(columns, schema),
+        *([instant(spec.batches, pl.col("row") + after).alias(made)] if made else []),
     )
 
 
-def _place(rules: Rules, fetched: Fetched, target: Path) -> None:
+def _place(rules: Rules, fetched: Fetched, target: Path, after: int) -> None:
     """Write `row`, `:batch` (its place in the calendar, null if it has none) and `row_hash`, in a stream."""
     dataset = rules.project.spec.datasets[rules.dataset]
     edges = [*(batch.start for batch in rules.batches), rules.batches[-1].end]
@@ -146,7 +154,7 @@ def _place(rules: Rules, fetched: Fetched, target: Path) -> None:
             nowhere = nowhere | (found < 0) | (found == last)
         return pl.Series(found.clip(0, last), dtype=pl.UInt32).set(pl.Series(nowhere), None)
 
-    rows = prepared(rules.project, rules.dataset, _hashed(rules, fetched.path), rules.tables).select(
+    rows = prepared(rules.project, rules.dataset, _hashed(rules, fetched.path, after), rules.tables).select(
         "row",
         pl.col(dataset.event_time or "")
         .map_batches(position, return_dtype=pl.UInt32, is_elementwise=True)

@@ -1,9 +1,10 @@
 """Reading the rows of a batch out of what was delivered, typed, with every row accounted for."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import polars as pl
 
@@ -12,6 +13,7 @@ from core.contents import ROW_HASH, content, row_hash
 from core.errors import DeliveryError, IntegrityError
 from core.prepare import Tables, prepare
 from core.projects import Project
+from core.sources.counted import instant
 from core.sources.delimited import FIELDS
 from core.sources.manifest import Part
 from core.sources.place import places_path, rows_of
@@ -19,7 +21,7 @@ from core.spec import Dataset
 from core.types import FAILING, as_text, read_as, type_failures
 
 MALFORMED = "fields"  # the reason of a record that could not be split into its columns
-_POSITION, _DELIVERY = ":position", ":delivery"
+_POSITION, _DELIVERY, _PLACE = ":position", ":delivery", ":place"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +70,12 @@ def judged(
 ) -> Delivery:
     """Type and prepare rows as they were delivered, and say which values are not what the spec says.
 
-    `raw` holds `row`, the declared columns, `row_hash`, `:fields`, `:delivery` and `:position`.
+    `raw` holds `row`, the declared columns, `row_hash`, `:fields`, `:delivery`, `:position` and `:place`,
+    which counts the rows of all deliveries.
     """
-    rules = project.spec.datasets[dataset]
-    typed = raw.select("row", *_read_as(rules, raw.schema), ROW_HASH)
+    rules, made = project.spec.datasets[dataset], project.spec.counted(dataset)
+    times = [instant(project.spec.batches, pl.col(_PLACE)).alias(made)] if made else []
+    typed = raw.select("row", *_read_as(rules, raw.schema), ROW_HASH, *times)
     rows = prepare(project, dataset, typed, tables)
     failing = [type_failures(raw, typed, rules.columns)]
     if batch is not None and rules.event_time is not None:
@@ -107,7 +111,8 @@ def _rows(part: Part, rules: Dataset, position: int, staging: Path) -> pl.DataFr
             f"{path}: holds {found} of batch {part.batch} of {part.name}, where {part.content} was placed: "
             "delete it, and it is staged anew"
         )
-    return rows.with_columns(pl.lit(part.name).alias(_DELIVERY))
+    place = (pl.col(_POSITION).cast(pl.Int64) + part.after).alias(_PLACE)
+    return rows.with_columns(pl.lit(part.name).alias(_DELIVERY), place)
 
 
 def _joined(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
@@ -123,14 +128,17 @@ def _joined(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
 
 def _nothing(rules: Dataset) -> pl.DataFrame:
     texts = [*rules.columns, FIELDS, _DELIVERY]
-    return pl.DataFrame(schema={_POSITION: pl.UInt32, **dict.fromkeys(texts, pl.String), ROW_HASH: pl.Int64})
+    whole = {ROW_HASH: pl.Int64, _PLACE: pl.Int64}
+    return pl.DataFrame(schema={_POSITION: pl.UInt32, **dict.fromkeys(texts, pl.String), **whole})
 
 
-def from_records(aside: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+def from_records(
+    aside: pl.DataFrame, columns: Sequence[str], begun: Mapping[str, int] = MappingProxyType({})
+) -> pl.DataFrame:
     """Rows of a quarantine as they were delivered, ready to be judged; their values are texts.
 
     `aside` holds `row`, `delivery`, `position`, `reasons`, `record` (the delivered row as JSON) and
-    `row_hash`.
+    `row_hash`; `begun` says after how many others the rows of a delivery are counted.
     """
     found: dict[str, list[str | None]] = {column: [] for column in columns}
     for record in aside["record"]:
@@ -142,7 +150,8 @@ def from_records(aside: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
     values_of = pl.DataFrame(found, schema=dict.fromkeys(columns, pl.String))
     named = {"delivery": _DELIVERY, "position": _POSITION}
     kept = aside.select("row", ROW_HASH, *named, _malformed().alias(FIELDS)).rename(named)
-    return kept.hstack(values_of)
+    after = pl.col(_DELIVERY).replace_strict(begun, default=0, return_dtype=pl.Int64)
+    return kept.hstack(values_of).with_columns((pl.col(_POSITION) + after).alias(_PLACE))
 
 
 def _malformed() -> pl.Expr:

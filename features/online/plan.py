@@ -6,10 +6,10 @@ from typing import Any
 import polars as pl
 
 from core.errors import IntegrityError, SpecError
-from core.spec import Input, Lag, LocalTime, Lookup, RowFeature, Spec, Trailing
+from core.spec import Input, Lag, LocalTime, Lookup, Retrieved, RowFeature, Spec, Trailing
 from core.words import nearest
 from features.columns import DECISION, INSTANT, of_event, require
-from features.declared import check_known, columns_read, in_key, plain
+from features.declared import check_known, columns_asked, columns_read, in_key, plain
 from features.online.rows import OneRow, finisher
 from features.online.values import RequestError, reader
 
@@ -31,12 +31,15 @@ class Plan:
         """
         self.declared = plain(spec)
         self._events = schemas[spec.events][-1]
-        columns_read(spec, self.declared, self._events)
+        self._retrieved = {name for name, it in self.declared.items() if isinstance(it, Retrieved)}
+        made_here = {name: it for name, it in self.declared.items() if name not in self._retrieved}
+        columns_read(spec, made_here, self._events)
         in_key(spec, self._events)
         own = [root for root in _roots(derived.values()) if root not in self.declared and root != DECISION]
         require(own, self._events, "a derived feature", spec.events)
         check_known(spec, "of an expression", own)
-        self._readers = {name: reader(name, self._events[name]) for name in (*self._asked(), *own)}
+        asked = (*columns_asked(self.declared), *own)
+        self._readers = {name: reader(name, self._events[name]) for name in asked}
         _check(spec, self.declared, schemas, list(self._readers))
         self.steps, dtypes = self._steps(schemas, derived)
         self.finishers = {name: finisher(name, it.kind, dtypes[name]) for name, it in spec.features.items()}
@@ -47,13 +50,17 @@ class Plan:
         return self._readers.keys()
 
     def read(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """The columns of the event that features read, as the store holds values; RequestError if wrong."""
+        """The columns of the event that features read, as the store holds values; RequestError if wrong.
+
+        What a retriever says of the row comes with the request, by the name of the feature that it is.
+        """
         for field in request:
-            if field not in self._events:
+            if field not in self._events and field not in self._retrieved:
                 raise RequestError(
                     f"request: the events have no column {field!r}{nearest(field, self._events)}"
                 )
-        return {name: read(request.get(name)) for name, read in self._readers.items()}
+        said = {name: reader(name, pl.Float32()) for name in sorted(self._retrieved)}
+        return {name: read(request.get(name)) for name, read in (self._readers | said).items()}
 
     def _steps(
         self, schemas: Mapping[str, Sequence[pl.Schema]], derived: Mapping[str, pl.Expr]
@@ -75,13 +82,6 @@ class Plan:
             dtypes |= steps[-1].dtypes
         return steps, dtypes
 
-    def _asked(self) -> list[str]:
-        """The columns that the declared features read in the event's own row."""
-        read: list[str] = []
-        for it in self.declared.values():
-            read += [it.column] if isinstance(it, RowFeature | LocalTime) else it.by
-        return list(dict.fromkeys(read))
-
     def _dtype(self, feature: Input, schemas: Mapping[str, Sequence[pl.Schema]]) -> pl.DataType:
         """In which the offline build has the feature before it is finished."""
         if isinstance(feature, RowFeature):
@@ -90,6 +90,8 @@ class Plan:
             return schemas[feature.dataset][-1][feature.column]
         if isinstance(feature, Lag):
             return self._events[feature.value]
+        if isinstance(feature, Retrieved):
+            return pl.Float32()
         count = isinstance(feature, Trailing) and feature.statistic in ("count", "distinct")
         return pl.Int64() if count else pl.Float64()
 

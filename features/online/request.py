@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from core.errors import IntegrityError
-from core.spec import LocalTime, Lookup, Past, RowFeature, Spec
+from core.spec import LocalTime, Lookup, Past, Retrieved, RowFeature, Spec
 from features.columns import DECISION
 from features.derived import Functions, expressions
 from features.online.layout import MICROSECOND, Group, entity_text, layout_of
@@ -46,9 +46,9 @@ class Online:
     def features(self, request: Mapping[str, Any], decision_time: datetime) -> dict[str, Final]:
         """By feature, in the spec's order, what a model gets: a 32-bit float, a text, or None.
 
-        `request` holds columns of the event by name, as many as are known; what it does not hold is
-        null. Of other events, and of other datasets, what was known at `decision_time` counts, so
-        far as it is published.
+        `request` holds columns of the event by name, as many as are known, and what a retriever says
+        by the names of those features; what it does not hold is null. Of other events, and of other
+        datasets, what was known at `decision_time` counts, so far as it is published.
         Raises RequestError for a field that the events do not have or of another kind;
         IntegrityError when nothing is published under these declarations, or a value is damaged.
         """
@@ -77,6 +77,8 @@ class Online:
         for name, feature in plan.declared.items():
             if isinstance(feature, RowFeature):
                 values[name] = event[feature.column]
+            elif isinstance(feature, Retrieved):
+                values[name] = event[name]
             elif not isinstance(feature, LocalTime):
                 values[name] = self._value(name, feature, known, decision)
         context = {f":{name}": value for name, value in event.items()} | event | {DECISION: decision} | values

@@ -1,9 +1,10 @@
 """The model card: what a version is for, what made it, how good it is, and where it ends."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from core.declarations import Lookup, Past
+from core.declarations import Lookup
+from core.past import Past
 from core.plain import plain
 from core.spec import Derived, Feature, Spec
 from models.card.limits import asked, limits
@@ -29,7 +30,12 @@ MEASURES = {
     "width": ("width", "how far the outermost quantiles are apart; narrower is better, at one coverage"),
     "bias": ("bias", "the mean of answer less truth, in the unit of the answer; 0 is best"),
     "ndcg": ("nDCG", "how near the order of each list is to the best one; 1 is best"),
+    "map": ("MAP", "the mean precision at the places of what is relevant; 1 is best"),
     "recall": ("recall", "the share of what is relevant among the first places; higher is better"),
+    "precision_at_recall": (
+        "precision",
+        "the share of positives among the surest answers, so many as find that share; higher is better",
+    ),
     "cost": ("cost", "what the errors of a row cost on average, by the costs of the spec; lower is better"),
     "loss": ("relative loss", "the loss as a share of what a constant answer would have; below 1 is better"),
 }
@@ -50,8 +56,7 @@ def card(
     back from the registry, and so is made of dicts, is as good.
     """
     files = plain(variants)
-    names = [name for name in MEASURES if name in described["measures"] and not _is_twice(name, spec)]
-    names.sort(key=lambda name: name != spec.metric)
+    names = titles(spec, described["measures"])
     told = {
         "id": version.id,
         "family": version.family,
@@ -59,12 +64,13 @@ def card(
         "title": spec.title,
         "use": _use(spec),
         "data": {"parts": described["parts"], "label": spec.outcome.label, "classes": spec.outcome.classes},
-        "scores": [_score(name, described["measures"][name], spec) for name in names],
+        "scores": [_score(name, title, described["measures"][name], spec) for name, title in names.items()],
         "blocks": {"count": described["blocks"], "every": _span(spec.gate.block.total_seconds())},
         "confidence": spec.gate.confidence,
         "features": _features(spec),
         "files": files,
         "serves": version.metrics.get("serves"),
+        "retrieval": version.metrics.get("retrieval"),
         "gate": gate,
         "limits": limits(version, spec, described),
         "lineage": version.lineage,
@@ -85,6 +91,7 @@ def _use(spec: Spec) -> dict[str, Any]:
         "inputs": goal.inputs,
         "output": goal.output,
         "unit": goal.unit,
+        "online": goal.online,
         "metric": spec.metric,
         "quantiles": goal.quantiles,
         "costs": goal.costs,
@@ -97,16 +104,19 @@ def _use(spec: Spec) -> dict[str, Any]:
     }
 
 
-def _is_twice(name: str, spec: Spec) -> bool:
-    """The loss says something of its own only where it has been made free of the unit."""
-    return name == "loss" and spec.problem != "regression"
+def titles(spec: Spec, among: Collection[str]) -> dict[str, str]:
+    """What the measures `among` these are called that are shown, first what models are compared by."""
+    # The loss says something of its own only where it has been made free of the unit.
+    shown = [name for name in MEASURES if name in among and (name != "loss" or spec.problem == "regression")]
+    own = {"ndcg": f"nDCG at {spec.objective.cutoff}"}
+    own["precision_at_recall"] = f"precision at a recall of {spec.objective.recall}"
+    return {
+        name: own.get(name, MEASURES[name][0]) for name in sorted(shown, key=lambda name: name != spec.metric)
+    }
 
 
-def _score(name: str, found: Mapping[str, float], spec: Spec) -> dict[str, Any]:
-    title, meaning = MEASURES[name]
-    if name == "ndcg":
-        title = f"nDCG at {spec.objective.cutoff}"
-    problem = problem_of(spec)
+def _score(name: str, title: str, found: Mapping[str, float], spec: Spec) -> dict[str, Any]:
+    meaning, problem = MEASURES[name][1], problem_of(spec)
     if name == "coverage" and isinstance(problem, Quantiles):
         meaning += f", at {problem.nominal:.0%}"
     return {"key": name, "name": title, "meaning": meaning, **found}
@@ -128,7 +138,8 @@ def _origin(feature: Feature, spec: Spec) -> str:
         return f"past {spec.events} by {', '.join(feature.by)}"
     if isinstance(feature, Derived):
         return f"function {feature.function}"
-    return {"row": f"{spec.events}", "time": "the clock", "expression": "an expression"}[feature.from_]
+    told = {"row": f"{spec.events}", "time": "the clock", "retrieval": "the retriever"}
+    return told.get(feature.from_, "an expression")
 
 
 def _span(seconds: float) -> str:

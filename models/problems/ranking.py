@@ -39,15 +39,15 @@ class Ranking:
         return 1 - self._ndcg(rows, answers)
 
     def measures(self, rows: Rows, answers: Floats) -> dict[str, float]:
-        """rows, lists, ndcg and recall at the cutoff, and loss; NaN where no list has a relevant row."""
+        """rows, lists, ndcg, map and recall at the cutoff, and loss; NaN where no list has a relevant row."""
         parts = self.parts(rows, answers)
         means = {name: float(part.mean()) if part.size else float("nan") for name, part in parts.items()}
         return {"rows": float(len(rows)), "lists": float(parts["ndcg"].size), **means}
 
     def parts(self, rows: Rows, answers: Floats) -> dict[str, Floats]:
-        """ndcg, recall and loss of each list that has a relevant row [u].
+        """ndcg, map (average precision), recall and loss of each list that has a relevant row [u].
 
-        Rows of equal score share their places: each has the mean gain of all of them (McSherry and
+        Rows of equal score share their places: a list has the mean of all orders of them (McSherry and
         Najork, "Computing information retrieval performance measures efficiently in the presence of
         tied scores", 2008). The gain of grade g is 2^g - 1.
         """
@@ -56,10 +56,11 @@ class Ranking:
         relevant = np.bincount(group, hits, len(lists))
         kept = relevant > 0
         found = self._seen(group, answers, hits, discounted=False)[kept]
-        ndcg = self._ndcg(rows, answers)
+        ndcg, most = self._ndcg(rows, answers), np.minimum(relevant[kept], self.cutoff)
         return {
             "ndcg": ndcg,
-            "recall": found / np.minimum(relevant[kept], self.cutoff),
+            "map": np.bincount(group, self._precisions(group, answers, hits))[kept] / most,
+            "recall": found / most,
             "loss": 1 - ndcg,
         }
 
@@ -113,16 +114,41 @@ class Ranking:
 
     def _weights(self, group: NDArray[np.intp], scores: Floats, discounted: bool) -> Floats:
         """What its place in its list, by falling score, makes each row count [n]; ties count alike."""
-        order = np.lexsort((-scores, group))
-        ordered, sorted_scores = group[order], scores[order]
-        fresh = np.append(True, np.diff(ordered) != 0)
-        tied = np.cumsum(fresh | np.append(True, np.diff(sorted_scores) != 0)) - 1
-        starts = np.flatnonzero(fresh)
-        place = np.arange(len(order)) - np.repeat(starts, np.diff(np.append(starts, len(order))))
+        order, tied, place = _places(group, scores)
         weight = (place < self.cutoff) / (np.log2(place + 2) if discounted else 1.0)
         found = np.empty(len(order))
         found[order] = (np.bincount(tied, weight) / np.bincount(tied))[tied]
         return found
+
+    def _precisions(self, group: NDArray[np.intp], scores: Floats, hits: Floats) -> Floats:
+        """The precision at each row's place if it is a hit there, over all orders of ties [n].
+
+        Of r hits among n tied rows each is one with the chance r / n, and those before it in the tie are
+        with (r - 1) / (n - 1).
+        """
+        order, tied, place = _places(group, scores)
+        size, hit = np.bincount(tied), np.bincount(tied, hits[order])
+        first = np.flatnonzero(np.append(True, np.diff(tied) != 0))
+        above = (np.cumsum(hit) - hit)[tied]  # with those of the lists before, which are taken off
+        above -= above[np.arange(len(order)) - place]
+        beside = (hit - 1) / np.maximum(size - 1, 1)
+        seen = above + (np.arange(len(order)) - first[tied]) * beside[tied] + 1
+        found = np.empty(len(order))
+        found[order] = (place < self.cutoff) * (hit / size)[tied] * seen / (place + 1)
+        return found
+
+
+def _places(
+    group: NDArray[np.intp], scores: Floats
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """The rows list by list by falling score; of each in this order its tie, and its place in its list."""
+    order = np.lexsort((-scores, group))
+    ordered, sorted_scores = group[order], scores[order]
+    fresh = np.append(True, np.diff(ordered) != 0)
+    tied = np.cumsum(fresh | np.append(True, np.diff(sorted_scores) != 0)) - 1
+    starts = np.flatnonzero(fresh)
+    place = np.arange(len(order)) - np.repeat(starts, np.diff(np.append(starts, len(order))))
+    return order, tied, place
 
 
 def _groups(rows: Rows) -> NDArray[np.int64]:

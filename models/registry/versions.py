@@ -54,7 +54,7 @@ class Version:
 
     @property
     def id(self) -> str:
-        """What the version is called everywhere, such as `flights/3`."""
+        """What the version is called everywhere, such as `shop/3`."""
         return f"{self.project}/{self.number}"
 
     def __str__(self) -> str:

@@ -33,8 +33,8 @@ class Artifact:
     def safe_name(self) -> str:
         """The name as W&B allows it.
 
-        >>> Artifact("flights/3", "model").safe_name
-        'flights-3'
+        >>> Artifact("shop/3", "model").safe_name
+        'shop-3'
         """
         return re.sub(r"[^\w.-]", "-", self.name, flags=re.ASCII)
 
@@ -57,7 +57,7 @@ class Table:
 def dataset(name: str, tables: Sequence[Table]) -> Artifact:
     """References to tables at their versions, with the facts of each in a file; none of their rows.
 
-    >>> found = dataset("flights-data", [Table("features", "s3://lake/features", 7, {"wind": "f"}, ["1"], 9)])
+    >>> found = dataset("shop-data", [Table("features", "s3://lake/features", 7, {"wind": "f"}, ["1"], 9)])
     >>> found.references
     {'features': 'delta:s3://lake/features?version=7'}
     """

@@ -42,7 +42,7 @@ def start(settings: Settings) -> subprocess.Popen[str]:
         "PERENNIAL_PROJECTS": str(settings.projects),
     }
     return subprocess.Popen(
-        [sys.executable, "-m", "flows", "demo"],
+        [sys.executable, "-m", "flows", "demo", "--project", "flights"],
         cwd=CHECKOUT,
         env=environment,
         stdout=subprocess.PIPE,

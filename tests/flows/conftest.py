@@ -20,7 +20,7 @@ def run(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Run:
-    """Runs a command in this process, on the server and the cluster of the session."""
+    """Runs a command (of flights, by default) in this process, on the session's server and cluster."""
     for name in ("prefect.flow_runs", "prefect.task_runs"):  # a command does not say again what it raises
         monkeypatch.setattr(logging.getLogger(name), "filters", [*logging.getLogger(name).filters])
 
@@ -29,7 +29,8 @@ def run(
     ) -> CompletedProcess[str]:
         from flows.__main__ import main
 
-        monkeypatch.setattr(sys, "argv", ["flows", *arguments])
+        project = () if "--project" in arguments else ("--project", "flights")
+        monkeypatch.setattr(sys, "argv", ["flows", *arguments, *project])
         with inhabit(settings.model_copy(update={"suites": suites})):
             code = main()
         return CompletedProcess(arguments, code, *capsys.readouterr())

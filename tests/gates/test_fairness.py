@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from core.errors import SpecError
-from core.learning import Fairness
+from core.gating import Fairness
 from core.spec import Spec
 from models.gate.fairness import Group, groups
 from models.gate.judge import Contender, GateReport

@@ -10,7 +10,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from core.learning import Gate, Outcome
+from core.gating import Gate
+from core.learning import Outcome, ProblemKind
 from core.spec import Spec
 from models.problem import Problem, as_answers, problem_of
 from models.problems.binary import Binary

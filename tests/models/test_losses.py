@@ -87,7 +87,7 @@ def test_the_slope_of_lists_is_that_of_their_loss() -> None:
 def batch(targets: Floats, weights: Floats, lists: NDArray[np.int64]) -> Batch:
     floats = (torch.tensor(part, dtype=torch.float32) for part in (targets, weights))
     empty = torch.zeros((len(targets), 0))
-    return Batch(empty.long(), empty, *floats, torch.tensor(lists))
+    return Batch(empty.long(), empty, (), *floats, torch.tensor(lists))
 
 
 @pytest.mark.parametrize("loss", LOSSES)

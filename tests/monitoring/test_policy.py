@@ -3,8 +3,12 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import numpy as np
+import polars as pl
+
 from core.spec import Monitoring
-from monitoring.drift import Drift
+from models.rows import Columns
+from monitoring.drift import Drift, feature_drift, prediction_drift
 from monitoring.performance import Realised
 from monitoring.policy import Decision, decide
 
@@ -135,6 +139,16 @@ def test_no_drift_at_all_may_be_given() -> None:
     assert decide((), {}, None, None, {}, RULES).action == "nothing"
 
 
+def test_where_drift_is_not_watched_performance_alone_decides() -> None:
+    rules = Monitoring(drift=None, min_rows=10)
+    before = pl.DataFrame({"wind": [0.0] * 100})
+    drifts = feature_drift(before, before + 100, Columns(("wind",), ()), rules)
+    shift = prediction_drift(np.zeros(100), np.ones(100), rules)
+    assert drifts == () and not shift.drifted
+    decision = decide(drifts, {"wind": 1.0}, shift, None, {}, rules)
+    assert decision.action == "nothing" and "not watched" in " ".join(decision.reasons)
+
+
 def test_intervals_that_do_not_hold_what_they_claim_retrain() -> None:
     held = judge(outcome(coverage=0.77, nominal=0.8))
     assert held.action == "nothing"
@@ -149,3 +163,21 @@ def test_intervals_that_do_not_hold_what_they_claim_retrain() -> None:
     assert noisy.action == "watch"
     assert "its 95% interval by day, 0.500 to 0.900, reaches that" in noisy.reasons[0]
     assert judge(outcome(coverage=0.7, nominal=0.8), rules=Monitoring(coverage_gap=0.12)).action == "nothing"
+
+
+def test_a_challenger_is_due_after_so_many_batches_without_one() -> None:
+    every = Monitoring(every=3)
+    calm, tried = judge(outcome()), judge(outcome(auc=0.6))
+    for history, due in (
+        ((), False),
+        ((calm,), False),
+        ((calm, calm), True),
+        ((calm, calm, tried), False),  # it was refused: the champion is the same
+        ((calm, calm, tried, calm, calm), True),
+    ):
+        decision = judge(outcome(), rules=every, history=history)
+        assert (decision.action == "retrain") == due, history
+        assert not decision.calls
+    assert decision.reasons[0] == "Batches without a challenger: 3 (one is due after 3)"
+    assert judge(outcome(), rules=Monitoring(every=1)).action == "retrain"
+    assert judge(outcome(), history=(calm,) * 50).action == "nothing"

@@ -81,7 +81,7 @@ def test_a_changed_declaration_builds_its_own_column_alone(
     build_features = stage.build
 
     def counted(*arguments: Any) -> pl.DataFrame:
-        asked.append(set(arguments[-1]))
+        asked.append(set(arguments[5]))
         return build_features(*arguments)
 
     monkeypatch.setattr(stage, "build", counted)

@@ -141,7 +141,7 @@ def test_a_disk_that_is_full_is_not_the_fault_of_the_rows(trips: Deliveries) -> 
     trips.read()
     (staged,) = trips.staging.iterdir()
     with pytest.raises(PerennialError, match=r"cannot be written to: .*No space left on device"):
-        _place(trips.rules(), Fetched("", staged, 2, None), Path("/dev/full"))
+        _place(trips.rules(), Fetched("", staged, 2, None), Path("/dev/full"), 0)
 
 
 def test_a_file_of_another_length_throughout_is_refused(trips: Deliveries) -> None:
