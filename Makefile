@@ -27,8 +27,17 @@ $(PACKAGES): $(READY) $(wildcard projects/*/project.yaml)
 	@$(RUN) data
 	@touch $@
 
+check: $(READY) ## name every problem of PROJECT's spec, functions and suites, without running anything
+	@$(RUN) check --project $(PROJECT)
+
 data: $(READY) ## install the packages that PROJECT takes its data from, verify their files, print the terms
 	@$(RUN) data --project $(PROJECT)
+
+# As they were written: a `${NAME}` in a URL stands for a secret, and is none of make's variables.
+asked = $(if $(value $(1)),--$(2) '$(subst ','\'',$(value $(1)))')
+
+new: $(READY) ## propose a project NAME from a table: DATA, LABEL, TIME (KEY, PROBLEM; TABLE of a database's URL)
+	@$(RUN) new $(call asked,NAME,name) $(call asked,DATA,data) $(call asked,TABLE,table) $(call asked,LABEL,label) $(call asked,TIME,time) $(call asked,KEY,key) $(call asked,PROBLEM,problem) $(call asked,GROUP,group)
 
 demo: $(READY) ## run the whole lifecycle of PROJECT over its history
 	@$(RUN) demo --project $(PROJECT)
@@ -100,7 +109,10 @@ format: $(READY) ## rewrite the code as ruff would have it
 bench-loop: $(READY) ## measure the demo against the same work as a plain script
 	@$(VENV)/bin/python -m benchmarks.loop
 
-bench-data: $(READY) ## measure validation, features, memory and ingestion against peers and by size
+bench-check: $(READY) ## name every problem of PROJECT's spec, functions and suites, without running anything
+	@$(RUN) check --project $(PROJECT)
+
+data: $(READY) ## measure validation, features, memory and ingestion against peers and by size
 	@$(VENV)/bin/python -m benchmarks.data
 
 bench-models: $(READY) ## measure scoring by the ONNX files against the fitted models themselves
@@ -112,6 +124,9 @@ bench-projects: $(READY) ## run every demo (or that of PROJECT) and hold its cha
 
 gate-power: $(READY) ## simulate how often the gate of PROJECT promotes what is no better, and what is
 	@OPENBLAS_NUM_THREADS=1 POLARS_MAX_THREADS=1 $(VENV)/bin/python -m benchmarks.gate_power $(PROJECT)
+
+docs: $(READY) ## write docs/spec.md and docs/project.schema.json from the models of the spec
+	@$(RUN) docs
 
 lock: ## write constraints.txt anew from what pip resolves today
 	@$(PYTHON) -m venv --clear .lock

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from core.candidates import Candidates
+from core.documents import Fault
 from core.expressions import parse
-from core.framing import Fault
 from core.spec import (
     Derived,
     Expression,
@@ -29,7 +29,7 @@ def candidate_faults(spec: Spec) -> Iterator[Fault]:
                 yield (*keys, "from"), "is of a project that declares `candidates`, and this one does not"
     elif spec.problem != "ranking":
         yield ("candidates",), f"are of a ranking problem, and this is a {spec.problem} one"
-    else:
+    elif spec.outcome.group:
         yield from _lists(spec, spec.candidates)
         yield from _instants(spec)
         yield from _about(spec, spec.candidates)

@@ -1,7 +1,7 @@
 """YAML that remembers its lines, so that an error can name the file, the line and the key."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,9 @@ from typing import Any
 import yaml
 
 from core.errors import SpecError
+
+Keys = tuple[int | str, ...]
+Fault = tuple[Keys, str]  # what is wrong: under which keys, and in a sentence
 
 
 class Loader(yaml.SafeLoader):
@@ -58,6 +61,11 @@ class Document:
         ]
 
 
+def told(faults: Iterable[Fault]) -> str:
+    """What is wrong, each fault in a line with its keys, where no document is at hand to tell lines."""
+    return "\n".join(f"{'.'.join(map(str, keys))}: {sentence}" for keys, sentence in faults)
+
+
 def read(path: Path) -> Document:
     """The YAML document at `path`; SpecError if there is none or it cannot be parsed."""
     try:
@@ -65,7 +73,7 @@ def read(path: Path) -> Document:
         node = loader.get_single_node()
         if node is None:
             raise SpecError(f"{path}:1: the file is empty")
-        return Document(path, loader.construct_document(node), node)
+        return Document(path, loader.construct_object(node, deep=True), node)  # refuses what holds itself
     except FileNotFoundError:
         raise SpecError(f"{path}: there is no such file") from None
     except UnicodeDecodeError as error:
@@ -74,7 +82,10 @@ def read(path: Path) -> Document:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise SpecError(f"{path}:{line}: is no valid YAML: {error.problem or error.context}") from None
     except yaml.YAMLError as error:
-        raise SpecError(f"{path}: is no valid YAML: {error}") from None
+        why = str(error).splitlines()[0]
+        raise SpecError(f"{path}: is no valid YAML: {why}") from None
+    except RecursionError:
+        raise SpecError(f"{path}: is nested too deep to be read") from None
 
 
 def _child(node: yaml.Node, key: int | str) -> tuple[yaml.Node, int] | None:

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 
+from core.documents import Fault
 from core.learning import METRICS, ProblemKind
 from core.scalars import Kind
 from core.spec import Spec
 from core.words import nearest
-
-Fault = tuple[tuple[int | str, ...], str]
 
 # What a label may be delivered as.
 LABELS: Mapping[ProblemKind, tuple[Kind, ...]] = {
@@ -39,6 +38,8 @@ def framing_faults(spec: Spec) -> Iterator[Fault]:
     if spec.metric not in metrics:
         known = nearest(spec.metric, metrics)
         yield ("objective", "metric"), f"a {spec.problem} problem has no {spec.metric!r}{known}"
+    if spec.objective.recall is not None and spec.problem != "binary":
+        yield ("objective", "recall"), f"is of a binary problem, and this is a {spec.problem} one"
     yield from _quantiles(spec)
     yield from _outcome(spec)
     yield from _imbalance(spec)
@@ -121,13 +122,13 @@ def _class_costs(spec: Spec) -> Iterator[Fault]:
     classes = spec.outcome.classes
     for actual, costs in spec.objective.costs.items():
         keys = ("objective", "costs", actual)
-        if actual not in classes:
+        if classes and actual not in classes:
             yield keys, f"no class {actual!r}{nearest(actual, classes)}"
         if not isinstance(costs, dict):
             yield keys, "should name each class that may be said instead, with its cost"
             continue
         for said, cost in costs.items():
-            if said not in classes:
+            if classes and said not in classes:
                 yield (*keys, said), f"no class {said!r}{nearest(said, classes)}"
             elif cost < 0:
                 yield (*keys, said), "should be a number that is not below 0"
@@ -135,7 +136,10 @@ def _class_costs(spec: Spec) -> Iterator[Fault]:
 
 def _named(spec: Spec) -> Iterator[Fault]:
     """The features and keys that gate, fairness, outcome and training name."""
-    known = [*spec.features, *spec.datasets[spec.events].key]
+    events = spec.datasets.get(spec.events)
+    if events is None or not spec.features:
+        return
+    known = [*spec.features, *events.key]
     columns: list[tuple[tuple[int | str, ...], tuple[str, ...]]] = [
         (("gate", "slices"), spec.gate.slices),
         (("gate", "fairness", "attributes"), spec.gate.fairness.attributes),

@@ -1,19 +1,20 @@
 """Reading a project's folder: its spec, and the functions that the spec names."""
 
 import inspect
-import json
 import traceback
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from core.documents import Document, read
+from core.documents import Document, Fault, Keys, read
 from core.errors import SpecError
+from core.learning import ProblemKind
 from core.references import faults
+from core.salvage import is_certain, salvaged, validated
 from core.settings import Settings
 from core.spec import Spec
 from core.spec_errors import sentences
@@ -46,11 +47,41 @@ def names(settings: Settings) -> list[str]:
     return sorted(path.parent.name for path in settings.projects.glob("*/project.yaml"))
 
 
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A project as far as it can be read: `found` are the sentences on what is wrong, empty if nothing is.
+
+    What is wrong has stand-ins in the project, whose places are `doubtful`; `document` is the file of its
+    spec. `runs` is whether functions.py does.
+    """
+
+    project: Project
+    document: Document
+    doubtful: Collection[Keys]
+    runs: bool
+    found: tuple[str, ...] = ()
+
+    def told(self, faults: Iterable[Fault]) -> list[str]:
+        """Further faults as sentences, but for those that may only be there because of others."""
+        return [self.document.at(*fault) for fault in faults if is_certain(fault[0], self.doubtful)]
+
+
 def load(name: str, settings: Settings) -> Project:
     """Read `projects/<name>/project.yaml` and check that what it names exists.
 
     Raises SpecError with all problems, each in a line with the file, the line, the key and what
     would be right.
+    """
+    examined = examine(name, settings)
+    if examined.found:
+        raise SpecError("\n".join(examined.found))
+    return examined.project
+
+
+def examine(name: str, settings: Settings) -> Examined:
+    """The same, with every problem at once, and nothing raised because of them.
+
+    Raises SpecError when there is no such project, or its spec is no YAML.
     """
     folder = settings.projects / name
     known = names(settings)
@@ -58,16 +89,33 @@ def load(name: str, settings: Settings) -> Project:
         there = nearest(name, known) or f"; there is none in {settings.projects}"
         raise SpecError(f"no project {name!r}: {folder / 'project.yaml'} is missing{there}")
     document = read(folder / "project.yaml")
-    spec = _validated(document)
+    found = document.repeated()
+    try:
+        validated(document.value)
+    except ValidationError as error:
+        found += sentences(error, document)
+    spec, doubtful = salvaged(document.value)
     code = folder / "functions.py"
     text = code.read_text(encoding="utf-8", errors="replace") if code.is_file() else ""
-    functions = _functions(text, code)
-    found = [document.at(keys, sentence) for keys, sentence in faults(spec, functions)]
-    if spec.name != name:
-        found.insert(0, document.at(("name",), f"should be that of its folder, {name!r}, not {spec.name!r}"))
-    if found:
-        raise SpecError("\n".join(found))
-    return Project(spec, folder, functions, text)
+    functions: dict[str, Function] | None = None
+    try:
+        functions = functions_of(text, code)
+    except SpecError as error:
+        found.append(str(error))
+    examined = Examined(
+        Project(spec, folder, functions or {}, text), document, doubtful, functions is not None
+    )
+    named = [(("name",), f"should be that of its folder, {name!r}, not {spec.name!r}")]
+    found += examined.told(named if spec.name != name else [])
+    found += examined.told(_references(spec, functions, doubtful))
+    return replace(examined, found=tuple(found))
+
+
+def _references(spec: Spec, functions: Collection[str] | None, doubtful: Collection[Keys]) -> Iterator[Fault]:
+    """What the spec names and is not there, of whichever kind its problem is where that is in doubt."""
+    kinds = get_args(ProblemKind) if ("problem",) in doubtful else (spec.problem,)
+    first, *others = [list(faults(spec.model_copy(update={"problem": kind}), functions)) for kind in kinds]
+    return (fault for fault in first if all(fault in other for other in others))
 
 
 def run(text: str, path: Path) -> ModuleType:
@@ -93,19 +141,8 @@ def blame(error: BaseException, code: Path) -> str:
     return f"{code}:{lines[-1] if lines else 1}: {type(error).__name__}: {why}"
 
 
-def _validated(document: Document) -> Spec:
-    found = document.repeated()
-    try:
-        # As JSON, so that a text is not taken for a number, and a date may be one.
-        spec = Spec.model_validate_json(json.dumps(document.value), strict=True)
-    except ValidationError as error:
-        found += sentences(error, document)
-    if found:
-        raise SpecError("\n".join(found))
-    return spec
-
-
-def _functions(text: str, path: Path) -> dict[str, Function]:
+def functions_of(text: str, path: Path) -> dict[str, Function]:
+    """The functions that a file of Python defines; SpecError with its line where it does not run."""
     module = run(text, path)
     members = inspect.getmembers(module, inspect.isfunction)
     return {name: member for name, member in members if member.__module__ == module.__name__}

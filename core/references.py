@@ -3,8 +3,9 @@
 from collections.abc import Collection, Iterator
 
 from core.candidate_faults import candidate_faults
+from core.documents import Fault, Keys
 from core.expressions import parse
-from core.framing import LABELS, Fault, framing_faults
+from core.framing import LABELS, framing_faults
 from core.spec import (
     Dataset,
     Derived,
@@ -33,17 +34,20 @@ _OF: dict[str, tuple[Kind, ...]] = {
 }
 
 
-def faults(spec: Spec, functions: Collection[str]) -> Iterator[Fault]:
+def faults(spec: Spec, functions: Collection[str] | None) -> Iterator[Fault]:
     """Where a spec names what is not there: the keys, and a sentence on what would be right.
 
     What `prepare` adds is not known before it runs: a column is only missed where there is none.
+    `functions` are those of functions.py; None where that cannot be read.
     """
-    if spec.events not in spec.datasets:
+    for key in ("datasets", "features"):
+        if not getattr(spec, key):
+            yield (key,), "is empty"
+    if spec.datasets and spec.events not in spec.datasets:
         yield ("events",), f"no dataset {spec.events!r}{nearest(spec.events, spec.datasets)}"
-        return
     for name, rules in spec.datasets.items():
         yield from _of_dataset(spec, name, rules, functions)
-    if spec.datasets[spec.events].event_time is None:
+    if spec.events in spec.datasets and spec.datasets[spec.events].event_time is None:
         yield ("datasets", spec.events, "event_time"), "is missing: the events are cut into batches by it"
     events = spec.events
     yield from _column(spec, ("decision", "before"), events, spec.decision.before, "datetime")
@@ -55,17 +59,17 @@ def faults(spec: Spec, functions: Collection[str]) -> Iterator[Fault]:
         elif not isinstance(feature, Derived):
             yield from _of_feature(spec, ("features", name), feature)
         else:
-            if feature.function not in functions:
-                yield ("features", name, "function"), _no_function(feature.function, functions)
+            yield from _function(("features", name, "function"), feature.function, functions)
             for other, declared in feature.inputs.items():
                 yield from _of_feature(spec, ("features", name, "inputs", other), declared)
     for place, column in enumerate(spec.candidates.about if spec.candidates else ()):
         yield from _column(spec, ("candidates", "about", place), events, column)
     yield from framing_faults(spec)
-    yield from candidate_faults(spec)
+    if spec.events in spec.datasets:
+        yield from candidate_faults(spec)
 
 
-def _of_dataset(spec: Spec, name: str, rules: Dataset, functions: Collection[str]) -> Iterator[Fault]:
+def _of_dataset(spec: Spec, name: str, rules: Dataset, functions: Collection[str] | None) -> Iterator[Fault]:
     keys = ("datasets", name)
     for column in rules.columns:
         if column in _TAKEN or column.startswith(":"):
@@ -73,8 +77,8 @@ def _of_dataset(spec: Spec, name: str, rules: Dataset, functions: Collection[str
                 (*keys, "columns", column),
                 "is a column of the lake's own: leave it out, or have it delivered under another name",
             )
-    if rules.prepare and rules.prepare not in functions:
-        yield (*keys, "prepare"), _no_function(rules.prepare, functions)
+    if rules.prepare:
+        yield from _function((*keys, "prepare"), rules.prepare, functions)
     if spec.counted(name) is not None:
         yield from _of_counted(keys, rules)
     for place, column in enumerate(rules.key):
@@ -89,7 +93,7 @@ def _of_dataset(spec: Spec, name: str, rules: Dataset, functions: Collection[str
         yield (*keys, "reference"), f"no batch {rules.reference!r}{nearest(rules.reference, ids)}"
 
 
-def _of_counted(keys: tuple[int | str, ...], rules: Dataset) -> Iterator[Fault]:
+def _of_counted(keys: Keys, rules: Dataset) -> Iterator[Fault]:
     if rules.event_time in rules.columns:
         sentence = (
             "is delivered, but `batches.rows` has a time made: leave `rows` out, or name another column"
@@ -99,7 +103,7 @@ def _of_counted(keys: tuple[int | str, ...], rules: Dataset) -> Iterator[Fault]:
         yield (*keys, "source"), "comes in batches: `batches.rows` counts rows that come in none"
 
 
-def _of_feature(spec: Spec, keys: tuple[int | str, ...], feature: Input) -> Iterator[Fault]:
+def _of_feature(spec: Spec, keys: Keys, feature: Input) -> Iterator[Fault]:
     if isinstance(feature, RowFeature):
         yield from _column(spec, (*keys, "column"), spec.events, feature.column)
         yield from _own(spec, (*keys, "column"), feature.column)
@@ -109,7 +113,7 @@ def _of_feature(spec: Spec, keys: tuple[int | str, ...], feature: Input) -> Iter
     if isinstance(feature, Past):
         yield from _of_past(spec, keys, feature)
     if isinstance(feature, Lookup):
-        if feature.dataset not in spec.datasets:
+        if spec.datasets and feature.dataset not in spec.datasets:
             sentence = f"no dataset {feature.dataset!r}{nearest(feature.dataset, spec.datasets)}"
             yield (*keys, "dataset"), sentence
         yield from _column(spec, (*keys, "column"), feature.dataset, feature.column)
@@ -119,7 +123,7 @@ def _of_feature(spec: Spec, keys: tuple[int | str, ...], feature: Input) -> Iter
             yield from _column(spec, (*keys, "by", here), feature.dataset, there)
 
 
-def _of_past(spec: Spec, keys: tuple[int | str, ...], feature: Past) -> Iterator[Fault]:
+def _of_past(spec: Spec, keys: Keys, feature: Past) -> Iterator[Fault]:
     if not feature.by:
         yield (*keys, "by"), "names no column"
     for place, column in enumerate(feature.by):
@@ -134,24 +138,23 @@ def _of_past(spec: Spec, keys: tuple[int | str, ...], feature: Past) -> Iterator
         yield from _column(spec, (*keys, "known_at"), spec.events, feature.known_at, "datetime")
 
 
-def _of_expression(spec: Spec, keys: tuple[int | str, ...], feature: Expression) -> Iterator[Fault]:
+def _of_expression(spec: Spec, keys: Keys, feature: Expression) -> Iterator[Fault]:
+    events = spec.datasets.get(spec.events)
     for name in dict.fromkeys(parse(feature.expression).meta.root_names()):
         other = spec.features.get(name)
-        if isinstance(other, Derived | Expression) and name not in spec.datasets[spec.events].columns:
+        if isinstance(other, Derived | Expression) and not (events and name in events.columns):
             yield keys, f"reads the feature {name!r}, which is itself made of others: say what it is made of"
         elif other is None and name != "decision_time":
             yield from _column(spec, keys, spec.events, name)
             yield from _own(spec, keys, name)
 
 
-def _own(spec: Spec, keys: tuple[int | str, ...], column: str) -> Iterator[Fault]:
+def _own(spec: Spec, keys: Keys, column: str) -> Iterator[Fault]:
     if column in (spec.outcome.label, spec.outcome.known_at):
         yield keys, f"reads {column!r} of the event itself, which is not known at decision time"
 
 
-def _column(
-    spec: Spec, keys: tuple[int | str, ...], dataset: str, column: str, *kinds: Kind
-) -> Iterator[Fault]:
+def _column(spec: Spec, keys: Keys, dataset: str, column: str, *kinds: Kind) -> Iterator[Fault]:
     rules = spec.datasets.get(dataset)
     if rules is None or column == spec.counted(dataset):
         return
@@ -167,5 +170,6 @@ def _column(
         )
 
 
-def _no_function(name: str, functions: Collection[str]) -> str:
-    return f"functions.py has no function {name!r}{nearest(name, functions)}"
+def _function(keys: Keys, name: str, functions: Collection[str] | None) -> Iterator[Fault]:
+    if functions is not None and name not in functions:
+        yield keys, f"functions.py has no function {name!r}{nearest(name, functions)}"

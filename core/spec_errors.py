@@ -8,11 +8,11 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from core.documents import Document
+from core.documents import Document, Keys
 from core.scalars import NAME, SHA256
 from core.secrets import without_password
 from core.spec import Spec
-from core.words import nearest
+from core.words import closest, nearest
 
 # What a value should be, by the type of the error.
 _WANTED = {
@@ -39,21 +39,29 @@ _PATTERNS = {
     SHA256: "the 64 hexadecimal digits of a SHA-256, in lower case",
 }
 
-_Keys = tuple[int | str, ...]
-
 
 def sentences(error: ValidationError, document: Document) -> list[str]:
     """Each problem once: file, line and key, what is wrong there, and what would be right."""
-    found: dict[_Keys, list[ErrorDetails]] = {}
+    found: dict[Keys, list[ErrorDetails]] = {}
     for fault in error.errors():
-        found.setdefault(_place(fault["loc"])[0], []).append(fault)
+        found.setdefault(place(fault["loc"])[0], []).append(fault)
+    for key in _misspelt(error):
+        if key in found and found[key][0]["type"] == "missing":
+            del found[key]
     return [document.at(*_sentence(faults)) for faults in found.values()]
 
 
-def _sentence(faults: Sequence[ErrorDetails]) -> tuple[_Keys, str]:
+def _misspelt(error: ValidationError) -> set[Keys]:
+    """The keys that misspelt ones were meant for: they are there, after all."""
+    extra = [place(fault["loc"]) for fault in error.errors() if fault["type"] == "extra_forbidden"]
+    meant = [(keys[:-1], closest(keys[-1], holder["properties"])) for keys, holder, _ in extra]
+    return {(*keys, name) for keys, name in meant if name is not None}
+
+
+def _sentence(faults: Sequence[ErrorDetails]) -> tuple[Keys, str]:
     """The keys that it speaks of, and what is wrong there; faults at one place are of a union's members."""
     fault = faults[0]
-    keys, holder, node = _place(fault["loc"])
+    keys, holder, node = place(fault["loc"])
     given = fault["input"]
     match fault["type"]:
         case "extra_forbidden":
@@ -68,6 +76,8 @@ def _sentence(faults: Sequence[ErrorDetails]) -> tuple[_Keys, str]:
             return keys, f"is {_shown(given)}{nearest(given, node.get('enum') or [node['const']])}"
         case "union_tag_not_found" | "union_tag_invalid":
             key, words = node["discriminator"]["propertyName"], sorted(node["discriminator"]["mapping"])
+            if key not in given and (wrong := closest(key, list(map(str, given)))):
+                return (*keys, wrong), f"no such key{nearest(wrong, [key])}"
             is_what = f"is {_shown(given[key])}" if key in given else "is missing"
             return (*keys, key), f"{is_what}{nearest(given.get(key), words)}"
     wanted = [said for said in map(_wanted, faults) if said]
@@ -89,7 +99,7 @@ def _shown(given: Any) -> str:
     return "empty" if given is None else without_password(json.dumps(given, ensure_ascii=False))
 
 
-def _place(location: Sequence[int | str]) -> tuple[_Keys, dict[str, Any], dict[str, Any]]:
+def place(location: Sequence[int | str]) -> tuple[Keys, dict[str, Any], dict[str, Any]]:
     """The steps of a location that are keys of the file; the schemas of what holds the last, and of it.
 
     The other steps are the words of a union for its members: they stand nowhere in the file.

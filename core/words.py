@@ -14,7 +14,11 @@ def nearest(word: object, known: Collection[str]) -> str:
     >>> nearest("fatal", ("critical", "warning", "info"))
     "; there is 'critical', 'warning', 'info'"
     """
-    matches = get_close_matches(str(word), list(known), n=1)
-    if matches:
-        return f"; did you mean {matches[0]!r}?"
+    if match := closest(word, known):
+        return f"; did you mean {match!r}?"
     return f"; there is {', '.join(map(repr, known))}" if 0 < len(known) <= _FEW else ""
+
+
+def closest(word: object, known: Collection[str]) -> str | None:
+    """The known word that an unknown one is likely to stand for; None where there is none so close."""
+    return next(iter(get_close_matches(str(word), list(known), n=1)), None)

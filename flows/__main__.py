@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable
 from datetime import datetime
+from importlib import import_module
 
 from sqlalchemy.exc import DatabaseError
 
@@ -12,6 +13,8 @@ from core.errors import PerennialError, SpecError
 from core.settings import Settings
 
 COMMANDS = (
+    "new",
+    "check",
     "data",
     "demo",
     "ingest",
@@ -30,10 +33,21 @@ COMMANDS = (
     "status",
     "ui",
     "wandb_sync",
+    "docs",
     "clean_state",
 )
-# Those that no one project is named for.
-OF_ALL = ("clean_state", "data", "ui", "wandb_sync")
+NEW = {
+    "name": "what it is called",
+    "data": "a file, a Delta table, or the URL of a database and #table",
+    "table": "the table, where DATA does not name it",
+    "label": "the column to be predicted",
+    "time": "the column of the event's time; without it the order of the rows stands for it",
+    "key": "the columns that tell whose the event is, with commas",
+    "problem": "binary, multiclass, regression or ranking, where the label does not tell",
+    "group": "of a ranking, the columns that tell one list from another, with commas",
+}
+# Those for which no project need be named.
+OF_ALL = ("clean_state", "data", "docs", "new", "ui", "wandb_sync")
 
 
 def main() -> int:
@@ -63,10 +77,9 @@ def _run(arguments: argparse.Namespace) -> int:
         there = ", ".join(projects.names(settings)) or f"none in {settings.projects}"
         raise SpecError(f"which project? Say PROJECT=, or --project: there is {there}")
     # Prefect reads its settings when it is imported: everything that imports it comes after them.
-    from flows import commands, data_commands, model_commands
-
-    modules = (data_commands, model_commands, commands)
-    module = next(each for each in modules if hasattr(each, arguments.command))
+    modules = ("new_command", "data_commands", "model_commands", "commands")
+    found = (import_module(f"flows.{name}") for name in modules)  # one after the other: they take seconds
+    module = next(each for each in found if hasattr(each, arguments.command))
     command: Callable[[Settings, argparse.Namespace], int] = getattr(module, arguments.command)
     return command(settings, arguments)
 
@@ -81,6 +94,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--end", help="the last batch, or a day in it")
     parser.add_argument("--version", help="a model version, such as shop/2")
     parser.add_argument("--as-of", type=datetime.fromisoformat, help="the instant to stand at (ISO 8601)")
+    for name, what in NEW.items():
+        parser.add_argument(f"--{name}", help=f"of a new project: {what}")
     parser.add_argument("--json", action="store_true", help="print for machines")
     return parser.parse_args()
 

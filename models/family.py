@@ -2,7 +2,7 @@
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar, cast
@@ -14,6 +14,7 @@ from onnx import ModelProto
 from pydantic import BaseModel, ValidationError
 
 import models.families
+from core.documents import Fault, told
 from core.errors import SpecError
 from core.learning import Range
 from core.words import nearest
@@ -25,6 +26,16 @@ P = TypeVar("P", bound=BaseModel)
 Parameter = float | int | str | bool | list[int] | list[str]
 Report = Callable[[int, dict[str, float]], None]
 Ability = Literal["monotone", "focal", "start", "targets"]
+
+
+# What asks for each ability, in the words of a spec.
+_ASKED: Mapping[Ability, str] = {
+    "monotone": "training.monotone",
+    "focal": "training.imbalance: focal",
+    "start": "training.stateful",
+    "targets": "a teacher's answers",
+}
+NO_RISE = "of several classes no prediction rises or falls: leave it out"
 
 
 class Fitted(Protocol):
@@ -120,7 +131,7 @@ def families() -> list[str]:
     """The names of the families that there are, in alphabetical order.
 
     >>> families()
-    ['average', 'constant', 'distilled', 'lightgbm', 'linear', 'stacking', 'torch']
+    ['average', 'constant', 'distilled', 'lightgbm', 'linear', 'stacking', 'torch', 'transformer']
     """
     return sorted(module.name for module in pkgutil.iter_modules(models.families.__path__))
 
@@ -140,33 +151,45 @@ def family(name: str) -> Family:
 
 def require_able(name: str, abilities: frozenset[Ability], job: Job) -> None:
     """SpecError unless the family of this name is able to do all that the job asks for."""
-    asked: dict[Ability, tuple[bool, str]] = {
-        "monotone": (bool(job.monotone), "training.monotone"),
-        "focal": (job.focal, "training.imbalance: focal"),
-        "start": (job.start is not None, "training.stateful"),
-        "targets": (job.targets is not None, "a teacher's answers"),
-    }
-    for ability, (wanted, what) in asked.items():
-        if wanted and ability not in abilities:
-            raise SpecError(f"the family {name} cannot do {what}: leave it out of training.families")
+    asked: set[Ability] = set()
+    asked |= {"monotone"} if job.monotone else set()
+    asked |= {"focal"} if job.focal else set()
+    asked |= {"start"} if job.start is not None else set()
+    asked |= {"targets"} if job.targets is not None else set()
+    if found := list(unable(name, abilities, asked)):
+        raise SpecError(found[0])
     if job.monotone and job.problem.kind == "multiclass":
-        raise SpecError("training.monotone: of several classes no prediction rises or falls: leave it out")
+        raise SpecError(f"training.monotone: {NO_RISE}")
+
+
+def unable(name: str, abilities: frozenset[Ability], asked: Collection[Ability]) -> Iterator[str]:
+    """A sentence on each of the abilities that are asked of a family and that it has not."""
+    for ability, what in _ASKED.items():
+        if ability in asked and ability not in abilities:
+            yield f"the family {name} cannot do {what}: leave it out of training.families"
 
 
 def read_parameters(kind: type[P], name: str, parameters: Mapping[str, Parameter]) -> P:
-    """The parameters of the family `name` as its own class `kind`.
+    """The parameters of the family `name` as its own class `kind`; SpecError with all `parameter_faults`."""
+    if found := list(parameter_faults(kind, name, parameters)):
+        raise SpecError(told(found))
+    return kind.model_validate(dict(parameters))
 
-    SpecError names the key in `training.parameters`, and the nearest right one or what is wrong
-    with the value.
-    """
+
+def parameter_faults(
+    kind: type[BaseModel], name: str, parameters: Mapping[str, Parameter]
+) -> Iterator[Fault]:
+    """What `kind`, the class of the family `name`, does not take: the keys, and what would be right."""
     try:
-        return kind.model_validate(dict(parameters))
+        kind.model_validate(dict(parameters))
     except ValidationError as error:
-        fault = error.errors()[0]
-        key = str(fault["loc"][0])
-        right = nearest(key, kind.model_fields) if fault["type"] == "extra_forbidden" else ""
-        known = f"; it takes {sorted(kind.model_fields)}" if fault["type"] == "extra_forbidden" else ""
-        raise SpecError(f"training.parameters.{name}.{key}: {fault['msg']}{right}{known}") from error
+        # A value that is none of a union's members is a fault of each of them.
+        for fault in {fault["loc"][:1]: fault for fault in reversed(error.errors())}.values():
+            sentence = fault["msg"].replace("Input should", "should")
+            if fault["type"] == "extra_forbidden":
+                key, known = fault["loc"][0], kind.model_fields
+                sentence = f"no such parameter{nearest(key, known)}; the family {name} takes {sorted(known)}"
+            yield ("training", "parameters", name, *fault["loc"][:1]), sentence
 
 
 def shares(columns: Columns, weights: NDArray[np.floating[Any]]) -> dict[str, float]:

@@ -97,7 +97,7 @@ def problem_of(spec: Spec) -> Problem:
     costs, metric, outcome = spec.objective.costs, spec.metric, spec.outcome
     match spec.problem:
         case "binary":
-            return Binary(metric, _flat(costs))
+            return Binary(metric, _flat(costs), spec.objective.recall)
         case "multiclass":
             nested = {name: dict(cost) for name, cost in costs.items() if isinstance(cost, dict)}
             return Multiclass(metric, outcome.classes, nested)

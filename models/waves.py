@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from core.errors import SpecError
+from core.words import nearest
 from models.family import Parameter, family
+from models.family import families as known_families
 
 
 def waves(families: Sequence[str], parameters: Mapping[str, Mapping[str, Parameter]]) -> list[list[str]]:
@@ -38,5 +40,9 @@ def _takes(
         name = waiting.pop(0)
         if name not in found:
             found[name] = family(name).takes(parameters.get(name, {}))
+            for taken in found[name]:
+                if taken not in known_families():
+                    known = nearest(taken, known_families())
+                    raise SpecError(f"training.parameters.{name}: no family {taken!r}{known}")
             waiting += found[name]
     return found

@@ -15,6 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from core.spec import Monitoring
+from models.learning.tokens import words_of
 from models.rows import Columns
 
 # A smaller share counts as this one. It bounds what an empty bin adds, and, unlike a floor of one
@@ -30,6 +31,7 @@ COMMON = 0.05
 # there: by chance that happens about once in 20,000 times (Poisson, exp(-10)).
 EXPECTED = 10
 NAMED = 5
+MOST_TEXTS = 20_000
 OFF = "drift is not watched: monitoring.drift is null"
 NOTED_MISSING = 0.01
 
@@ -38,7 +40,7 @@ NOTED_MISSING = 0.01
 class Drift:
     """How far one feature moved; `value` is None where it could not be measured, and `note` says why.
 
-    `new` and `vanished` are categories on one side only, the most frequent first.
+    `new` and `vanished` are categories, or words of a text, on one side only, the most frequent first.
     """
 
     feature: str
@@ -79,7 +81,11 @@ def feature_drift(
         _category_drift(name, _categories(reference, name), _categories(current, name), rules.drift)
         for name in columns.categories
     )
-    return (*numbers, *categories)
+    texts = (
+        _text_drift(name, _categories(reference, name), _categories(current, name), rules.drift)
+        for name in columns.texts
+    )
+    return (*numbers, *categories, *texts)
 
 
 def prediction_drift(
@@ -171,6 +177,31 @@ def _category_drift(name: str, reference: pl.Series, current: pl.Series, thresho
     notes = (missing, _named("new", new), _named("vanished", vanished))
     note = "; ".join(note for note in notes if note)
     return Drift(name, "psi", value, threshold, value >= threshold, note, new, vanished)
+
+
+def _text_drift(name: str, reference: pl.Series, current: pl.Series, threshold: float) -> Drift:
+    """The larger of two: of how many words texts have, none being a bin, and of which words these are.
+
+    A text is no category: no two are alike. Its words are, and are counted as those of a category.
+    """
+    said, told = (words_of(_evenly(each)) for each in (reference, current))
+    length = _number_drift(name, _lengths(said), _lengths(told), threshold)
+    words = _category_drift(name, said.explode().drop_nulls(), told.explode().drop_nulls(), threshold)
+    value = max(each.value for each in (length, words) if each.value is not None)
+    notes = (f"length {length.value:.3f}", f"words {words.value:.3f}", length.note, words.note)
+    note = "; ".join(note for note in notes if note)
+    return Drift(name, "psi", value, threshold, value >= threshold, note, words.new, words.vanished)
+
+
+def _lengths(words: pl.Series) -> NDArray[np.float64]:
+    """How many words there are; NaN, as missing, where there are none."""
+    counts = words.list.len().cast(pl.Float64).to_numpy()
+    return np.where(counts > 0, counts, np.nan)
+
+
+def _evenly(texts: pl.Series) -> pl.Series:
+    """Texts spread evenly over all of them, so many as tell enough."""
+    return texts.gather_every(-(-len(texts) // MOST_TEXTS) or 1)
 
 
 def _counts(values: pl.Series) -> dict[str, int]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import polars as pl
 
+from models.learning.tokens import words_of
 from models.rows import Columns, require
 
 SCHEMA = pl.Schema(
@@ -26,7 +27,8 @@ def profile(frame: pl.DataFrame, columns: Columns, batch: str) -> pl.DataFrame:
 
     `document` is JSON. A number's: mean, std (population), min, max and quantiles; null where no
     value is known. A category's: distinct, and its `TOP` most frequent values with their counts
-    (ties in order of the value). NaN and infinity count as null.
+    (ties in order of the value). A text's: that of its words, and of how many there are of these.
+    NaN and infinity count as null, and so does a text without words.
 
     PerennialError names the columns that the frame lacks.
 
@@ -41,11 +43,13 @@ def profile(frame: pl.DataFrame, columns: Columns, batch: str) -> pl.DataFrame:
     wanted = [_number(name).alias(name) for name in columns.numbers]
     wanted += [_category(name).alias(name) for name in columns.categories]
     found: dict[str, dict[str, Any]] = frame.select(wanted).row(0, named=True) if wanted else {}
+    found |= {name: _text(words_of(frame[name])) for name in columns.texts}
+    kinds = dict.fromkeys(columns.categories, "category") | dict.fromkeys(columns.texts, "text")
     rows = [
         {
             "batch": batch,
             "feature": name,
-            "kind": "number" if name in columns.numbers else "category",
+            "kind": kinds.get(name, "number"),
             "rows": frame.height,
             "nulls": document.pop("nulls"),
             "document": json.dumps(document),
@@ -79,3 +83,12 @@ def _category(name: str) -> pl.Expr:
         known.n_unique().alias("distinct"),
         frequent.head(TOP).implode().alias("top"),
     )
+
+
+def _text(words: pl.Series) -> dict[str, Any]:
+    counts = pl.DataFrame({"count": words.list.len().replace(0, None), "word": words})
+    told: dict[str, Any] = counts.select(_number("count").alias("count")).row(0, named=True)["count"]
+    said: dict[str, Any] = (
+        counts.select(pl.col("word").explode()).select(_category("word").alias("word")).row(0, named=True)
+    )["word"]
+    return told | {"distinct": said["distinct"], "top": said["top"]}

@@ -31,6 +31,7 @@ def drift_page(reference: pl.DataFrame, current: pl.DataFrame, columns: Columns,
     """
     sampled = _sample(reference, columns), _sample(current, columns)
     left_out = {name: fault for name in columns.names if (fault := _fault(*sampled, name))}
+    left_out |= dict.fromkeys(columns.texts, "free text, which is measured by its words")
     usable = [name for name in columns.names if name not in left_out]
     left_out |= dict.fromkeys(usable[MAX_COLUMNS:], f"after the first {MAX_COLUMNS} columns")
     shown = Columns(

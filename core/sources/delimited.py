@@ -67,6 +67,15 @@ def require(named: object, columns: Sequence[str], delivered: Sequence[str]) -> 
         raise DeliveryError(f"{named}: has more than one column {', '.join(map(repr, twice))}")
 
 
+def header(path: Path, named: object) -> list[str]:
+    """The names of a CSV file's columns; DeliveryError when it is empty, or no CSV file."""
+    try:
+        with path.open("rb", buffering=0) as raw:
+            return _header(named, io.BufferedReader(_Utf8(raw), _BLOCK))
+    except csv.Error as error:
+        raise DeliveryError(f"{named}: {error}") from error
+
+
 class _Utf8(io.RawIOBase):
     """A stream of bytes without its byte order mark, and with whatever is not UTF-8 replaced.
 

@@ -93,6 +93,11 @@ def fetch(
         return Fetched(digest, path, parquet.count(path), item.mark)
 
 
+def names(folder: Path, source: DeltaSource) -> list[str]:
+    """The columns of the table; DeliveryError when there is none that can be read."""
+    return [field.name for field in pa.schema(_open(_place(folder, source)).schema().to_arrow())]
+
+
 def _place(folder: Path, source: DeltaSource) -> str:
     if objects.is_url(source.path):
         objects.check(source.path)

@@ -71,8 +71,8 @@ def fetch(
     Raises DeliveryError when it is missing, damaged or truncated, has not the declared hash, changes
     while it is read, lacks a column, or when its format is not known.
     """
-    form = _form(item.name, source)
-    with _delivered(folder, source, item, staging) as (file, mark):
+    form = form_of(item.name, source)
+    with delivered(folder, source, item, staging) as (file, mark):
         if isinstance(source, PackageSource):
             packages.verify(source, file.digest, folder.name)
         nulls = source.nulls if form in ("csv", "jsonl") else ()
@@ -95,9 +95,10 @@ def local(path: Path, name: str) -> tuple[File, str]:
 
 
 @contextmanager
-def _delivered(
+def delivered(
     folder: Path, source: PackageSource | FilesSource, item: Item, staging: Path
 ) -> Iterator[tuple[File, str]]:
+    """A file at hand for as long, and its mark."""
     if objects.is_url(item.name):
         with objects.downloaded(item.name, staging) as found:
             yield found
@@ -174,7 +175,8 @@ def _mark(facts: os.stat_result) -> str:
     return f"{facts.st_size}-{facts.st_mtime_ns}-{facts.st_ctime_ns}-{facts.st_ino}"
 
 
-def _form(name: str, source: PackageSource | FilesSource) -> _Form:
+def form_of(name: str, source: PackageSource | FilesSource) -> _Form:
+    """In which format a file is; DeliveryError when nothing tells, or it may not be read."""
     given = source.format if isinstance(source, FilesSource) else None
     if given is None and is_pickle(name):
         if isinstance(source, PackageSource) and source.sha256 is not None:

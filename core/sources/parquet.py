@@ -60,6 +60,13 @@ def copy(
                 count += rows
 
 
+def names(path: Path, named: object) -> list[str]:
+    """The columns of a Parquet file; DeliveryError when it is damaged."""
+    held, there = _opened(path, named)
+    with held:
+        return list(there.names)
+
+
 def count(path: Path) -> int:
     """How many rows a Parquet file holds."""
     return int(pa.parquet.read_metadata(path).num_rows)

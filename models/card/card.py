@@ -3,7 +3,8 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from core.declarations import Lookup, Past
+from core.declarations import Lookup
+from core.past import Past
 from core.plain import plain
 from core.spec import Derived, Feature, Spec
 from models.card.limits import asked, limits
@@ -31,6 +32,10 @@ MEASURES = {
     "ndcg": ("nDCG", "how near the order of each list is to the best one; 1 is best"),
     "map": ("MAP", "the mean precision at the places of what is relevant; 1 is best"),
     "recall": ("recall", "the share of what is relevant among the first places; higher is better"),
+    "precision_at_recall": (
+        "precision",
+        "the share of positives among the surest answers, so many as find that share; higher is better",
+    ),
     "cost": ("cost", "what the errors of a row cost on average, by the costs of the spec; lower is better"),
     "loss": ("relative loss", "the loss as a share of what a constant answer would have; below 1 is better"),
 }
@@ -86,6 +91,7 @@ def _use(spec: Spec) -> dict[str, Any]:
         "inputs": goal.inputs,
         "output": goal.output,
         "unit": goal.unit,
+        "online": goal.online,
         "metric": spec.metric,
         "quantiles": goal.quantiles,
         "costs": goal.costs,
@@ -103,6 +109,7 @@ def titles(spec: Spec, among: Collection[str]) -> dict[str, str]:
     # The loss says something of its own only where it has been made free of the unit.
     shown = [name for name in MEASURES if name in among and (name != "loss" or spec.problem == "regression")]
     own = {"ndcg": f"nDCG at {spec.objective.cutoff}"}
+    own["precision_at_recall"] = f"precision at a recall of {spec.objective.recall}"
     return {
         name: own.get(name, MEASURES[name][0]) for name in sorted(shown, key=lambda name: name != spec.metric)
     }

@@ -14,7 +14,8 @@ from models.problem import Floats, Problem, in_one_number
 from models.problems.quantiles import Quantiles
 from models.rows import Columns, Rows
 
-TOLD = 6
+# So many features and words are told, of a text's first words so many are tried, and so much of it is shown.
+TOLD, READ, SHOWN = 6, 60, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Example:
     the middle one, or ""; `actual` is the label. `parts` are the features that add most to the margin,
     `rest` is what all others add. Of SHAP values `base` makes the sum whole: base + parts + rest =
     margin; None otherwise.
+    `words` are those of its texts that move the margin most: what it would lose without them.
     """
 
     role: str
@@ -45,6 +47,7 @@ class Example:
     base: float | None
     parts: tuple[Part, ...]
     rest: float
+    words: tuple[Part, ...] = ()
 
 
 def examples(
@@ -62,7 +65,8 @@ def examples(
         base = margin - float(values.sum()) if added.exact else None
         event = _event(part.frame[row], spec)
         told = _told(problem, answers[place : place + 1], part.labels[row])
-        found.append(Example(role, event, *told, margin, base, parts, rest))
+        words = _words(model, part.frame[row], said, seen.columns)
+        found.append(Example(role, event, *told, margin, base, parts, rest, words))
     return tuple(found)
 
 
@@ -108,6 +112,24 @@ def _parts(row: pl.DataFrame, values: Floats, columns: Columns) -> tuple[tuple[P
     return tuple(Part(name, _value(row[name][0]), added) for name, added in parts), rest
 
 
+def _words(model: Fitted, row: pl.DataFrame, said: int, columns: Columns) -> tuple[Part, ...]:
+    """The words of a row's texts without which a margin moves most, by blanks, and what each adds."""
+    texts = {name: (row[name][0] or "").split()[:READ] for name in columns.texts}
+    left_out = [
+        (name, word, row.with_columns(pl.lit(" ".join(words[:place] + words[place + 1 :])).alias(name)))
+        for name, words in texts.items()
+        for place, word in enumerate(words)
+    ]
+    if not left_out:
+        return ()
+    whole = row.with_columns(pl.lit(" ".join(words)).alias(name) for name, words in texts.items())
+    margins = model.margins(pl.concat([whole, *(frame for _, _, frame in left_out)]))[:, said]
+    added = margins[0] - margins[1:]
+    top = np.argsort(-np.abs(added), kind="stable")[:TOLD]
+    named = [(*left_out[place][:2], float(added[place])) for place in top]
+    return tuple(Part(name, word, moved) for name, word, moved in named if moved)
+
+
 def _event(row: pl.DataFrame, spec: Spec) -> dict[str, str]:
     """When the event was, and its key."""
     key = [name for name in spec.datasets[spec.events].key if name in row.columns]
@@ -116,6 +138,8 @@ def _event(row: pl.DataFrame, spec: Spec) -> dict[str, str]:
 
 
 def _value(value: object) -> float | str | None:
+    if isinstance(value, str) and len(value) > SHOWN:
+        return f"{value[:SHOWN]} …"
     if value is None or isinstance(value, str):
         return value
     return float(value) if isinstance(value, int | float) else str(value)

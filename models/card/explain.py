@@ -28,8 +28,8 @@ class Added:
     """What each feature adds to each margin of each row [n, features, K], in the order of `columns`.
 
     They are SHAP values where the model has exact ones. Where it has none they are by occlusion:
-    the margin less that of the same row with the feature's usual value in training, the median or
-    the most frequent category; these do not sum to the margin.
+    the margin less that of the same row with the feature's usual value in training, the median, the
+    most frequent category, or no text; these do not sum to the margin.
     """
 
     exact: bool
@@ -54,8 +54,8 @@ class Effect:
     `weight` is the mean size of what it adds to a margin or, where there are no SHAP values, the
     rise of the loss when its values are shuffled among the rows. `quantiles` (5, 25, 50, 75, 95 %)
     are of what it adds to `output`, the margin that it moves most; `direction` is the rank
-    correlation of that with its value, so 1 where high values raise it: None for a category, and
-    where it is always the same.
+    correlation of that with its value, so 1 where high values raise it: None for a category, a
+    text, and where it is always the same.
     """
 
     feature: str
@@ -119,6 +119,7 @@ def _usual(seen: Seen) -> dict[str, pl.Expr]:
     return {
         **{name: pl.lit(value, pl.Float32).alias(name) for name, value in numbers.items()},
         **{name: pl.lit(value, pl.String).alias(name) for name, value in texts.items()},
+        **{name: pl.lit(None, pl.String).alias(name) for name in seen.columns.texts},
     }
 
 

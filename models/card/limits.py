@@ -6,6 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from core.spec import Spec
+from models.onnx.texts import BUCKETS, CHARACTERS, WORDS
 from models.registry.versions import Version
 
 # So many of the changes that hurt are named.
@@ -76,6 +77,12 @@ def _of_inputs(spec: Spec, described: Mapping[str, Any]) -> Iterator[str]:
         )
     if any(feature.kind == "category" for feature in spec.features.values()):
         yield "Of a category that it never met in training it knows nothing, and goes by the other features."
+    if texts := [name for name, feature in spec.features.items() if feature.kind == "text"]:
+        yield (
+            f"Of {', '.join(texts)} it reads {CHARACTERS:,} characters from the start, and {WORDS} words; "
+            f"words and letters are told apart by {BUCKETS - 1:,} numbers, which some share by chance. Its "
+            "figures are of the people, topics and language of its training: a text is no proof of intent."
+        )
 
 
 def _of_groups(spec: Spec, described: Mapping[str, Any]) -> Iterator[str]:

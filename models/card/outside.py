@@ -9,10 +9,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from core.spec import Spec
+from models.learning.tokens import Tokens, tokens
 from models.measures.intervals import drawn_blocks, intervals
 from models.measures.paired import Interval
+from models.onnx.texts import BUCKETS
 from models.problem import Floats, Problem
-from models.rows import Columns, Rows, categories, numbers
+from models.rows import Columns, Rows, categories, numbers, texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +23,8 @@ class Seen:
 
     Of each number [numbers] the smallest, the 1st, 50th and 99th percentile, the largest, and the
     standard deviation (NaN where it was never known, 0 where it was always the same); of each
-    category its values, by falling number of rows, "" where it was missing; and the features that
-    were sometimes missing.
+    category its values, by falling number of rows, "" where it was missing; of each text which words
+    there were, by their numbers; and the features that were sometimes missing.
     """
 
     columns: Columns
@@ -33,6 +35,7 @@ class Seen:
     most: Floats
     spread: Floats
     values: tuple[tuple[str, ...], ...]
+    words: tuple[NDArray[np.bool_], ...]
     missing: frozenset[str]
 
     @classmethod
@@ -44,17 +47,18 @@ class Seen:
         least, most, spread = (
             _row(known.select(fact)) for fact in (every.min(), every.max(), every.std(ddof=0))
         )
-        texts = categories(train, columns)
-        values = tuple(_by_rows(series) for series in texts)
+        values = tuple(_by_rows(series) for series in categories(train, columns))
+        words = tuple(_met(each) for each in tokens(train, columns))
         lacked = {name for name in columns.numbers if known[name].null_count()}
         lacked |= {name for name, told in zip(columns.categories, values, strict=True) if "" in told}
-        return cls(columns, least, low, middle, high, most, spread, values, frozenset(lacked))
+        lacked |= {series.name for series in texts(train, columns) if (series == "").any()}
+        return cls(columns, least, low, middle, high, most, spread, values, words, frozenset(lacked))
 
     def strange(self, frame: pl.DataFrame) -> NDArray[np.bool_]:
         """Whether each feature of each row is what training never saw [n, features].
 
-        A number beyond all of its training values, an unknown category, or missing where training
-        knew no missing one.
+        A number beyond all of its training values, an unknown category, a text of which most words
+        are new, or missing where training knew no missing one.
         """
         values = numbers(frame, self.columns)
         apart = [(values < self.least) | (values > self.most)]
@@ -62,6 +66,11 @@ class Seen:
         apart[0] |= np.isnan(values) & never
         for series, known in zip(categories(frame, self.columns), self.values, strict=True):
             apart.append(~series.is_in(list(known)).to_numpy()[:, None])
+        read = zip(self.words, texts(frame, self.columns), tokens(frame, self.columns), strict=True)
+        for met, series, found in read:
+            new = ((found.words > 0) & ~met[found.words]).sum(axis=1)
+            lacking = (series == "").to_numpy() & (series.name not in self.missing)
+            apart.append((lacking | (new > 0.5 * (found.words > 0).sum(axis=1)))[:, None])
         return np.hstack(apart)
 
 
@@ -100,6 +109,13 @@ def outside(problem: Problem, rows: Rows, answers: Floats, seen: Seen, spec: Spe
         outside=measured(apart),
         inside=measured(np.logical_not(apart)),
     )
+
+
+def _met(found: Tokens) -> NDArray[np.bool_]:
+    """Which numbers the words have [BUCKETS]."""
+    met = np.zeros(BUCKETS, np.bool_)
+    met[found.words] = True
+    return met
 
 
 def _by_rows(series: pl.Series) -> tuple[str, ...]:

@@ -10,6 +10,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.ticker import MaxNLocator
 
+from models.card.disguise import TRICKS
+
 Trial = dict[str, Any]
 
 NOTHING, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
@@ -20,6 +22,7 @@ CHANGES = {
     "noise 0.1": "noise of 0.1",
     "noise 0.5": "noise of 0.5",
     "beyond": "beyond",
+    **{trick: trick for trick in TRICKS},
 }
 MARGINS = {
     "binary": "log-odds",
@@ -45,8 +48,10 @@ def html(told: Mapping[str, Any]) -> str:
     environment.filters |= {"short": short, "tick": tick, "instant": instant, "breakable": breakable}
     environment.globals |= {"axis": axis, "place": place, "rates": _rates}
     joint, alone = _tried(told["trials"])
+    tried = {change for _, found in alone for change in found}
+    changes = {change: name for change, name in CHANGES.items() if change in tried}
     return environment.get_template("card.html").render(
-        told, joint=joint, alone=alone, changes=CHANGES, margin=MARGINS[told["use"]["problem"]]
+        told, joint=joint, alone=alone, changes=changes, margin=MARGINS[told["use"]["problem"]]
     )
 
 

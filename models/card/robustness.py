@@ -1,13 +1,14 @@
 """What becomes of the answers when the inputs are not as they should be: noise, gaps, strange values."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
-from core.declarations import Past
+from core.past import Past
 from core.spec import Derived, Lookup, Spec
+from models.card.disguise import TRICKS
 from models.card.outside import Seen
 from models.card.sample import Answers, as_read, asked
 from models.measures.intervals import drawn_blocks
@@ -25,8 +26,9 @@ class Trial:
     """What one change to some features of all rows does.
 
     `change` is `noise 0.1` (normal noise of so many standard deviations), `missing`, `unseen` (a
-    category that nobody knows), `clipped` (into the 1st to 99th percentile of training) or `beyond`
-    (3 standard deviations past the nearer end of these). `what` names the features: one, `all`, or
+    category that nobody knows), `clipped` (into the 1st to 99th percentile of training), `beyond`
+    (3 standard deviations past the nearer end of these), or, of a text, a trick of spelling, by its name
+    in `models.card.disguise`. `what` names the features: one, `all`, or
     the source that they come from. `rise` is by how much the loss rises, `mean_move` and
     `largest_move` are by how much answers change (of classes, the one that changes most). It
     `matters` when the loss surely rises, and by more than the slice margin, or when an answer is no
@@ -81,7 +83,8 @@ def _changes(frame: pl.DataFrame, seen: Seen, spec: Spec) -> Iterator[tuple[str,
     """The changes to be tried: their name, that of the features, and the changed columns."""
     missing = {name: pl.Series(name, [None] * frame.height, frame.schema[name]) for name in frame.columns}
     unseen = {name: pl.Series(name, [UNSEEN] * frame.height) for name in seen.columns.categories}
-    kinds = {**_numbers(frame, seen, spec.training.seed), "missing": missing, "unseen": unseen}
+    tricks = {trick: _spelled(frame, seen, spell) for trick, spell in TRICKS.items()}
+    kinds = {**_numbers(frame, seen, spec.training.seed), "missing": missing, "unseen": unseen, **tricks}
     for change, columns in kinds.items():
         if change != "clipped":  # says something of the tails of all, hardly anything of one
             for name, column in columns.items():
@@ -90,6 +93,14 @@ def _changes(frame: pl.DataFrame, seen: Seen, spec: Spec) -> Iterator[tuple[str,
             yield change, "all", list(columns.values())
     for source, names in sources(spec).items():
         yield "missing", source, [missing[name] for name in names]
+
+
+def _spelled(frame: pl.DataFrame, seen: Seen, spell: Callable[[str], str]) -> dict[str, pl.Series]:
+    """The texts in another spelling, each by name."""
+    return {
+        name: pl.Series(name, [text and spell(text) for text in frame[name]], pl.String)
+        for name in seen.columns.texts
+    }
 
 
 def _numbers(frame: pl.DataFrame, seen: Seen, seed: int) -> dict[str, dict[str, pl.Series]]:

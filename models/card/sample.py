@@ -8,7 +8,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from models.problem import Floats, Problem
-from models.rows import Columns, Rows, categories, numbers
+from models.rows import Columns, Rows, categories, numbers, texts
 
 Answers = Callable[[pl.DataFrame], Floats]
 
@@ -26,10 +26,11 @@ def asked(answers: Answers, frames: Iterable[pl.DataFrame]) -> Iterator[Floats]:
 
 
 def as_read(frame: pl.DataFrame, columns: Columns) -> pl.DataFrame:
-    """The features alone, as models read them: numbers in float32, categories as text, missing as null."""
+    """The features alone, as models read them: numbers in float32, the others as text, missing as null."""
     values = zip(columns.numbers, numbers(frame, columns).T, strict=True)
-    texts = [series.replace("", None) for series in categories(frame, columns)]
-    return pl.DataFrame([*(pl.Series(name, each).fill_nan(None) for name, each in values), *texts])
+    strings = [*categories(frame, columns), *texts(frame, columns)]
+    named = [series.replace("", None) for series in strings]
+    return pl.DataFrame([*(pl.Series(name, each).fill_nan(None) for name, each in values), *named])
 
 
 def spread(rows: Rows, problem: Problem, count: int, seed: int) -> NDArray[np.intp]:

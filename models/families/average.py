@@ -10,7 +10,7 @@ from models.family import Ability, Job, Parameter, read_parameters, report_losse
 from models.learning.blend import Blend, Parameters, blended, load_blend, members_of, single
 
 name = "average"
-complexity = 5
+complexity = 6
 abilities: frozenset[Ability] = frozenset({"monotone", "focal", "targets"})
 space: Mapping[str, Range] = {}
 

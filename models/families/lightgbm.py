@@ -1,4 +1,4 @@
-"""Gradient-boosted trees on numbers and on categories, encoded by their target or native, all in float32."""
+"""Gradient-boosted trees on numbers, on encoded or native categories and on texts, all in float32."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -16,9 +16,11 @@ from core.learning import Range
 from models.family import Ability, Job, Parameter, read_parameters, report_losses, require_able, shares
 from models.learning.boosting import refitted, trained
 from models.learning.encode import CategoryValues, fit_codes, fit_values, out_of_fold
+from models.learning.grams import fit_grams, load_grams, save_grams
 from models.learning.inputs import Inputs, Table
 from models.learning.losses import Truth, Unit
 from models.learning.objectives import Parameters, settings
+from models.learning.tokens import tokens
 from models.learning.truth import best_constant, truth_of
 from models.onnx.graph import from_trees
 from models.rows import Columns, Floats, categories, numbers
@@ -55,13 +57,16 @@ class Trees:
 
     def graph(self) -> ModelProto:
         """The model as one graph: raw features in, `margin` out."""
-        return from_trees(self.booster, self.inputs.columns, self.inputs.encodings, self.unit)
+        inputs = self.inputs
+        return from_trees(self.booster, inputs.columns, inputs.encodings, self.unit, inputs.grams)
 
     def save(self, folder: Path) -> None:
-        """Write `trees.txt`, LightGBM's own text, and `encodings.json`."""
+        """Write `trees.txt`, LightGBM's own text, `encodings.json`, and the weights of tokens."""
         (folder / "trees.txt").write_text(self.booster.model_to_string())
-        document = {"inputs": asdict(self.inputs), "unit": asdict(self.unit), "base": self.base}
+        told = asdict(replace(self.inputs, grams=()))
+        document = {"inputs": told, "unit": asdict(self.unit), "base": self.base}
         (folder / "encodings.json").write_text(json.dumps(document))
+        save_grams(self.inputs.grams, folder)
 
     def importance(self) -> dict[str, float]:
         """Each feature's share of the gain of all splits."""
@@ -100,7 +105,7 @@ def load(folder: Path) -> Trees:
     columns = Columns(**{kind: tuple(names) for kind, names in saved["inputs"]["columns"].items()})
     encodings = tuple(CategoryValues(**encoding) for encoding in saved["inputs"]["encodings"])
     return Trees(
-        Inputs(columns, encodings, saved["inputs"]["native"]),
+        Inputs(columns, encodings, saved["inputs"]["native"], load_grams(folder)),
         lgb.Booster(model_file=folder / "trees.txt"),
         Unit(**saved["unit"]),
         tuple(saved["base"]),
@@ -108,8 +113,14 @@ def load(folder: Path) -> Trees:
 
 
 def _fresh(job: Job, chosen: Parameters, truth: Truth) -> Trees:
-    inputs, encoded = _encoded(job, chosen, _told(job, truth))
-    seen = np.column_stack([numbers(job.train.frame, job.columns), *encoded])
+    values = _told(job, truth)
+    folds = np.arange(len(job.train)) * chosen.folds // len(job.train)
+    inputs, encoded = _encoded(job, chosen, values, folds)
+    read = zip(job.columns.texts, tokens(job.train.frame, job.columns), strict=True)
+    found = [fit_grams(name, each, truth, values, folds) for name, each in read]
+    inputs = replace(inputs, grams=tuple(grams for grams, _ in found))
+    told = [part for _, part in found]
+    seen = np.column_stack([numbers(job.train.frame, job.columns), *encoded, *told])
     booster = _grown(inputs, seen, job, chosen, truth, None)
     return Trees(inputs, booster, truth.unit, tuple(best_constant(truth).tolist()))
 
@@ -154,7 +165,9 @@ def _grown(
     return trained(told, tables, chosen, job, truth, inputs.categorical, start)
 
 
-def _encoded(job: Job, chosen: Parameters, values: Floats) -> tuple[Inputs, Sequence[NDArray[np.float32]]]:
+def _encoded(
+    job: Job, chosen: Parameters, values: Floats, folds: NDArray[np.int64]
+) -> tuple[Inputs, Sequence[NDArray[np.float32]]]:
     """The encodings of the categories, and those of the train rows, each from the other folds only.
 
     Of several classes a category has an encoding by each.
@@ -165,7 +178,6 @@ def _encoded(job: Job, chosen: Parameters, values: Floats) -> tuple[Inputs, Sequ
         return Inputs(job.columns, codes, True), [
             code.apply(series) for code, series in zip(codes, texts, strict=True)
         ]
-    folds = np.arange(len(job.train)) * chosen.folds // len(job.train)
     pairs = [(series, column) for series in texts for column in values.T]
     encodings = tuple(fit_values(series, column, chosen.smoothing) for series, column in pairs)
     encoded = [out_of_fold(series, column, folds, chosen.smoothing) for series, column in pairs]

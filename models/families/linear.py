@@ -1,4 +1,4 @@
-"""A linear model on standardised numbers, missing indicators and one-hot categories: the baseline."""
+"""A linear model on standardised numbers, missing indicators, one-hot categories and tokens: the baseline."""
 
 import json
 import math
@@ -18,9 +18,12 @@ from core.learning import Range
 from core.spec import Model
 from models.family import Ability, Job, Parameter, read_parameters, report_losses, require_able, shares
 from models.learning.encode import CategoryCodes, Scaling, fit_codes, fit_scaling
+from models.learning.grams import Grams, in_grains, load_grams, save_grams
 from models.learning.losses import Truth, least
+from models.learning.tokens import Tokens, tokens
 from models.learning.truth import best_constant, truth_of
 from models.onnx.graph import from_linear
+from models.onnx.texts import BUCKETS
 from models.rows import Columns, Floats, categories, numbers
 
 name = "linear"
@@ -36,11 +39,13 @@ SPREAD_ROWS = 20_000
 class Parameters(Model):
     """What `training.parameters.linear` may say.
 
-    `strength` is the inverse of the L2 penalty's weight; a category of fewer than `min_rows`
-    training rows counts as unseen.
+    `strength` is the inverse of the L2 penalty's weight, `text_strength` that of the tokens of
+    texts, each of which is in few rows and small; a category of fewer than `min_rows` training rows
+    counts as unseen.
     """
 
     strength: float = Field(default=0.05, gt=0)
+    text_strength: float = Field(default=5.0, gt=0)
     min_rows: int = Field(default=20, ge=1)
     iterations: int = Field(default=500, ge=1)
 
@@ -49,12 +54,15 @@ class Parameters(Model):
 class Linear:
     """The fitted weights [D, K] over [standardised numbers, missing indicators, one-hot codes].
 
-    `means` [features, K] are what each feature added on average to the margins of the train rows.
+    `grams` are the weights of the tokens of texts, in units of `scale`. `means` [features, K] are what
+    each feature added on average to the margins of the train rows.
     """
 
     columns: Columns
     scaling: Scaling
     encodings: tuple[CategoryCodes, ...]
+    grams: tuple[Grams, ...]
+    scale: float
     weights: Floats
     intercept: Floats
     means: Floats
@@ -66,11 +74,14 @@ class Linear:
 
     def graph(self) -> ModelProto:
         """The model as one graph: raw features in, `margin` out."""
-        return from_linear(self.columns, self.scaling, self.weights, self.intercept, self.encodings)
+        texts = [(each, self.scale) for each in self.grams]
+        return from_linear(self.columns, self.scaling, self.weights, self.intercept, self.encodings, texts)
 
     def save(self, folder: Path) -> None:
-        """Write `linear.json`."""
-        (folder / "linear.json").write_text(json.dumps(asdict(self), default=_plain))
+        """Write `linear.json`, and the weights of tokens beside it."""
+        told = asdict(replace(self, grams=()))
+        (folder / "linear.json").write_text(json.dumps(told, default=_plain))
+        save_grams(self.grams, folder)
 
     def importance(self) -> dict[str, float]:
         """Each feature's share of the spread that its terms gave the margins of the training rows."""
@@ -90,9 +101,12 @@ class Linear:
         found = np.empty((frame.height, len(self.columns.names), self.weights.shape[1]))
         found[:, :count] = known[:, :, None] * self.weights[:count]
         found[:, :count] += missing[:, :, None] * self.weights[count : 2 * count]
-        texts = categories(frame, self.columns)
-        for place, (series, encoding, start) in enumerate(zip(texts, self.encodings, starts, strict=True)):
+        named = categories(frame, self.columns)
+        for place, (series, encoding, start) in enumerate(zip(named, self.encodings, starts, strict=True)):
             found[:, count + place] = self.weights[start + encoding.apply(series)]
+        read = tokens(frame, self.columns)
+        for place, (each, grams) in enumerate(zip(read, self.grams, strict=True), count + len(named)):
+            found[:, place] = self.scale * grams.margins(each)
         return found
 
 
@@ -113,10 +127,14 @@ def fit(job: Job) -> Linear:
     chosen = read_parameters(Parameters, name, job.parameters)
     scaling = fit_scaling(numbers(train.frame, columns))
     encodings = tuple(fit_codes(series, chosen.min_rows) for series in categories(train.frame, columns))
-    design = _design(train.frame, columns, scaling, encodings)
-    weights, intercept, steps = _weights(design, truth, chosen, _signs(job))
-    weights, intercept = weights * truth.unit.scale, truth.unit.of(intercept)
-    bare = Linear(columns, scaling, encodings, weights, intercept, np.zeros(0), {})
+    read = tokens(train.frame, columns)
+    design = _design(train.frame, columns, scaling, encodings, read)
+    weights, intercept, steps = _weights(design, truth, chosen, _signs(job), len(read))
+    first, unit = len(weights) - BUCKETS * len(read), truth.unit
+    parts = in_grains(weights[first:]).reshape(len(read), BUCKETS, truth.outputs)
+    grams = tuple(Grams(name, part) for name, part in zip(columns.texts, parts, strict=True))
+    own, intercept = weights[:first] * unit.scale, unit.of(intercept)
+    bare = Linear(columns, scaling, encodings, grams, unit.scale, own, intercept, np.zeros(0), {})
     terms = bare.terms(train.frame.gather_every(math.ceil(len(train) / SPREAD_ROWS)))
     model = replace(bare, means=terms.mean(0), shares=shares(columns, terms.std(0).sum(1)))
     report_losses(job, model, steps)
@@ -131,6 +149,8 @@ def load(folder: Path) -> Linear:
         Columns(**{kind: tuple(names) for kind, names in saved["columns"].items()}),
         Scaling(**{part: np.array(values, np.float32) for part, values in saved["scaling"].items()}),
         tuple(CategoryCodes(**encoding) for encoding in saved["encodings"]),
+        load_grams(folder),
+        saved["scale"],
         weights,
         intercept,
         means,
@@ -139,9 +159,12 @@ def load(folder: Path) -> Linear:
 
 
 def _weights(
-    design: sparse.csr_matrix, truth: Truth, chosen: Parameters, signs: NDArray[np.int64]
+    design: sparse.csr_matrix, truth: Truth, chosen: Parameters, signs: NDArray[np.int64], texts: int
 ) -> tuple[Floats, Floats, int]:
-    """The weights [D, K] and the intercept [K], and how many steps it took; the intercept has no penalty."""
+    """The weights [D, K] and the intercept [K], and how many steps it took; the intercept has no penalty.
+
+    The last columns of the design are the tokens of so many texts.
+    """
     count, outputs = design.shape[1], truth.outputs
     base, turned = best_constant(truth), design.T.tocsr()
 
@@ -153,7 +176,8 @@ def _weights(
         return np.vstack([turned @ by_margin, by_margin.sum(0)]).ravel()
 
     start = np.vstack([np.zeros((count, outputs)), base]).ravel()
-    penalty = np.repeat([1 / chosen.strength, 0.0], [count * outputs, outputs])
+    parts = np.array([count - texts * BUCKETS, texts * BUCKETS, 1]) * outputs
+    penalty = np.repeat([1 / chosen.strength, 1 / chosen.text_strength, 0.0], parts)
     bounds = [
         (0.0 if sign > 0 else None, 0.0 if sign < 0 else None) for sign in signs for _ in range(outputs)
     ]
@@ -169,7 +193,11 @@ def _signs(job: Job) -> NDArray[np.int64]:
 
 
 def _design(
-    frame: pl.DataFrame, columns: Columns, scaling: Scaling, encodings: Sequence[CategoryCodes]
+    frame: pl.DataFrame,
+    columns: Columns,
+    scaling: Scaling,
+    encodings: Sequence[CategoryCodes],
+    read: Sequence[Tokens],
 ) -> sparse.csr_matrix:
     known, missing = scaling.apply(numbers(frame, columns))
     parts = [sparse.csr_matrix(np.hstack([known, missing]))]
@@ -177,7 +205,7 @@ def _design(
         codes, rows = encoding.apply(series), frame.height
         shape = (rows, encoding.size)
         parts.append(sparse.csr_matrix((np.ones(rows), codes, np.arange(rows + 1)), shape))
-    return sparse.hstack(parts, format="csr")
+    return sparse.hstack([*parts, *(each.shares() for each in read)], format="csr")
 
 
 def _starts(count: int, encodings: Sequence[CategoryCodes]) -> list[int]:

@@ -15,7 +15,7 @@ from models.learning.truth import truth_of
 from models.rows import Floats, Rows
 
 name = "stacking"
-complexity = 6
+complexity = 7
 abilities: frozenset[Ability] = frozenset({"monotone", "focal", "targets"})
 space: Mapping[str, Range] = {}
 

@@ -12,11 +12,14 @@ from core.learning import ProblemKind
 from core.spec import Spec
 from models.gate.checks import Check, Floats
 from models.gate.duel import Duel
+from models.learning.grams import telling
+from models.learning.tokens import tokens
 from models.problem import Problem
 from models.rows import Columns, Rows, columns, numbers, require
 
 BINS = 64
 MOST_ROWS = 100_000  # the screens look at about so many
+WORDS = 5  # of a text, at so many of its tokens, each alone: together they may honestly tell a lot
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +69,12 @@ def _features(match: Duel, spec: Spec) -> tuple[dict[str, float], float]:
     rows, half = match.rows.at(some), match.blocks.block[some] % 2 == 0
     values = {name: rows.frame[name].cast(pl.String) for name in taken.categories}
     values |= {name: rows.frame[name] for name in taken.numbers}
-    told = {name: _alone(match.problem, rows, each, half) for name, each in values.items()}
-    return told, _line(match.problem, rows, taken, half)
+    told = {name: alone(match.problem, rows, each, half) for name, each in values.items()}
+    for name, found in zip(taken.texts, tokens(rows.frame, taken), strict=True):
+        there = found.often()[:, list(telling(found, match.problem.targets(rows))[:WORDS])] > 0
+        ways = [pl.Series(name, each) for each in there.toarray().T.astype(np.float64)]
+        told[name] = max((alone(match.problem, rows, each, half) for each in ways), default=0.0)
+    return told, line_through(match.problem, rows, taken, half)
 
 
 def _named(spec: Spec) -> Iterator[str]:
@@ -85,7 +92,7 @@ def _some(rows: Rows) -> NDArray[np.bool_]:
     return np.asarray(place % step == 0)
 
 
-def _alone(problem: Problem, rows: Rows, values: pl.Series, half: NDArray[np.bool_]) -> float:
+def alone(problem: Problem, rows: Rows, values: pl.Series, half: NDArray[np.bool_]) -> float:
     """How much one feature tells, by what its values meant in the other half of the blocks.
 
     A category that reads as a number is tried as one, too. A number is for a ranking also tried as
@@ -124,7 +131,7 @@ def _meant(targets: Floats, bins: NDArray[np.intp], half: NDArray[np.bool_]) -> 
     return scores
 
 
-def _line(problem: Problem, rows: Rows, taken: Columns, half: NDArray[np.bool_]) -> float:
+def line_through(problem: Problem, rows: Rows, taken: Columns, half: NDArray[np.bool_]) -> float:
     """How much a straight line through all numbers tells, drawn through the other half: a sum of parts."""
     values = numbers(rows.frame, taken).astype(np.float64)
     spread = np.nanstd(values, axis=0) if values.size else np.empty(0)

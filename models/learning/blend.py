@@ -12,7 +12,8 @@ from pydantic import Field
 
 from core.errors import SpecError
 from core.spec import Model
-from models.family import Fitted, Job, family, shares
+from core.words import nearest
+from models.family import Fitted, Job, families, family, shares
 from models.onnx.graph import from_members
 from models.rows import Columns, Floats
 
@@ -112,9 +113,10 @@ def fit_member(job: Job, name: str) -> Fitted:
 
 def single(owner: str, names: Sequence[str]) -> tuple[str, ...]:
     """The names, each once; SpecError when one is no family, or is itself made of others."""
+    keys = f"training.parameters.{owner}.members"
     for name in names:
+        if name not in families():
+            raise SpecError(f"{keys}: no family {name!r}{nearest(name, families())}")
         if family(name).takes({}):
-            raise SpecError(
-                f"training.parameters.{owner}.members: {name!r} is made of other families: name those"
-            )
+            raise SpecError(f"{keys}: {name!r} is made of other families: name those")
     return tuple(dict.fromkeys(names))

@@ -14,18 +14,21 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, OneCycleLR
 from models.family import Report
 from models.learning.losses import FOCUS, Loss, Truth
 from models.learning.network import DeepCross, Parameters
+from models.learning.readers import shortened
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Rows to learn from: codes int64 [n, C], raw numbers float32 [n, N] (NaN missing), and their truth.
 
-    `targets` float32 [n, K] and `weights` [n] are those of `models.learning.losses.Truth`; `lists` [n], the
-    number of each row's list, are all 0 where there are none.
+    `tokens` are those of each text, int32 [n, T], 0 for none. `targets` float32 [n, K] and `weights` [n]
+    are those of `models.learning.losses.Truth`; `lists` [n], the number of each row's list, are all 0
+    where there are none.
     """
 
     codes: Tensor
     numbers: Tensor
+    tokens: tuple[Tensor, ...]
     targets: Tensor
     weights: Tensor
     lists: Tensor
@@ -34,16 +37,19 @@ class Batch:
         return len(self.codes)
 
     @classmethod
-    def of(cls, codes: Tensor, numbers: Tensor, truth: Truth) -> "Batch":
+    def of(cls, codes: Tensor, numbers: Tensor, tokens: Sequence[Tensor], truth: Truth) -> "Batch":
         """The rows with their truth, on the device of their codes."""
         lists = torch.zeros(len(codes)) if truth.lists is None else torch.tensor(truth.lists)
         floats = (torch.tensor(part, dtype=torch.float32) for part in (truth.targets, truth.weights))
-        return cls(codes, numbers, *(part.to(codes.device) for part in (*floats, lists.long())))
+        return cls(
+            codes, numbers, tuple(tokens), *(part.to(codes.device) for part in (*floats, lists.long()))
+        )
 
     def at(self, index: Tensor) -> "Batch":
         """Some of the rows, all parts sliced at once: far faster than a DataLoader's row by row."""
-        parts = (self.codes, self.numbers, self.targets, self.weights, self.lists)
-        return Batch(*(part[index] for part in parts))
+        truth = (part[index] for part in (self.targets, self.weights, self.lists))
+        tokens = tuple(shortened(part[index]) for part in self.tokens)
+        return Batch(self.codes[index], self.numbers[index], tokens, *truth)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +142,7 @@ def _steps(
         batch = lesson.train.at(index)
         network.train()
         with torch.autocast(device.type, torch.float16, enabled=mixed):
-            scores = network.scores(batch.codes, batch.numbers)
+            scores = network.scores(batch.codes, batch.numbers, *batch.tokens)
         loss = batch_loss(lesson.loss, scores.float(), batch, lesson.levels)
         optimizer.zero_grad()
         torch.autograd.backward(scaler.scale(loss))

@@ -1,4 +1,4 @@
-"""What LightGBM takes: numbers and encoded categories side by side, and rows in the order of their lists."""
+"""What LightGBM takes: numbers, encoded categories, texts side by side; rows in the order of their lists."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from core.errors import PerennialError
 from models.learning.encode import CategoryValues
+from models.learning.grams import Grams
+from models.learning.tokens import tokens
 from models.rows import Columns, Floats, Rows, categories, numbers
 
 LONGEST = 10_000  # rows: LightGBM ranks no longer list
@@ -18,23 +20,27 @@ LONGEST = 10_000  # rows: LightGBM ranks no longer list
 class Inputs:
     """What the booster takes: the numbers, then of each category one encoding, or one for each class.
 
-    `native` ones are codes that LightGBM splits itself.
+    `native` ones are codes that LightGBM splits itself. Then comes what `grams` tell of each text.
     """
 
     columns: Columns
     encodings: tuple[CategoryValues, ...]
     native: bool
+    grams: tuple[Grams, ...] = ()
 
     def of(self, frame: pl.DataFrame) -> NDArray[np.float32]:
-        """The rows of a feature frame, float32 [n, numbers + encodings]."""
-        texts = {series.name: series for series in categories(frame, self.columns)}
-        encoded = [encoding.apply(texts[encoding.column]) for encoding in self.encodings]
-        return np.column_stack([numbers(frame, self.columns), *encoded])
+        """The rows of a feature frame, float32 [n, numbers + encodings + the widths of the grams]."""
+        named = {series.name: series for series in categories(frame, self.columns)}
+        encoded = [encoding.apply(named[encoding.column]) for encoding in self.encodings]
+        read = zip(self.grams, tokens(frame, self.columns), strict=True)
+        told = [grams.inputs(each) for grams, each in read]
+        return np.column_stack([numbers(frame, self.columns), *encoded, *told])
 
     @property
     def features(self) -> NDArray[np.int64]:
         """The position among the features of what each input is made of."""
         names = [*self.columns.numbers, *(encoding.column for encoding in self.encodings)]
+        names += [grams.column for grams in self.grams for _ in range(grams.width)]
         return np.array([self.columns.names.index(column) for column in names], np.int64)
 
     @property

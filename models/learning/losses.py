@@ -62,6 +62,11 @@ class Truth:
         """How many margins a row has: K."""
         return int(self.targets.shape[1])
 
+    def at(self, places: NDArray[np.intp]) -> "Truth":
+        """That of some of the rows, by position."""
+        lists = None if self.lists is None else self.lists[places]
+        return replace(self, targets=self.targets[places], weights=self.weights[places], lists=lists)
+
     def in_unit(self, unit: Unit) -> "Truth":
         """The same, with the targets in another unit."""
         return replace(self, targets=unit.back(self.unit.of(self.targets)), unit=unit)

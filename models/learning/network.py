@@ -5,19 +5,22 @@ from contextlib import contextmanager
 from typing import Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 from torch import Tensor, nn
 
 from core.spec import Model, Share
 from models.learning.encode import LIMIT, Scaling
 from models.learning.losses import Unit
+from models.learning.readers import Attention, MeanOfTokens, shortened
 
 
 class Parameters(Model):
     """What `training.parameters.torch` may say.
 
     `hidden` to `batch_norm` shape the network: the layers beside the `cross` layers, the `width` of
-    an embedding at most, and normalising in `hidden` layers. Training takes `epochs`, or as many as
+    an embedding at most, and normalising in `hidden` layers. A text is the mean of the embeddings of all
+    its tokens, each `text_width` wide, or, with `blocks` of attention of so many `heads`, what these
+    make of its words in order. Training takes `epochs`, or as many as
     make `min_steps` batches where the rows are few; over them the rate of learning rises to
     `learning_rate` and falls to nothing (`one_cycle`), or but falls (`cosine`). The validation loss is
     taken `checks` times, and the fit stops when it has not fallen for `patience` of them. A category
@@ -29,6 +32,9 @@ class Parameters(Model):
     cross: int = Field(default=2, ge=1)
     width: int = Field(default=16, ge=1)
     batch_norm: bool = False
+    text_width: int = Field(default=16, ge=1)
+    blocks: int = Field(default=0, ge=0)
+    heads: int = Field(default=4, ge=1)
     dropout: Share = 0.1
     learning_rate: float = Field(default=0.002, gt=0)
     schedule: Literal["one_cycle", "cosine"] = "one_cycle"
@@ -41,6 +47,14 @@ class Parameters(Model):
     min_rows: int = Field(default=20, ge=1)
     warm_rate: Share = 0.3
     threads: int = Field(default=1, ge=1)
+
+    @field_validator("heads")
+    @classmethod
+    def _divides(cls, heads: int, info: ValidationInfo) -> int:
+        width = info.data.get("text_width", heads)
+        if info.data.get("blocks") and width % heads:
+            raise ValueError(f"should divide text_width {width}")
+        return heads
 
 
 class DeepCross(nn.Module):
@@ -55,7 +69,13 @@ class DeepCross(nn.Module):
     scale: Tensor
 
     def __init__(
-        self, scaling: Scaling, sizes: Sequence[int], outputs: int, unit: Unit, chosen: Parameters
+        self,
+        scaling: Scaling,
+        sizes: Sequence[int],
+        texts: int,
+        outputs: int,
+        unit: Unit,
+        chosen: Parameters,
     ) -> None:
         super().__init__()
         self.unit = unit
@@ -63,7 +83,8 @@ class DeepCross(nn.Module):
         self.register_buffer("scale", torch.from_numpy(scaling.scale))
         widths = [min(chosen.width, round(1.6 * size**0.56)) for size in sizes]
         self.embeddings = nn.ModuleList(map(nn.Embedding, sizes, widths))
-        total = 2 * len(scaling.mean) + sum(widths)
+        self.readers = nn.ModuleList(reader(chosen) for _ in range(texts))
+        total = 2 * len(scaling.mean) + sum(widths) + texts * chosen.text_width
         self.cross = nn.ModuleList(nn.Linear(total, total) for _ in range(chosen.cross))
         layers: list[nn.Module] = []
         for entering, leaving in zip([total, *chosen.hidden], chosen.hidden, strict=False):
@@ -74,14 +95,15 @@ class DeepCross(nn.Module):
         for weights in self.embeddings.parameters():
             nn.init.normal_(weights, std=0.05)
 
-    def forward(self, codes: Tensor, numbers: Tensor) -> Tensor:
+    def forward(self, codes: Tensor, numbers: Tensor, *tokens: Tensor) -> Tensor:
         """The margins float32 [n, K], in the label's unit."""
-        found = self.scores(codes, numbers)
+        found = self.scores(codes, numbers, *tokens)
         return found if self.unit == Unit() else found * self.unit.scale + self.unit.mean
 
-    def scores(self, codes: Tensor, numbers: Tensor) -> Tensor:
+    def scores(self, codes: Tensor, numbers: Tensor, *tokens: Tensor) -> Tensor:
         """The margins float32 [n, K] before they get their unit: what the weights are learned by."""
         parts = [embedding(codes[:, place]) for place, embedding in enumerate(self.embeddings)]
+        parts += [read(each) for read, each in zip(self.readers, tokens, strict=True)]
         if numbers.shape[1]:
             missing = torch.isnan(numbers)
             known = (torch.where(missing, self.mean, numbers) - self.mean) / self.scale
@@ -92,6 +114,13 @@ class DeepCross(nn.Module):
             crossed = inputs * layer(crossed) + crossed
         scores: Tensor = self.head(torch.cat([crossed, self.deep(inputs)], dim=1))
         return scores
+
+
+def reader(chosen: Parameters) -> nn.Module:
+    """What reads a text, int64 [n, T] -> float32 [n, text_width]."""
+    if chosen.blocks:
+        return Attention(chosen.text_width, chosen.blocks, chosen.heads, chosen.dropout)
+    return MeanOfTokens(chosen.text_width)
 
 
 @contextmanager
@@ -109,9 +138,13 @@ def settled(seed: int, threads: int) -> Iterator[None]:
             torch.use_deterministic_algorithms(before[1])
 
 
-def margins(network: DeepCross, codes: Tensor, numbers: Tensor) -> Tensor:
-    """The margins without dropout, float32 [n, K], in chunks that bound the memory."""
+def margins(network: DeepCross, inputs: Sequence[Tensor]) -> Tensor:
+    """The margins without dropout, float32 [n, K], in chunks that bound the memory.
+
+    The inputs are codes, numbers, and the tokens of each text.
+    """
     network.eval()
-    chunks = zip(torch.split(codes, 8_192), torch.split(numbers, 8_192), strict=True)
+    rows = 1_024 if len(inputs) > 2 else 8_192
+    chunks = zip(*(torch.split(each, rows) for each in inputs), strict=True)
     with torch.inference_mode():
-        return torch.cat([network(*chunk) for chunk in chunks])
+        return torch.cat([network(*chunk[:2], *map(shortened, chunk[2:])) for chunk in chunks])

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from core.spec import Spec
 from models.measures.paired import Blocks, Interval, interval
 from models.measures.probabilities import BINS, drawn_auc, equal_bins
+from models.measures.recall import drawn_precision
 from models.problem import Floats, Problem
 from models.rows import Rows
 
@@ -69,13 +70,17 @@ def _root(end: float) -> float:
 def _of_classes(
     problem: Problem, rows: Rows, answers: Floats, blocks: Blocks, confidence: float
 ) -> dict[str, Interval]:
-    """What is no mean: of a binary problem the AUC, of both kinds with classes the calibration error."""
+    """What is no mean: AUC and precision of a binary problem, of both with classes the calibration error."""
     weights = np.vstack([np.ones(blocks.count, np.int64), blocks.weights])  # the rows as they are, too
     if problem.kind == "binary":
         draws = {
             "auc": drawn_auc(rows.labels, answers, blocks.block, weights),
             "calibration_error": _calibration(rows.labels, answers, blocks, weights),
         }
+        if recall := getattr(problem, "recall", None):
+            draws["precision_at_recall"] = drawn_precision(
+                rows.labels, answers, recall, blocks.block, weights
+            )
     elif problem.kind == "multiclass":
         right = (answers.argmax(axis=1) == rows.labels).astype(np.float64)
         draws = {"calibration_error": _calibration(right, answers.max(axis=1), blocks, weights)}

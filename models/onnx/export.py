@@ -92,8 +92,9 @@ def _pruned(fit: Fit, margin: onnx.ModelProto, validation: Rows) -> onnx.ModelPr
     fewer = pruned(margin)
     if fewer is None:
         return None
-    rows = feed(validation.frame, fit.columns, "pruned")
-    (margins,) = session(fewer.SerializeToString(), "pruned").run(["margin"], rows)
+    loaded = session(fewer.SerializeToString(), "pruned")
+    parts = (feed(part, fit.columns, "pruned") for part in validation.frame.iter_slices(CALIBRATION_BATCH))
+    margins = np.concatenate([loaded.run(["margin"], part)[0] for part in parts])
     offset = fit.calibration.offset
     calibration = calibration_of(fit.problem, margins.astype(np.float64), validation, offset)
     return calibrated(fewer, calibration, fit.problem.output)

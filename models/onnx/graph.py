@@ -6,40 +6,56 @@ from types import MappingProxyType
 import lightgbm as lgb
 import numpy as np
 import onnx
-from onnx import TensorProto, compose, helper, inliner, numpy_helper, version_converter
+from onnx import compose, helper, inliner, numpy_helper, version_converter
 
 from core.errors import PerennialError
 from models.calibration.choose import Calibration
 from models.learning.encode import CategoryCodes, CategoryValues, Scaling
+from models.learning.grams import Grams
 from models.learning.losses import Unit
 from models.onnx.calibration import calibration_graph
 from models.onnx.encoders import code_node, float_node, value_node
+from models.onnx.front import (
+    FRONT,
+    INNER,
+    front,
+    inputs,
+    merged,
+    require_match,
+    require_names,
+    require_other_names,
+    token_parts,
+)
 from models.onnx.linear import linear_margin
-from models.onnx.proto import OPSETS, assemble, checked, column, of_room
+from models.onnx.proto import OPSETS, assemble, column, of_room
+from models.onnx.texts import Part, sum_part, told_part
 from models.onnx.trees import tree_margin
 from models.rows import Columns, Floats
 
-# What the names of inner parts begin with, and no feature's may, to keep them apart.
-INNER = ":"
-FRONT = INNER + "front/"
-MARGIN = "margin"
-
 
 def from_trees(
-    booster: lgb.Booster, columns: Columns, encodings: Sequence[CategoryValues], unit: Unit
+    booster: lgb.Booster,
+    columns: Columns,
+    encodings: Sequence[CategoryValues],
+    unit: Unit,
+    grams: Sequence[Grams] = (),
 ) -> onnx.ModelProto:
-    """The graph of trees over [numbers, encoded categories], in the order of `columns`.
+    """The graph of trees over [numbers, encoded categories, what is told of texts], in this order.
 
-    A category may have several encodings, one after another. The margins of the trees are in `unit`.
+    A category may have several encodings, one after another; of a text there are its margins, its
+    counts and its telling tokens. The margins of the trees are in `unit`.
     Raises PerennialError when the encodings or the booster do not fit the columns, or when the
     booster has no exact conversion (see `tree_margin`).
     """
-    _require_match(columns, encodings)
-    if booster.num_feature() != len(columns.numbers) + len(encodings):
+    require_match(columns, encodings, [each.column for each in grams])
+    if booster.num_feature() != len(columns.numbers) + len(encodings) + sum(each.width for each in grams):
         raise PerennialError(f"the booster takes {booster.num_feature()} features, not the {columns.names}")
     encoded = [value_node(one, f"{FRONT}{one.column}/{place}") for place, one in enumerate(encodings)]
-    front = _front(columns, encoded, {"x": [*columns.numbers, *_outputs(encoded)]})
-    graph, outputs = _merged(front, tree_margin(booster)), booster.num_model_per_iteration()
+    parts = token_parts(columns)
+    told = [_told(each, part) for each, part in zip(grams, parts, strict=True)]
+    inner = [*_outputs(encoded), *(name for part in told for name in part.outputs)]
+    first = front(columns, encoded, {"x": [*columns.numbers, *inner]}, [*parts, *told])
+    graph, outputs = merged(first, tree_margin(booster)), booster.num_model_per_iteration()
     return graph if unit == Unit() else from_members([graph], [unit.scale], np.full(outputs, unit.mean))
 
 
@@ -49,15 +65,17 @@ def from_linear(
     weights: Floats,
     intercept: Floats,
     encodings: Sequence[CategoryCodes],
+    grams: Sequence[tuple[Grams, float]] = (),
 ) -> onnx.ModelProto:
-    """The graph of a linear model over [standardised numbers, missing indicators, one-hot codes].
+    """The graph of a linear model over [standardised numbers, missing indicators, one-hot codes], and texts.
 
     `weights` is [C + C + the sum of the one-hot sizes, K], code 0 included, `intercept` [K]. One-hot
-    columns times their weights are a look-up, and are one in the graph.
+    columns times their weights are a look-up, and are one in the graph; so are the tokens of a text,
+    whose sum counts so many times.
 
     Raises PerennialError when the encodings or the weights do not fit the columns.
     """
-    _require_match(columns, encodings)
+    require_match(columns, encodings, [each.column for each, _ in grams])
     edges = np.cumsum([2 * len(columns.numbers), *(encoding.size for encoding in encodings)])
     if weights.shape != (edges[-1], len(intercept)):
         wanted = (int(edges[-1]), len(intercept))
@@ -68,13 +86,17 @@ def from_linear(
         for encoding, part in zip(encodings, one_hot, strict=True)
         for output in range(len(intercept))
     ]
-    front = _front(columns, terms, {"numbers": columns.numbers, "terms": _outputs(terms)})
-    return _merged(front, linear_margin(scaling, dense, intercept, len(encodings)))
+    parts = token_parts(columns)
+    sums = [_sums(each, part) for (each, _), part in zip(grams, parts, strict=True)]
+    scales = [1.0] * len(encodings) + [scale for _, scale in grams]
+    added = [*_outputs(terms), *(name for part in sums for name in part.outputs)]
+    first = front(columns, terms, {"numbers": columns.numbers, "terms": added}, [*parts, *sums])
+    return merged(first, linear_margin(scaling, dense, intercept, scales))
 
 
 def from_constant(columns: Columns, margins: Floats) -> onnx.ModelProto:
     """The graph that gives the same margins [K] to every row, whatever its features."""
-    _require_names(columns)
+    require_names(columns)
     declared = inputs(columns)
     nodes = [
         helper.make_node("Shape", [declared[0].name], [":shape"]),
@@ -106,25 +128,28 @@ def from_members(
 
 
 def from_network(
-    core: onnx.ModelProto, columns: Columns, encodings: Sequence[CategoryCodes]
+    core: onnx.ModelProto, columns: Columns, encodings: Sequence[CategoryCodes], in_order: bool = False
 ) -> onnx.ModelProto:
     """The graph of a network behind its encoders.
 
     `core` takes "codes" int64 [n, C] and "numbers" float32 [n, K], raw, with NaN for missing (but
-    not the one that there are no columns for), and gives "margin" float32 [n, K].
+    not the one that there are no columns for), and of each text "tokens_0", "tokens_1" and so on,
+    int64 [n, T]: all its tokens, or its words `in_order`. It gives "margin" float32 [n, K].
 
     Raises PerennialError when the encodings do not fit the columns, or the core takes other inputs.
     """
-    _require_match(columns, encodings)
+    require_match(columns, encodings, columns.texts)
     encoded = [code_node(encoding, f"{FRONT}{encoding.column}/code") for encoding in encodings]
-    front = _front(columns, encoded, {"codes": _outputs(encoded), "numbers": columns.numbers})
-    given = {value.name.removeprefix(FRONT) for value in front.graph.output}
+    tables = {"codes": _outputs(encoded), "numbers": columns.numbers}
+    parts = token_parts(columns)
+    first = front(columns, encoded, tables, parts, [part.outputs[0 if in_order else 1] for part in parts])
+    given = {value.name.removeprefix(FRONT) for value in first.graph.output}
     taken = {value.name for value in core.graph.input}
     if taken != given:
         raise PerennialError(f"the core takes {sorted(taken)}, these columns give it {sorted(given)}")
     flat = version_converter.convert_version(inliner.inline_local_functions(core), OPSETS[""])
     del flat.graph.value_info[:]  # the exporter's shapes, which the quantizer finds at odds with its own
-    return _merged(front, of_room(flat))
+    return merged(first, of_room(flat))
 
 
 def calibrated(
@@ -134,8 +159,8 @@ def calibrated(
 
     PerennialError when a feature has the output's name.
     """
-    _require_other_names([value.name for value in model.graph.input], output)
-    return _merged(model, calibration_graph(calibration, output))
+    require_other_names([value.name for value in model.graph.input], output)
+    return merged(model, calibration_graph(calibration, output))
 
 
 def described(
@@ -150,35 +175,6 @@ def described(
     return copy
 
 
-def inputs(columns: Columns) -> list[onnx.ValueInfoProto]:
-    """The inputs of a model of these columns: one each, in order, [n, 1], float32 or string.
-
-    >>> [value.name for value in inputs(Columns(("wind",), ("carrier",)))]
-    ['wind', 'carrier']
-    """
-    texts = [column(name, TensorProto.STRING) for name in columns.categories]
-    return [column(name) for name in columns.numbers] + texts
-
-
-def _require_match(columns: Columns, encodings: Sequence[CategoryValues | CategoryCodes]) -> None:
-    encoded = tuple(dict.fromkeys(encoding.column for encoding in encodings))
-    if encoded != columns.categories:
-        raise PerennialError(f"the encodings are of {encoded}, the categories are {columns.categories}")
-    _require_names(columns)
-
-
-def _require_names(columns: Columns) -> None:
-    _require_other_names(columns.names, MARGIN)
-    for name in columns.names:
-        if name.startswith(INNER):
-            raise PerennialError(f"no feature's name can start with {INNER!r}, as {name!r} does: rename it")
-
-
-def _require_other_names(features: Sequence[str], output: str) -> None:
-    if output in features:
-        raise PerennialError(f"no feature can be named {output!r}: that is what the graph gives")
-
-
 def _outputs(nodes: Sequence[onnx.NodeProto]) -> list[str]:
     return [node.output[0] for node in nodes]
 
@@ -188,23 +184,16 @@ def _term(encoding: CategoryCodes, weights: Floats, output: int) -> onnx.NodePro
     return float_node(encoding.column, f"{FRONT}{encoding.column}/{output}", values, float(weights[0]))
 
 
-def _front(
-    columns: Columns, encoded: Sequence[onnx.NodeProto], tables: Mapping[str, Sequence[str]]
-) -> onnx.ModelProto:
-    """The encoded inputs, laid side by side as the tables that a core takes; an empty one is left out."""
-    filled = {FRONT + name: parts for name, parts in tables.items() if parts}
-    joins = [helper.make_node("Concat", parts, [name], axis=1) for name, parts in filled.items()]
-    kinds = {FRONT + "codes": TensorProto.INT64}
-    outputs = [column(name, kinds.get(name, TensorProto.FLOAT), len(parts)) for name, parts in filled.items()]
-    return assemble("front", [*encoded, *joins], inputs(columns), outputs)
+def _sums(grams: Grams, tokens: Part) -> Part:
+    """The margins of a text, by the weights of all its tokens."""
+    return sum_part(tokens.outputs[1], grams.weights, f"{FRONT}{grams.column}/sums")
 
 
-def _merged(front: onnx.ModelProto, core: onnx.ModelProto) -> onnx.ModelProto:
-    """`core` behind `front`: its inputs are the front's outputs of the same names."""
-    prefix = f"{INNER}{core.graph.name}/"
-    apart = compose.add_prefix(core, prefix, rename_outputs=False)
-    pairs = [(value.name, prefix + value.name.removeprefix(FRONT)) for value in front.graph.output]
-    return checked(of_room(compose.merge_models(front, apart, io_map=pairs)))
+def _told(grams: Grams, tokens: Part) -> Part:
+    """What trees are told of a text: its margins, its counts and its telling tokens."""
+    sums = _sums(grams, tokens)
+    told = told_part(tokens.outputs[:2], grams.telling, f"{FRONT}{grams.column}/told")
+    return Part(sums.nodes + told.nodes, sums.constants + told.constants, sums.outputs + told.outputs)
 
 
 def _apart(model: onnx.ModelProto, prefix: str) -> onnx.ModelProto:

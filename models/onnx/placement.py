@@ -8,7 +8,9 @@ from models.onnx.proto import ML
 
 # onnxruntime's CUDA provider has kernels of neither the domain ai.onnx.ml nor anything that reads
 # strings (docs/OperatorKernels.md of its repository; its library for CUDA names none of them).
-STRINGS = frozenset({"RegexFullMatch", "StringConcat", "StringNormalizer", "StringSplit", "TfIdfVectorizer"})
+STRINGS = frozenset(
+    {"MurmurHash3", "RegexFullMatch", "StringConcat", "StringNormalizer", "StringSplit", "Tokenizer"}
+)
 
 
 def cpu_nodes(model: onnx.ModelProto) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """Rows made to tell a graph from its native model: on the splits of trees, missing, unseen, and at random."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import onnx
@@ -8,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from models.rows import Columns, categories, numbers
+from models.rows import Columns, categories, numbers, texts
 
 # Splits that get rows of their own, an even sample; rows that show each missing or unseen value; and
 # rows at random.
@@ -30,6 +31,22 @@ TEXTS = (
     "a\0b",
     "x" * 5000,
 )
+# Of free texts, what a tokeniser may stumble over, too: many words, blanks alone, controls, signs of
+# other scripts in the place of Latin ones, and what is joined or turned by signs that nobody sees.
+FREE = (
+    *TEXTS,
+    "word " * 3000,
+    "! " * 400,
+    "\n\t \u2028",
+    "s p a c e d",
+    "l33t $p34k",
+    "\u0455\u0440\u0430\u0441\u0435d",
+    "\u202edenrut",
+    "\ufeffb\u200do\u200dm",
+    "👩‍👩‍👧‍👦 👍🏽",
+    "แมว 猫 кот",
+    "".join(map(chr, range(1, 32))),
+)
 
 
 def compared_rows(
@@ -43,7 +60,7 @@ def compared_rows(
     """
     base, seen = (_typed(frame, columns) for frame in (holdout, train))
     missing = {name: pl.lit(None, base.schema[name]) for name in columns.names}
-    unseen = {name: pl.lit(UNSEEN) for name in columns.categories}
+    unseen = {name: pl.lit(UNSEEN) for name in columns.categories + columns.texts}
     changes = [{name: value} for name, value in [*missing.items(), *unseen.items()]] + [missing, unseen]
     edges = [base.head(SHOWN).with_columns(**change) for change in changes]
     return pl.concat([base, _split_rows(model, columns, base), *edges, fuzzed(seen, columns, FUZZED, seed)])
@@ -54,21 +71,25 @@ def fuzzed(train: pl.DataFrame, columns: Columns, rows: int, seed: int) -> pl.Da
 
     Each value is drawn by itself: that of a training row; or, for a number, one within thrice the
     range of training, one of any magnitude that float32 has, or NaN, an infinity, a zero of either
-    sign, a denormal; for a category, null, nothing, another case, blanks, and texts never seen, some
-    of them very long or beyond ASCII.
+    sign, a denormal; for a category or a text, null, nothing, another case, blanks, and ones never
+    seen, some of them very long or beyond ASCII.
     """
     random = np.random.default_rng(seed)
     strange = random.random((rows, 1)) ** 2
     known = numbers(train, columns)
     values = _strange_numbers(known, strange, random)
-    texts = [_strange_texts(series, strange[:, 0], random) for series in categories(train, columns)]
+    named = {
+        series.name: _strange_texts(series, kinds, strange[:, 0], random)
+        for kinds, every in ((TEXTS, categories(train, columns)), (FREE, texts(train, columns)))
+        for series in every
+    }
     made = dict(zip(columns.numbers, values.T, strict=True))
-    named = dict(zip(columns.categories, texts, strict=True))
     return pl.DataFrame(made | named, schema=_typed(train, columns).schema)
 
 
 def _typed(frame: pl.DataFrame, columns: Columns) -> pl.DataFrame:
-    kinds = dict.fromkeys(columns.numbers, pl.Float32) | dict.fromkeys(columns.categories, pl.String)
+    strings = columns.categories + columns.texts
+    kinds = dict.fromkeys(columns.numbers, pl.Float32) | dict.fromkeys(strings, pl.String)
     return frame.select(frame[name].cast(kind) for name, kind in kinds.items())
 
 
@@ -92,18 +113,21 @@ def _strange_numbers(
 
 
 def _strange_texts(
-    series: pl.Series, strange: NDArray[np.float64], random: np.random.Generator
+    series: pl.Series,
+    kinds: Sequence[str | None],
+    strange: NDArray[np.float64],
+    random: np.random.Generator,
 ) -> list[str | None]:
     usual = series.gather(random.integers(len(series), size=len(strange))).to_list()
     odd = random.random(len(strange)) < strange
-    places = np.where(odd, random.integers(1, 3 + len(TEXTS), len(strange)), 0)
-    return [_odd(text, place) for text, place in zip(usual, places.tolist(), strict=True)]
+    places = np.where(odd, random.integers(1, 3 + len(kinds), len(strange)), 0)
+    return [_odd(text, place, kinds) for text, place in zip(usual, places.tolist(), strict=True)]
 
 
-def _odd(text: str, place: int) -> str | None:
+def _odd(text: str, place: int, kinds: Sequence[str | None]) -> str | None:
     """The text as it is, with a blank, in the other case, or another one."""
     if place > 2:
-        return TEXTS[place - 3]
+        return kinds[place - 3]
     return (text, f"{text} ", text.swapcase())[place]
 
 

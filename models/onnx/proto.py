@@ -9,7 +9,8 @@ from core.errors import PerennialError
 
 # TreeEnsemble needs ai.onnx.ml 5; to be merged, graphs have to be of one opset and one IR version.
 ML = "ai.onnx.ml"
-OPSETS: Mapping[str, int] = {"": 21, ML: 5}
+CONTRIB = "com.microsoft"  # the operators that onnxruntime brings, those on texts among them
+OPSETS: Mapping[str, int] = {"": 21, ML: 5, CONTRIB: 1}
 IR_VERSION = 10
 
 

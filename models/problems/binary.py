@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.measures.probabilities import auc, log_losses, measures
+from models.measures.recall import precision_at_recall
 from models.rows import Rows
 
 Floats = NDArray[np.float64]
@@ -17,11 +18,13 @@ Floats = NDArray[np.float64]
 class Binary:
     """Answers are probabilities [n], compared by `log_loss` or `brier`.
 
-    `costs` are those of a `missed` positive and of a `false_alarm`.
+    `costs` are those of a `missed` positive and of a `false_alarm`; `recall` is the share of positives
+    that have to be found, where one is asked for.
     """
 
     metric: str = "log_loss"
     costs: Mapping[str, float] = field(default_factory=dict)
+    recall: float | None = None
 
     kind: ClassVar[Literal["binary"]] = "binary"
     output: ClassVar[str] = "probability"
@@ -51,8 +54,10 @@ class Binary:
         return log_losses(rows.labels, answers)
 
     def measures(self, rows: Rows, answers: Floats) -> dict[str, float]:
-        """rows, base_rate, auc, log_loss, brier, calibration_error, loss, and the mean `cost` if known."""
+        """rows, base_rate, auc, log_loss, brier, calibration_error, loss; cost and precision where asked."""
         found = measures(rows.labels, answers) | {"loss": float(self.losses(rows, answers).mean())}
+        if self.recall is not None:
+            found["precision_at_recall"] = precision_at_recall(rows.labels, answers, self.recall)
         return found | ({"cost": float(self._costs(rows, answers).mean())} if self.costs else {})
 
     def parts(self, rows: Rows, answers: Floats) -> dict[str, Floats]:

@@ -1,4 +1,4 @@
-"""Many rows through one graph: each distinct text is encoded once, by the graph's own encoders."""
+"""Many rows through one graph: each distinct category is encoded once, by the graph's own encoders."""
 
 from collections.abc import Mapping, Sequence
 from typing import Self
@@ -18,9 +18,9 @@ from models.runtime.session import session, typed
 class Bulk:
     """A graph in two parts: the encoders of its categories, and all that comes after them.
 
-    To hand over a text and to look it up costs more than a number, though a chunk of rows holds few
-    distinct ones. The nodes and what they are given are those of the whole graph, and so are the
-    answers, to the last bit.
+    To hand over a category and to look it up costs more than a number, though a chunk of rows holds few
+    distinct ones; free texts are all distinct. The nodes and what they are given are those of the whole
+    graph, and so are the answers, to the last bit.
     """
 
     def __init__(
@@ -37,19 +37,19 @@ class Bulk:
 
     @classmethod
     def of(cls, content: bytes, columns: Columns, name: str) -> Self | None:
-        """The parts of a graph; None where it has no categories, or does more with texts than encode them."""
+        """The parts of a graph; None where it has no categories, or does more with these than encode them."""
         model = onnx.ModelProto.FromString(content)
-        texts = set(columns.categories)
-        readers = [node for node in model.graph.node if texts.intersection(node.input)]
+        named = set(columns.categories)
+        readers = [node for node in model.graph.node if named.intersection(node.input)]
         if not readers or any(node.op_type != "LabelEncoder" for node in readers):
             return None
         encoded = {node.output[0]: node.input[0] for node in readers}
         between = [column(node.output[0], _kind(node)) for node in readers]
         others = [node for node in model.graph.node if node.output[0] not in encoded]
-        taken = [value for value in model.graph.input if value.name in texts]
-        numbers = [value for value in model.graph.input if value.name not in texts]
+        taken = [value for value in model.graph.input if value.name in named]
+        given = [value for value in model.graph.input if value.name not in named]
         encoders = _part(model, readers, taken, between)
-        rest = _part(model, others, [*numbers, *between], model.graph.output)
+        rest = _part(model, others, [*given, *between], model.graph.output)
         return cls(session(encoders, name), session(rest, name), encoded, columns, name)
 
     def run(self, frame: pl.DataFrame) -> NDArray[np.float32]:
@@ -61,6 +61,7 @@ class Bulk:
             name: part.dictionary.to_numpy(zero_copy_only=False)[:, None] for name, part in texts.items()
         }
         feed = {name: rows[name].to_numpy()[:, None] for name in self._columns.numbers}
+        feed |= {name: rows[name].to_numpy() for name in self._columns.texts}
         known = self._encoders.run(list(self._encoded), distinct)
         for (output, name), values in zip(self._encoded.items(), known, strict=True):
             feed[output] = values[texts[name].indices.to_numpy()]

@@ -18,9 +18,11 @@ from models.runtime.session import Feed, feed, session
 
 __all__ = ["CHUNK", "OUTPUTS", "Model"]
 
-# Rows a run: larger chunks cost memory and gain no speed. From MANY on, a look at the distinct texts pays.
-CHUNK, MANY = 16_384, 1_000
-KINDS = {"tensor(float)": "number", "tensor(string)": "category"}
+# Rows a run: larger chunks cost memory and gain no speed; of free texts a run holds every token, as many
+# for each row as the longest has. From MANY on, a look at the distinct categories pays.
+CHUNK, TEXT_CHUNK, MANY = 16_384, 1_024, 1_000
+# What an input is by its type, and by how many dimensions it has.
+KINDS = {("tensor(float)", 2): "number", ("tensor(string)", 2): "category", ("tensor(string)", 1): "text"}
 # What a graph may give: one answer a row, or one for each class or quantile.
 OUTPUTS = ("probability", "probabilities", "value", "quantiles", "score")
 WIDE = ("probabilities", "quantiles")
@@ -78,7 +80,8 @@ class Model:
         if not frame.height:
             return np.empty(shape)
         way = self._bulk.run if frame.height >= MANY and self._bulk else self._whole
-        return np.concatenate([self._exact(way(part)) for part in frame.iter_slices(CHUNK)])
+        rows = TEXT_CHUNK if self.columns.texts else CHUNK
+        return np.concatenate([self._exact(way(part)) for part in frame.iter_slices(rows)])
 
     def feed(self, frame: pl.DataFrame) -> Feed:
         """The rows as the graph's inputs (see `feed`)."""
@@ -103,13 +106,13 @@ class Model:
 
 def _columns(loaded: ort.InferenceSession, name: str) -> Columns:
     """The columns by the graph's own inputs; PerennialError when it has other inputs or outputs."""
-    kinds = {value.name: KINDS.get(value.type, value.type) for value in loaded.get_inputs()}
+    given = {value.name: (value.type, len(value.shape)) for value in loaded.get_inputs()}
+    kinds = {column: KINDS.get(each, each[0]) for column, each in given.items()}
     strange = {column: kind for column, kind in kinds.items() if kind not in KINDS.values()}
     outputs = [value.name for value in loaded.get_outputs()]
     if strange or len(outputs) != 1 or outputs[0] not in OUTPUTS:
-        given = f"{strange or 'features'} -> {outputs}"
-        raise PerennialError(f"{name} is not a graph from features to one of {list(OUTPUTS)}: {given}")
+        found = f"{strange or 'features'} -> {outputs}"
+        raise PerennialError(f"{name} is not a graph from features to one of {list(OUTPUTS)}: {found}")
     return Columns(
-        numbers=tuple(column for column, kind in kinds.items() if kind == "number"),
-        categories=tuple(column for column, kind in kinds.items() if kind == "category"),
+        *(tuple(column for column, each in kinds.items() if each == kind) for kind in KINDS.values())
     )

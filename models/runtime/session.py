@@ -20,15 +20,19 @@ CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
 
 def feed(frame: pl.DataFrame, columns: Columns, name: str) -> dict[str, NDArray[Any]]:
-    """The rows as the inputs of a graph, each [n, 1]: float32 with NaN, or strings with "".
+    """The rows as the inputs of a graph: float32 with NaN, or strings with ""; each [n, 1], but texts [n].
 
     PerennialError, which calls the graph `name`, as of `typed`.
     """
     if frame.height <= FEW and (rows := _as_they_are(frame, columns)):
         with np.errstate(over="ignore"):  # what is too large becomes infinite, as it does in Polars
-            return {column: _array(series)[:, None] for column, series in rows.items()}
+            return _shaped({column: _array(series) for column, series in rows.items()}, columns)
     cast = typed(frame, columns, name)
-    return {series.name: series.to_numpy()[:, None] for series in cast.iter_columns()}
+    return _shaped({series.name: series.to_numpy() for series in cast.iter_columns()}, columns)
+
+
+def _shaped(arrays: Mapping[str, NDArray[Any]], columns: Columns) -> dict[str, NDArray[Any]]:
+    return {name: values if name in columns.texts else values[:, None] for name, values in arrays.items()}
 
 
 def _as_they_are(frame: pl.DataFrame, columns: Columns) -> dict[str, pl.Series]:
@@ -37,7 +41,7 @@ def _as_they_are(frame: pl.DataFrame, columns: Columns) -> dict[str, pl.Series]:
     if not set(columns.names) <= there.keys():
         return {}
     kinds = [there[name].dtype for name in columns.numbers]
-    texts = [there[name].dtype == pl.String for name in columns.categories]
+    texts = [there[name].dtype == pl.String for name in columns.categories + columns.texts]
     fits = all(kind.is_float() or kind.is_integer() for kind in kinds) and all(texts)
     return {name: there[name] for name in columns.names} if fits else {}
 
@@ -60,8 +64,9 @@ def typed(frame: pl.DataFrame, columns: Columns, name: str) -> pl.DataFrame:
     # By name, since a plain name may read as a pattern; at once, since a call for each column costs more
     # than its cast.
     numbers = cs.by_name(*columns.numbers).cast(pl.Float32).fill_null(np.nan)
-    categories = cs.by_name(*columns.categories).cast(pl.String).fill_null("")
-    chosen = [*([numbers] * bool(columns.numbers)), *([categories] * bool(columns.categories))]
+    strings = columns.categories + columns.texts
+    texts = cs.by_name(*strings).cast(pl.String).fill_null("")
+    chosen = [*([numbers] * bool(columns.numbers)), *([texts] * bool(strings))]
     try:
         return frame.select(*chosen)
     except pl.exceptions.PolarsError as error:

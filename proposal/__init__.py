@@ -1,0 +1,1 @@
+"""A project proposed from a table: what its columns are, and what may be asked of them."""
