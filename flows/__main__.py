@@ -33,6 +33,7 @@ COMMANDS = (
     "status",
     "ui",
     "wandb_sync",
+    "docs",
     "clean_state",
 )
 NEW = {
@@ -46,7 +47,7 @@ NEW = {
     "group": "of a ranking, the columns that tell one list from another, with commas",
 }
 # Those for which no project need be named.
-OF_ALL = ("clean_state", "data", "new", "ui", "wandb_sync")
+OF_ALL = ("clean_state", "data", "docs", "new", "ui", "wandb_sync")
 
 
 def main() -> int:

@@ -76,7 +76,7 @@ def features(looked: Looked) -> Features:
     made += _past(looked, recurring, [each.name for each in made])
     strong = [(found[name].name, each.strength) for name, each in strengths.items() if name in found]
     much = tuple(each for each in strong if each[1] >= limits.TELLS_MUCH)
-    return Features(tuple(made), tuple([*left, *many]), much)
+    return Features(tuple(made), (*left, *many), much)
 
 
 def _useless(held: Facts, looked: Looked) -> str:
@@ -87,7 +87,7 @@ def _useless(held: Facts, looked: Looked) -> str:
         return f"is {held.example[:30]!r} in every row"
     if held.name in looked.key.columns and not looked.key.entity:
         return "is the key, which names the event"
-    if held.names_rows:
+    if held.names_rows and not looked.readings[held.name].why:
         return f"is another in nearly each row, such as {held.example[:30]!r}: it names the event"
     return ""
 
@@ -121,7 +121,7 @@ def _strongest(
 
 
 def _parts(looked: Looked) -> Iterator[Proposed]:
-    """Hour and weekday, where the times have them; no month: a model has not seen the one it is asked about."""
+    """Hour and weekday, where times have them; no month: a model has not seen the one it is asked about."""
     if looked.time is None:
         return
     times = looked.sample[looked.time].drop_nulls()

@@ -18,7 +18,8 @@ def functions_text(plan: Plan) -> str:
     added = [*_first(plan)]
     names = ", ".join(f"`{name}`" for name, _, _ in [*added, *_known(plan)])
     lines = [
-        f'"""What the project {plan.ask.name} adds to its declarations: columns that are made, not delivered."""',
+        f'"""What the project {plan.ask.name} adds to its declarations: columns that are made, not'
+        ' delivered."""',
         "",
         "from collections.abc import Mapping",
         "",

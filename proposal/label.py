@@ -65,7 +65,8 @@ def label_of(table: Delivered, column: str, reading: Reading, problem: ProblemKi
         raise SpecError(f"the label {column!r} is null in all of {table.count:,} rows: name another LABEL")
     if labelled < MIN_LABELLED:
         raise SpecError(
-            f"{labelled:,} of {table.count:,} rows have a label: a fit, its validation and its holdout take at"
+            f"{labelled:,} of {table.count:,} rows have a label: a fit, its validation and its"
+            " holdout take at"
             f" least {MIN_LABELLED} together, and a gate that can tell skill from luck some thousands"
         )
     if reading.kind == "datetime":
@@ -170,7 +171,8 @@ def _refuse_ids(column: str, values: pl.Series) -> None:
     each_once = known.dtype.is_integer() and known.n_unique() == len(known) > CODES
     if each_once and (rises or _ID.search(column.lower())):
         raise SpecError(
-            f"the label {column!r} is another whole number in each row: it names the rows; name another LABEL,"
+            f"the label {column!r} is another whole number in each row: it names the rows; name"
+            " another LABEL,"
             " or say PROBLEM=regression if it is an amount after all"
         )
 

@@ -24,7 +24,7 @@ _BLOCKS = 64
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """How much a column tells of the label by itself, from 0 to 1; `leak` is why it may not be known in time."""
+    """How much a column tells of the label by itself, up to 1; `leak` is why it may not be known in time."""
 
     strength: float
     leak: str = ""
@@ -110,7 +110,8 @@ def _pure(filled: pl.Series, labels: NDArray[np.float64], label: Label) -> str:
         here, there = float((some == code).mean()), float((others == code).mean())
         if here >= limits.PURE and there <= 1 - 2 * (1 - limits.FILLED):
             value = label.classes[code] if label.classes else bool(code)
-            return f"where it {said}, the label is {value} in {here:.1%} of {len(some):,} rows, else in {there:.1%}"
+            told = f"where it {said}, the label is {value} in {here:.1%} of {len(some):,} rows"
+            return f"{told}, else in {there:.1%}"
     return ""
 
 
@@ -123,7 +124,8 @@ def _with_label(name: str, sample: pl.DataFrame, label: Label) -> str:
     early = int((filled & ~labelled).sum()) / open_
     late = int((filled & labelled).sum()) / max(int(labelled.sum()), 1)
     if early <= 0.01 and late >= 0.5:
-        return f"it is empty in {1 - early:.0%} of the {open_:,} rows whose label is not known yet, and filled later"
+        told = f"it is empty in {1 - early:.0%} of the {open_:,} rows whose label is not known yet"
+        return f"{told}, and filled later"
     return ""
 
 
@@ -176,7 +178,8 @@ def _together(
             for name in left
         }
         name = min(without, key=lambda each: without[each])
-        why = f"with others it adds up to the label: a straight line tells {whole:.4f}, without it {without[name]:.4f}"
+        why = "with others it adds up to the label: "
+        why += f"a straight line tells {whole:.4f}, without it {without[name]:.4f}"
         suspects[name] = replace(found[name], leak=why)
         left.remove(name)
     return suspects

@@ -7,6 +7,7 @@ import polars as pl
 
 from core.batches import duration
 from core.errors import SpecError
+from core.sources.declared import SqlSource
 from core.words import nearest
 from proposal import limits
 from proposal.ask import Ask
@@ -110,8 +111,14 @@ def _require(ask: Ask, table: Delivered) -> None:
             )
     if table.count < limits.MIN_LABELLED:
         raise SpecError(
-            f"{table.source.described} has {table.count:,} rows: a fit, its validation and its holdout take at least"
+            f"{table.source.described} has {table.count:,} rows: a fit, its validation and its"
+            " holdout take at least"
             f" {limits.MIN_LABELLED} together, and a gate that can tell skill from luck some thousands"
+        )
+    if isinstance(table.source, SqlSource) and not ask.time and len(ask.key) != 1:
+        raise SpecError(
+            f"{table.source.described} has no order of its own: name a TIME, or as KEY a column that"
+            " only rises"
         )
     if ask.problem == "ranking" and not ask.group:
         raise SpecError(
@@ -139,8 +146,10 @@ def _sorted(sample: pl.DataFrame, label: Label) -> str:
     if means < limits.SORTED:
         return ""
     return (
-        f"the order of the rows alone explains {means:.0%} of the label: the table is sorted by something that goes"
-        " with it; shuffle its rows first, as in polars.read_csv(path).sample(fraction=1, shuffle=True, seed=1)"
+        f"the order of the rows alone explains {means:.0%} of the label: the table is sorted by"
+        " something that goes"
+        " with it; shuffle its rows first, as in polars.read_csv(path).sample(fraction=1,"
+        " shuffle=True, seed=1)"
     )
 
 
@@ -168,7 +177,7 @@ def _batches(rows: pl.LazyFrame, label: Label, time: Time | None) -> Batches:
 
 
 def _known(sample: pl.DataFrame, label: Label, time: Time | None, cut: Batches) -> tuple[Known, bool]:
-    """When the label is known, and whether a delivered column says so: one that is there with each label, later."""
+    """When the label is known, and whether a column says so: one that is there with each label, later."""
     guess = limits.MATURITY[cut.every]
     labelled = sample.filter(label.values().is_not_null())
     for name, dtype in sample.schema.items() if time else ():

@@ -84,13 +84,15 @@ def _batches(plan: Plan) -> Iterator[Part]:
     )
     if cut.counted:
         yield Comment(
-            "There is no time: the rows are counted in the order of their delivery, and so many stand for a day that"
+            "There is no time: the rows are counted in the order of their delivery, and so many"
+            " stand for a day that"
             " never was. Let `end` grow with the data (docs/decisions/0016)."
         )
-        yield Decision(
-            "without a TIME the order of the rows stands for the order of events: if they are sorted by anything but"
-            " time, shuffle them, or name a column of time"
-        )
+        said = "without a TIME the order of the rows stands for the order of events: if they are sorted by"
+        said += " anything but time, shuffle them, or name a column of time"
+        if isinstance(plan.table.source, DeltaSource):
+            said += "; the files of a Delta table come in the order of their names, which is that of no event"
+        yield Decision(said)
     if (empty := cut.rows.count(0)) and len(cut.rows) > 1:
         yield Decision(
             f"{empty} of {len(cut.rows)} batches have no rows: such a batch stops, and the others go on"
@@ -152,6 +154,11 @@ def _source(plan: Plan, source: Source) -> Iterator[Part]:
                 "Each batch is asked for by its time; without `time`, the whole table is read each time.", 4
             )
             declared["time"] = plan.time.column
+        elif plan.time is None:
+            yield Comment(
+                f"{plan.ask.key[0]!r} only rises: what lies above the highest that was seen is new.", 4
+            )
+            declared["key"] = plan.ask.key[0]
         yield f"    source: {value(declared)}"
     elif isinstance(source, DeltaSource):
         yield f"    source: {value({'kind': 'delta', 'path': source.path})}"
@@ -199,8 +206,10 @@ def _outcome(plan: Plan) -> Iterator[Part]:
         )
     else:
         yield Comment(
-            f"Nothing says when a label is known: {known.after} after the event is a guess, made in functions.py."
-            " Set it there to the time that an outcome really takes: what is held to be known too early flatters"
+            f"Nothing says when a label is known: {known.after} after the event is a guess, made in"
+            " functions.py."
+            " Set it there to the time that an outcome really takes: what is held to be known too"
+            " early flatters"
             " every model.",
             2,
         )
@@ -220,7 +229,8 @@ def _features(plan: Plan) -> Iterator[Part]:
     for each in suspected:
         yield ""
         yield Decision(
-            f"{each.column!r} may know the label: {each.why}. If it is known when the decision is made, take the mark"
+            f"{each.column!r} may know the label: {each.why}. If it is known when the decision is"
+            " made, take the mark"
             " from the line.",
             2,
         )
@@ -268,7 +278,8 @@ def _gate(plan: Plan) -> Iterator[Part]:
     cut = plan.batches
     yield "gate:"
     yield Comment(
-        f"What is drawn to tell skill from luck: {cut.blocks} such blocks lie in the rows that the first challenger"
+        f"What is drawn to tell skill from luck: {cut.blocks} such blocks lie in the rows that the"
+        " first challenger"
         f" is judged by. See `make gate-power PROJECT={plan.ask.name}`.",
         2,
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from core.batches import Batch
-from core.errors import PerennialError, SpecError
+from core.errors import DeliveryError, PerennialError, SpecError
 from core.scalars import NAME
 from core.secrets import Secrets
 from core.settings import CHECKOUT, Settings
@@ -38,7 +38,7 @@ _LONGEST = 40
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """What became of the table under the proposed suite: its batches, and what keeps a fit from being made."""
+    """What became of the table under the proposed suite: its batches, and what keeps a fit from it."""
 
     suite: str
     ingested: tuple[Ingested, ...]
@@ -79,8 +79,12 @@ def propose_project(ask: Ask, settings: Settings, here: Path, blocks: Secrets | 
     with tempfile.TemporaryDirectory(dir=settings.home, prefix="new-") as room:
         own = _room(Path(room))
         source = located(ask.data, here, folder, Path("/nowhere"))
-        plan = planned(ask, delivered(source, Path(room), own.staging, blocks or Secrets()))
-        rehearsal = _rehearse(plan, own)
+        try:
+            plan = planned(ask, delivered(source, Path(room), own.staging, blocks or Secrets()))
+            rehearsal = _rehearse(plan, own)
+        except pl.exceptions.PolarsError as error:
+            why = (str(error).splitlines() or [type(error).__name__])[0]
+            raise DeliveryError(f"{source.described} cannot be understood: {why}") from error
         plan = _after(plan, rehearsal)
         told = located(ask.data, here, folder, CHECKOUT)
         spec, decisions = spec_text(plan, told)
@@ -101,7 +105,8 @@ def _decided(folder: Path, decisions: Sequence[Found]) -> tuple[tuple[Path, int,
 def _require_new(name: str, folder: Path, suites: Path) -> None:
     if not re.fullmatch(NAME, name) or len(name) > _LONGEST or name in _RESERVED:
         raise SpecError(
-            f"NAME={name}: a project's name is of lower-case letters, digits and _, begins with a letter, and has up"
+            f"NAME={name}: a project's name is of lower-case letters, digits and _, begins with a"
+            " letter, and has up"
             f" to {_LONGEST} of them, such as late_arrivals"
         )
     for path in (folder, suites):

@@ -3,7 +3,8 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from core.declarations import Lookup, Past
+from core.declarations import Lookup
+from core.past import Past
 from core.plain import plain
 from core.spec import Derived, Feature, Spec
 from models.card.limits import asked, limits

@@ -348,7 +348,7 @@ def test_networks_of_other_shapes_learn_and_are_kept(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", families())
+@pytest.mark.parametrize("name", sorted({*families()} - {"transformer"}))  # it reads texts: see test_texts.py
 def test_awkward_features_of_few_rows_break_no_fit(name: str, kind: str, tasks: dict[str, Any]) -> None:
     task, random = tasks[kind], np.random.default_rng(2)
     awkward = {

@@ -22,7 +22,7 @@ from models.registry.versions import Lineage, Version
 from models.rows import Rows
 
 Plant = Callable[..., Any]
-KINDS = ["binary", "multiclass", "regression", "ranking"]
+KINDS = ["binary", "multiclass", "regression", "quantiles", "ranking"]
 HOSTILE = "<script>alert('x')</script>"
 
 

@@ -209,3 +209,17 @@ def test_the_picture_stands_alone(standard: Year) -> None:
     root = ElementTree.fromstring(base64.b64decode(content))
     assert root.tag == f"{SVG}svg"
     assert "background: white" in root.attrib["style"]
+
+
+def test_quantiles_are_told_by_their_loss_and_their_coverage(summary: Summary, tmp_path: Path) -> None:
+    summary["headlines"] = ("pinball", "coverage")
+    for batch in summary["batches"]:
+        if batch["auc"] is not None:
+            batch["measures"] = {"pinball": 21.5, "coverage": 0.7312, "nominal": 0.8}
+            batch["intervals"] = {"pinball": [20.0, 23.0], "coverage": [0.70, 0.76]}
+            batch["baseline"] = {"pinball": 23.25, "coverage": 0.7}
+    text = page(summary, tmp_path).read_text()
+    assert "claimed, 80%" in text
+    assert "<strong>Coverage</strong>" in text
+    assert "21.500" in text and "0.731" in text
+    assert "By pinball loss, the champion was better than the baseline in" in text
