@@ -29,6 +29,7 @@ def prepares(plan: Plan) -> bool:
 
 def _parts(plan: Plan, source: Source) -> Iterator[Part]:
     name, table = plan.ask.name, plan.table
+    yield "# yaml-language-server: $schema=../../docs/project.schema.json"
     yield Comment(
         f"Proposed by `make new` from {source.described}: {table.count:,} rows, {len(table.columns)} columns."
         " Each choice has its reason beside it; what is for a person to decide is marked DECIDE."

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from core.gating import Gate
-from core.learning import Outcome, ProblemKind
+from core.learning import Outcome
 from core.spec import Spec
 from models.problem import Problem, as_answers, problem_of
 from models.problems.binary import Binary
