@@ -109,10 +109,7 @@ format: $(READY) ## rewrite the code as ruff would have it
 bench-loop: $(READY) ## measure the demo against the same work as a plain script
 	@$(VENV)/bin/python -m benchmarks.loop
 
-bench-check: $(READY) ## name every problem of PROJECT's spec, functions and suites, without running anything
-	@$(RUN) check --project $(PROJECT)
-
-data: $(READY) ## measure validation, features, memory and ingestion against peers and by size
+bench-data: $(READY) ## measure validation, features, memory and ingestion against peers and by size
 	@$(VENV)/bin/python -m benchmarks.data
 
 bench-models: $(READY) ## measure scoring by the ONNX files against the fitted models themselves

@@ -35,7 +35,8 @@ def days_ahead() -> pl.Expr:
 
 def saturday_night() -> pl.Expr:
     """Whether a night from Saturday to Sunday is among the nights."""
-    return (pl.col("srch_ci").dt.weekday() + nights()) > 6
+    until_saturday = (13 - pl.col("srch_ci").dt.weekday()) % 7
+    return until_saturday < nights()
 
 
 def adults_per_room() -> pl.Expr:
