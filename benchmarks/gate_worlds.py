@@ -8,12 +8,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from scipy.optimize import brentq
+from scipy.stats import norm
 
 from core.errors import PerennialError
 from core.learning import ProblemKind
 from core.spec import Spec
 from models.gate.judge import Contender, Served
 from models.problem import Floats, Problem, as_answers, problem_of
+from models.problems.quantiles import Quantiles
 from models.rows import Rows, columns
 
 START = date(2013, 6, 1)
@@ -61,8 +63,10 @@ class World:
         error = np.sqrt(SHARED) * shared + np.sqrt(1 - SHARED) * random.normal(0, 1, self.signal.shape)
         kept = SIGNAL**2 / (SIGNAL**2 + noise**2)
         margins = kept * (self.signal + noise * error) + self.base
-        if problem.link != "identity":  # what is unknown draws probabilities towards the middle
-            unknown = DAY**2 + CELL**2 + SIGNAL**2 * (1 - kept)
+        unknown = DAY**2 + CELL**2 + SIGNAL**2 * (1 - kept)
+        if isinstance(problem, Quantiles):  # and the label's own noise, of 1
+            margins = margins + np.sqrt(1 + unknown) * norm.ppf(problem.levels)
+        elif problem.link != "identity":  # what is unknown draws probabilities towards the middle
             margins = margins / np.sqrt(1 + np.pi / 8 * unknown)
         return as_answers(problem.link, margins)
 
@@ -73,7 +77,8 @@ def world(spec: Spec, days: int, size: Size, random: np.random.Generator) -> Wor
     day, value = np.repeat(np.arange(days), daily), random.choice(len(SHARES), count, p=SHARES)
     groups = np.arange(count) // LIST if spec.problem == "ranking" else None
     cell = day * len(SHARES) + value
-    signal = random.normal(0, SIGNAL, (count, len(problem.outputs)))
+    width = 1 if isinstance(problem, Quantiles) else len(problem.outputs)  # one thing has all quantiles
+    signal = random.normal(0, SIGNAL, (count, width))
     shock = random.normal(0, DAY, days)[day] + random.normal(0, CELL, days * len(SHARES))[cell]
     shocks = shock[:, None] * (np.arange(signal.shape[1]) == 0)
     drawn = as_answers(problem.link, signal + size.base + shocks)
@@ -95,7 +100,7 @@ def _class(chances: Floats, random: np.random.Generator) -> Floats:
 
 
 def _value(values: Floats, random: np.random.Generator) -> Floats:
-    return values + random.normal(0, 1, len(values))
+    return values.reshape(-1) + random.normal(0, 1, len(values))
 
 
 def _grade(scores: Floats, random: np.random.Generator) -> Floats:
@@ -125,7 +130,7 @@ def framed(spec: Spec, kind: ProblemKind) -> Spec:
     number = columns(spec).numbers[0]
     features = {name: each for name, each in spec.features.items() if name in (number, *spec.gate.slices)}
     outcome = spec.outcome.model_copy(update={"classes": CLASSES if kind == "multiclass" else ()})
-    objective = spec.objective.model_copy(update={"metric": None, "costs": {}})
+    objective = spec.objective.model_copy(update={"metric": None, "costs": {}, "quantiles": ()})
     changed = {"problem": kind, "outcome": outcome, "objective": objective, "features": features}
     return spec.model_copy(update=changed)
 

@@ -125,7 +125,7 @@ def run(text: str, path: Path) -> ModuleType:
     try:
         # Compiled from the text that the project's fingerprint is made of, not from a cache beside it.
         exec(compile(text, path, "exec"), module.__dict__)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise SpecError(blame(error, path)) from error
     return module
 

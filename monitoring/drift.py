@@ -186,6 +186,8 @@ def _text_drift(name: str, reference: pl.Series, current: pl.Series, threshold: 
     """
     said, told = (words_of(_evenly(each)) for each in (reference, current))
     length = _number_drift(name, _lengths(said), _lengths(told), threshold)
+    if not all(each.list.len().sum() for each in (said, told)):  # of no words there is no telling which
+        return length
     words = _category_drift(name, said.explode().drop_nulls(), told.explode().drop_nulls(), threshold)
     value = max(each.value for each in (length, words) if each.value is not None)
     notes = (f"length {length.value:.3f}", f"words {words.value:.3f}", length.note, words.note)

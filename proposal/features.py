@@ -28,11 +28,15 @@ _WEIGHT = 20  # outcomes that the share of all counts for beside an entity's own
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """What is proposed, what is left out, and what tells much and yet stays (name, strength)."""
+    """What is proposed, what is left out, and what tells much and yet stays (name, strength).
+
+    `many` are the columns that are left out because there are so many: they are not even declared.
+    """
 
     proposed: tuple[Proposed, ...]
     left: tuple[LeftOut, ...]
     strong: tuple[tuple[str, float], ...]
+    many: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,7 @@ def features(looked: Looked) -> Features:
     made += _past(looked, recurring, [each.name for each in made])
     strong = [(found[name].name, each.strength) for name, each in strengths.items() if name in found]
     much = tuple(each for each in strong if each[1] >= limits.TELLS_MUCH)
-    return Features(tuple(made), (*left, *many), much)
+    return Features(tuple(made), (*left, *many), much, tuple(each.column for each in many))
 
 
 def _useless(held: Facts, looked: Looked) -> str:

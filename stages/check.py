@@ -12,6 +12,7 @@ from core.secrets import Secrets, unset
 from core.settings import Settings
 from core.sources import files, objects
 from core.sources.declared import DeltaSource, FilesSource, PackageSource, Source, SqlSource
+from features.declared import naming_faults
 from features.derived import expressions
 from models.declared import training_faults
 from stages.data import verify
@@ -39,6 +40,7 @@ def check(name: str, settings: Settings) -> Checked:
     examined = examine(name, settings)
     spec = examined.project.spec
     found = [*examined.found, *examined.told(training_faults(spec)), *examined.told(_secrets(examined))]
+    found += examined.told(naming_faults(spec))
     if examined.runs:
         found += examined.told(_functions(examined.project))
     if is_certain(("datasets",), examined.doubtful) or spec.datasets:

@@ -13,7 +13,7 @@ from models.retrieval.fit import KNOWN, entities, instants
 from models.retrieval.graph import graph, parity
 from models.retrieval.measures import recall
 from models.retrieval.pasts import Pasts
-from models.retrieval.retriever import NONE, Retriever
+from models.retrieval.retriever import NONE, Retriever, Whole
 from models.runtime.session import session
 from stages.retrieval import INDEX, chosen, drawn, facts, retriever
 from stages.workspace import Workspace
@@ -70,7 +70,7 @@ def index(
     return asdict(told)
 
 
-def _pasts(serving: Retriever, rules: Candidates, known: pl.DataFrame) -> list[np.ndarray[Any, Any]]:
+def _pasts(serving: Retriever, rules: Candidates, known: pl.DataFrame) -> list[Whole]:
     """What some of the entities had, and one that had nothing."""
     who, items = entities([known], rules.by)[0], serving.codes(known[rules.item])
     past = Pasts.of(who, instants(known, KNOWN), items)

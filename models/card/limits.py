@@ -15,7 +15,7 @@ NAMED = 4
 
 def limits(version: Version, spec: Spec, described: Mapping[str, Any]) -> list[str]:
     """The limits of a version; `described` is its `models.card.describe.Description`, made plain."""
-    return [*_of_time(version, spec, described), *_of_inputs(spec, described), *_of_groups(spec, described)]
+    return [*_of_time(version, spec, described), *of_inputs(spec, described), *_of_groups(spec, described)]
 
 
 def asked(spec: Spec) -> str:
@@ -60,7 +60,7 @@ def _of_shift(spec: Spec, label: float | Mapping[str, float]) -> str:
     return f"Where the mean of {spec.outcome.label} moves away from {label:.4g}, its answers lag behind."
 
 
-def _of_inputs(spec: Spec, described: Mapping[str, Any]) -> Iterator[str]:
+def of_inputs(spec: Spec, described: Mapping[str, Any]) -> Iterator[str]:
     outside = described["outside"]
     if outside["rows"]:
         yield (

@@ -8,7 +8,10 @@ from models.onnx.texts import BUCKETS, WORDS
 
 
 class MeanOfTokens(nn.Module):
-    """The mean of the embeddings of a text's tokens; of a text without any, zeros."""
+    """The mean of the embeddings of a text's tokens, times the root of their number.
+
+    A mean alone fades where tokens are many, and is learned too slowly. Of a text without any, zeros.
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -18,7 +21,7 @@ class MeanOfTokens(nn.Module):
         """Numbers of tokens int [n, T], 0 for none -> float32 [n, width]."""
         count = (tokens > 0).sum(1, keepdim=True).clamp(min=1)
         total: Tensor = self.table(tokens).sum(1)
-        return total / count
+        return total / count.sqrt()
 
 
 class Attention(nn.Module):

@@ -35,16 +35,15 @@ def item_knn(known: pl.DataFrame, asks: pl.DataFrame) -> Floats:
     places = films.select("movieId").with_row_index("place")
     watched = known.join(places, on="movieId")
     user = watched["userId"].rank("dense").to_numpy() - 1
-    matrix = sparse.csr_array((np.ones(len(user), np.float32), (user, watched["place"].to_numpy())))
-    both = (matrix.T @ matrix).toarray()
-    counts = both.diagonal().copy()
-    np.fill_diagonal(both, 0)
-    like = both / (np.sqrt(np.outer(counts, counts)) + SHRINK)
+    who = sparse.csc_array((np.ones(len(user), np.float32), (user, watched["place"].to_numpy())))
     recent = asks.select(movieId=pl.col("past").list.tail(RECENT)).with_row_index("row").explode("movieId")
     had = recent.join(places, on="movieId")
     marks = np.zeros((asks.height, films.height), np.float32)
     marks[had["row"].to_numpy(), had["place"].to_numpy()] = 1
-    found = np.asarray(marks @ like, np.float64)
+    asked, counts = np.flatnonzero(marks.any(axis=0)), who.sum(axis=0)
+    both = (who[:, asked].T @ who).toarray()  # how many watched one and the other
+    like = both / (np.sqrt(np.outer(counts[asked], counts)) + SHRINK)
+    found = marks[:, asked] @ like
     return np.where(marks.any(axis=1)[:, None], found, films["times"].to_numpy())
 
 

@@ -1,6 +1,7 @@
 """What each kind of problem measures, against scikit-learn and against what can be said by hand."""
 
 from datetime import UTC, datetime
+from itertools import permutations
 
 import numpy as np
 import polars as pl
@@ -168,6 +169,30 @@ def test_ndcg_is_that_of_scikit_learn_ties_included(seed: int, cutoff: int, tied
     ]
     found = Ranking(cutoff).parts(rows(labels, groups), answers)["ndcg"]
     np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+@given(st.integers(0, 1_000), st.integers(1, 6))
+def test_map_is_the_mean_over_all_orders_of_ties(seed: int, cutoff: int) -> None:
+    random = np.random.default_rng(seed)
+    groups = random.permutation(np.repeat(np.arange(3), random.integers(1, 6, 3)))
+    labels = random.integers(0, 3, len(groups)).astype(np.float64)
+    answers = random.integers(0, 3, len(groups)).astype(np.float64)
+    expected = []
+    for mask in (groups == group for group in np.unique(groups)):
+        hits, scores = labels[mask] > 0, answers[mask]
+        if hits.any():
+            orders = {
+                tuple(sorted(each, key=lambda k: -scores[k])) for each in permutations(range(len(hits)))
+            }
+            expected.append(np.mean([_precision(hits[list(order)], cutoff) for order in orders]))
+    found = Ranking(cutoff).parts(rows(labels, groups), answers)["map"]
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+def _precision(hits: NDArray[np.bool_], cutoff: int) -> float:
+    """The average precision of hits in order, at a cutoff."""
+    places = np.flatnonzero(hits[:cutoff]) + 1
+    return float((np.arange(1, len(places) + 1) / places).sum() / min(hits.sum(), cutoff))
 
 
 def test_lists_without_a_relevant_row_are_left_out() -> None:

@@ -111,7 +111,7 @@ def test_a_time_in_another_form_becomes_the_same_instant(
         .to_series()
     )
     assert (read.dt.date() == orders()["at"].dt.date()).all()
-    made = eval(plan.time.code(), {"pl": pl})
+    made = eval("".join(plan.time.code()), {"pl": pl})
     again = orders().with_columns(as_delivered.alias("at")).with_columns(values).select(made).to_series()
     assert again.equals(read)
 

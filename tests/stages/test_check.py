@@ -191,6 +191,12 @@ def test_two_dozen_problems_are_said_at_once_and_nothing_that_follows_from_them(
             "expect_payed",
             r"orders\.yaml:5: unknown .* did you mean 'expect_payed'",
         ),
+        (
+            "project.yaml",
+            "  shop: {from: row",
+            "  label: {from: row",
+            r"features\.label: every feature table has",
+        ),
         ("orders.yaml", "shops.shop", "shops.town", r"orders\.yaml:6: .*'shops\.town'.* no column 'town'"),
         (
             "orders.yaml",

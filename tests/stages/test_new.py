@@ -1,5 +1,7 @@
 """A project is proposed from a table, written whole or not at all, and lives."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
@@ -10,10 +12,11 @@ import pytest
 
 from core.errors import PerennialError, SpecError
 from core.projects import Project, load
-from core.settings import Settings
+from core.settings import CHECKOUT, Settings
 from proposal.ask import Ask
+from proposal.functions_text import functions_text
 from stages.new import Written, propose_project
-from tests.proposal.tables import ROWS, knowing, orders
+from tests.proposal.tables import ROWS, knowing, orders, plan_of
 
 
 def settings_of(folder: Path) -> Settings:
@@ -94,6 +97,20 @@ def test_without_a_time_it_says_so_and_drift_is_not_watched(counted: tuple[Path,
     assert "without a TIME" in text and path.read_text().splitlines()[line - 1] == "batches:"
     assert spec.features.keys() == {"Grosse_cm", "Stadt_alt", "probability_value", "label_value"}
     assert written.plan.table.unusable.keys() == {":odd", "batch"}
+
+
+def test_its_functions_are_written_as_the_formatter_has_them(tmp_path: Path) -> None:
+    when = pl.col("at").dt.strftime("%d/%m/%Y %H:%M")
+    came = pl.when(pl.col("back") == 1).then(pl.lit('in "pieces"')).otherwise(pl.lit("whole"))
+    table = orders().drop("order").with_columns(when.alias("at"), came.alias("how it came"))
+    plan = plan_of(table.drop("back"), tmp_path, "how it came")
+    path = tmp_path / "functions.py"
+    path.write_text(functions_text(plan))
+    for command in (["format", "--check"], ["check"]):
+        config = ["--config", str(CHECKOUT / "pyproject.toml")]
+        ruff = [sys.executable, "-m", "ruff", *command, *config, str(path)]
+        run = subprocess.run(ruff, capture_output=True, check=False)
+        assert run.returncode == 0, path.read_text()
 
 
 def test_what_is_there_stays_and_a_wrong_name_is_refused(knows: tuple[Path, Written]) -> None:

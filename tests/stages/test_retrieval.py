@@ -64,14 +64,16 @@ def test_the_rows_of_a_list_are_decided_at_one_instant(cinema: Cinema) -> None:
     assert (lists["decision_time"] == lists["at"]).all()
 
 
+@pytest.mark.parametrize("what", ["another film", "other facts"])
 def test_what_was_chosen_changes_nothing_in_the_rows_of_its_own_list(
-    cinema: Cinema, rows: pl.DataFrame, fresh: Any
+    cinema: Cinema, rows: pl.DataFrame, fresh: Any, what: str
 ) -> None:
-    # All that is particular to what was chosen on the last day is another: films, kinds, devices, stars.
+    # What was chosen on the last day is another: its films, or all that is said of them.
     last = pl.col("at") >= "2013-04-28"
     other = rows.with_columns(
-        film=pl.when(last).then(pl.concat_str(pl.lit("x"), pl.col("film"))).otherwise("film"),
+        film=pl.when(last & (what == "another film")).then(pl.lit("x") + pl.col("film")).otherwise("film"),
         kind=pl.when(last).then(pl.lit("unheard of")).otherwise("kind"),
+        made=pl.when(last).then(1900).otherwise("made"),
         device=pl.when(last).then(pl.lit("a much longer name")).otherwise("device"),
         stars=pl.when(last).then(1).otherwise("stars"),
     )
