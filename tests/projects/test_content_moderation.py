@@ -1,4 +1,4 @@
-"""The moderation project: what its data are, and that a labelled set of the well-known columns takes their place."""
+"""The moderation project: its data, and that a labelled set of the well-known columns takes their place."""
 
 import re
 from collections.abc import Iterator
