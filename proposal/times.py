@@ -106,8 +106,8 @@ def time_of(table: Delivered, column: str) -> Time:
         shown = ", ".join(map(repr, some.unique(maintain_order=True)[:4]))
         raise SpecError(
             f"TIME={column}: these are no times that can be read: {shown}; write them as"
-            " 2013-03-15T10:30:00Z,"
-            " as 2013-03-15, as seconds since 1970, or leave TIME out (batches then go by the order of rows)"
+            " 2013-03-15T10:30:00Z, as 2013-03-15, as seconds since 1970, or leave TIME out (batches then"
+            " go by the order of rows)"
         )
     return found
 
