@@ -85,8 +85,8 @@ class Time:
 def literal(text: str) -> str:
     """A text as Python has it, in the quotes that a formatter prefers.
 
-    >>> literal("price"), literal('say "price"')
-    ('"price"', '\'say "price"\'')
+    >>> print(literal("price"), literal('say "price"'))
+    "price" 'say "price"'
     """
     return repr(text) if '"' in text else json.dumps(text, ensure_ascii=False)
 
