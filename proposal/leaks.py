@@ -170,6 +170,8 @@ def _together(
     """The numbers that add up to the label: those without which a straight line no longer tells it."""
     left = [name for name, each in found.items() if not each.leak and known[name].dtype.is_numeric()]
     left = sorted(left, key=lambda name: -found[name].strength)[: limits.MAX_FEATURES]
+    if not left:
+        return {}
     # Few rows will do: what adds up does so in each, and every column is tried in turn.
     some = np.arange(len(rows)) % (len(rows) // _TRIED + 1) == 0
     frame = Rows(known.select(pl.col(left).cast(pl.Float32)), rows.labels, rows.times).at(some)
