@@ -137,7 +137,8 @@ def _batches(facts: Summary) -> Table:
     table.add_column("champion", no_wrap=True)
     for headline in _headlines(facts):
         table.add_column(MEASURES[headline][0], justify="right", no_wrap=True)
-    table.add_column(facts.get("relative_loss_name", "relative loss"), justify="right")
+    relative = facts.get("relative_loss_name", "relative loss").replace(" ", "\n")  # a narrow column
+    table.add_column(relative, justify="right", no_wrap=True)
     table.add_column("drift", justify="right", no_wrap=True)
     table.add_column("decision")
     for batch in facts["batches"]:
