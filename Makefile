@@ -27,6 +27,9 @@ $(PACKAGES): $(READY) $(wildcard projects/*/project.yaml)
 	@$(RUN) data
 	@touch $@
 
+check: $(READY) ## name every problem of PROJECT's spec, functions and suites, without running anything
+	@$(RUN) check --project $(PROJECT)
+
 data: $(READY) ## install the packages that PROJECT takes its data from, verify their files, print the terms
 	@$(RUN) data --project $(PROJECT)
 
@@ -118,6 +121,9 @@ bench-projects: $(READY) ## run every demo (or that of PROJECT) and hold its cha
 
 gate-power: $(READY) ## simulate how often the gate of PROJECT promotes what is no better, and what is
 	@OPENBLAS_NUM_THREADS=1 POLARS_MAX_THREADS=1 $(VENV)/bin/python -m benchmarks.gate_power $(PROJECT)
+
+docs: $(READY) ## write docs/spec.md and docs/project.schema.json from the models of the spec
+	@$(RUN) docs
 
 lock: ## write constraints.txt anew from what pip resolves today
 	@$(PYTHON) -m venv --clear .lock

@@ -15,8 +15,9 @@ from itertools import zip_longest
 from multiprocessing import get_context
 
 import numpy as np
+import polars as pl
 
-from benchmarks.gate_worlds import NOISE, contender, framed, noise_for, with_features, world
+from benchmarks.gate_worlds import NOISE, Size, contender, framed, noise_for, with_features, world
 from benchmarks.measures import Measure, report
 from core.batches import Batch
 from core.learning import METRICS, ProblemKind
@@ -25,8 +26,8 @@ from core.settings import Settings
 from core.spec import Spec
 from models.gate.judge import judge
 from models.problem import problem_of
+from stages.workspace import open_workspace
 
-DAILY = 930  # departures of a day from New York
 SHARES_OF_GAIN = (0.4, 0.6, 0.8, 1.2)
 SHARES_OF_DAYS = (0.7, 1.5, 2.0)
 
@@ -48,13 +49,13 @@ class Trial:
 def main() -> int:
     """Simulate, and print."""
     spec = load(sys.argv[1] if len(sys.argv) > 1 else "flights", Settings()).spec
-    return report("gate_power", measures(spec))
+    return report("gate_power", measures(spec, size_of(spec)))
 
 
-def measures(spec: Spec, draws: int = 1000, fewer: int = 200) -> list[Measure]:
+def measures(spec: Spec, size: Size, draws: int = 1000, fewer: int = 200) -> list[Measure]:
     """The shares that are promoted: of `draws` where there is a goal, of `fewer` elsewhere."""
     kind, days, gain = spec.problem, days_of(spec), spec.gate.gain
-    noise = {share: noise_for(spec, gain * share) for share in (1.0, *SHARES_OF_GAIN)}
+    noise = {share: noise_for(spec, gain * share, size.base) for share in (1.0, *SHARES_OF_GAIN)}
     named = {
         "no true gain": Trial(kind, days, NOISE, draws),
         f"a true gain of {gain:g}": Trial(kind, days, noise[1.0], draws),
@@ -71,18 +72,35 @@ def measures(spec: Spec, draws: int = 1000, fewer: int = 200) -> list[Measure]:
             bigger = noise_for(framed(spec, other), 2 * gain)
             named[f"a true gain of {2 * gain:g}, {other}"] = Trial(other, days, bigger, fewer)
     spawn = get_context("spawn")  # Polars does not live through a fork
-    with ProcessPoolExecutor(os.cpu_count(), spawn, _begin, (spec,)) as pool:
+    with ProcessPoolExecutor(os.cpu_count(), spawn, _begin, (spec, size)) as pool:
         tasks = [(trial, seed) for trial in named.values() for seed in range(trial.draws)]
         found = iter(pool.map(_failed, tasks, chunksize=20))
         failed = {name: [next(found) for _ in range(trial.draws)] for name, trial in named.items()}
-    size = [Measure("days", days, "days"), Measure("rows", days * DAILY, "rows")]
-    return size + _promoted(failed) + _refusing(failed[f"a true gain of {gain:g}"])
+    told = [Measure("days", days, "days"), Measure("rows", days * size.daily, "rows")]
+    return told + _promoted(failed) + _refusing(failed[f"a true gain of {gain:g}"])
 
 
 def days_of(spec: Spec) -> int:
     """The days that are unseen by the first challenger that a champion can meet, a batch after the first."""
     batches = spec.batches.calendar().batches()[: spec.training.first_batches + 1]
     return round(_length(batches) / timedelta(days=1) * spec.training.holdout)
+
+
+def size_of(spec: Spec) -> Size:
+    """The rows a day, and their base rate, as the home has them of the batches before the first champion.
+
+    Those of departures from New York, while it has none.
+    """
+    lake = open_workspace(spec.name).lake
+    if not lake.exists("outcomes"):
+        return Size()
+    batches = spec.batches.calendar().batches()[: spec.training.first_batches]
+    found = lake.scan("outcomes", [batch.id for batch in batches])
+    rows = found.select(pl.len()).collect().item()
+    daily = max(round(rows / (_length(batches) / timedelta(days=1))), 1)
+    if spec.problem != "binary" or not rows:
+        return Size(daily)
+    return Size.of_rate(daily, found.select(pl.col("label").mean()).collect().item())
 
 
 def _length(batches: Sequence[Batch]) -> timedelta:
@@ -110,17 +128,19 @@ def _refusing(refused: list[tuple[str, ...]]) -> list[Measure]:
 
 
 _SPECS: dict[ProblemKind, Spec] = {}
+_SIZES: dict[ProblemKind, Size] = {}
 
 
-def _begin(spec: Spec) -> None:
+def _begin(spec: Spec, size: Size) -> None:
     _SPECS.update({kind: framed(spec, kind) for kind in METRICS})
+    _SIZES.update({kind: size if kind == spec.problem else Size(size.daily) for kind in METRICS})
 
 
 def _failed(task: tuple[Trial, int]) -> tuple[str, ...]:
     """The checks that refuse one challenger."""
     trial, seed = task
     spec, random = _SPECS[trial.kind], np.random.default_rng(seed)
-    problem, made = problem_of(spec), world(spec, trial.days, DAILY, random)
+    problem, made = problem_of(spec), world(spec, trial.days, _SIZES[trial.kind], random)
     rows = with_features(spec, made.rows, random)
     ours = contender("challenger", made.answers(problem, NOISE, random), trial.complexity)
     theirs = contender("champion", made.answers(problem, trial.noise, random), 2)

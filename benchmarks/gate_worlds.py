@@ -8,12 +8,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from scipy.optimize import brentq
+from scipy.stats import norm
 
 from core.errors import PerennialError
 from core.learning import ProblemKind
 from core.spec import Spec
 from models.gate.judge import Contender, Served
 from models.problem import Floats, Problem, as_answers, problem_of
+from models.problems.quantiles import Quantiles
 from models.rows import Rows, columns
 
 START = date(2013, 6, 1)
@@ -32,12 +34,27 @@ MOST = 1_000_000  # rows that a true gain is the mean over
 
 
 @dataclass(frozen=True, slots=True)
+class Size:
+    """Rows a day, and the base in log-odds (or the label's unit): by default of departures from New York."""
+
+    daily: int = 930
+    base: float = BASE
+
+    @classmethod
+    def of_rate(cls, daily: int, rate: float) -> "Size":
+        """Of days on which this share of the rows is positive, which what days share draws to the middle."""
+        drawn = np.sqrt(1 + np.pi / 8 * (DAY**2 + CELL**2 + SIGNAL**2))
+        return cls(daily, float(np.log(rate / (1 - rate)) * drawn))
+
+
+@dataclass(frozen=True, slots=True)
 class World:
     """Labelled rows, and `signal` [n, K]: what there is to be known of them. `cell` is the day and value."""
 
     rows: Rows
     signal: Floats
     cell: NDArray[np.intp]
+    base: float
 
     def answers(self, problem: Problem, noise: float, random: np.random.Generator) -> Floats:
         """Those of a model that knows the signal up to noise, shrunk so that it is calibrated."""
@@ -45,28 +62,32 @@ class World:
         shared = random.normal(0, 1, shape)[self.cell]
         error = np.sqrt(SHARED) * shared + np.sqrt(1 - SHARED) * random.normal(0, 1, self.signal.shape)
         kept = SIGNAL**2 / (SIGNAL**2 + noise**2)
-        margins = kept * (self.signal + noise * error) + BASE
-        if problem.link != "identity":  # what is unknown draws probabilities towards the middle
-            unknown = DAY**2 + CELL**2 + SIGNAL**2 * (1 - kept)
+        margins = kept * (self.signal + noise * error) + self.base
+        unknown = DAY**2 + CELL**2 + SIGNAL**2 * (1 - kept)
+        if isinstance(problem, Quantiles):  # and the label's own noise, of 1
+            margins = margins + np.sqrt(1 + unknown) * norm.ppf(problem.levels)
+        elif problem.link != "identity":  # what is unknown draws probabilities towards the middle
             margins = margins / np.sqrt(1 + np.pi / 8 * unknown)
         return as_answers(problem.link, margins)
 
 
-def world(spec: Spec, days: int, daily: int, random: np.random.Generator) -> World:
-    """So many days of so many rows; a ranking's are in lists."""
-    count, problem = days * daily, problem_of(spec)
+def world(spec: Spec, days: int, size: Size, random: np.random.Generator) -> World:
+    """So many days of this size; a ranking's rows are in lists."""
+    count, problem, daily = days * size.daily, problem_of(spec), size.daily
     day, value = np.repeat(np.arange(days), daily), random.choice(len(SHARES), count, p=SHARES)
     groups = np.arange(count) // LIST if spec.problem == "ranking" else None
     cell = day * len(SHARES) + value
-    signal = random.normal(0, SIGNAL, (count, len(problem.outputs)))
+    width = 1 if isinstance(problem, Quantiles) else len(problem.outputs)  # one thing has all quantiles
+    signal = random.normal(0, SIGNAL, (count, width))
     shock = random.normal(0, DAY, days)[day] + random.normal(0, CELL, days * len(SHARES))[cell]
-    drawn = as_answers(problem.link, signal + BASE + shock[:, None] * (np.arange(signal.shape[1]) == 0))
+    shocks = shock[:, None] * (np.arange(signal.shape[1]) == 0)
+    drawn = as_answers(problem.link, signal + size.base + shocks)
     labels = _LABELS[spec.problem](drawn, random)
     begin = pl.lit(START).cast(pl.Datetime).dt.replace_time_zone(spec.batches.timezone)
     step = timedelta(days=1) / daily
     times = pl.select((begin + step * pl.int_range(count)).dt.convert_time_zone("UTC")).to_series()
     frame = pl.DataFrame({"value": np.array([f"v{each}" for each in range(len(SHARES))])[value]})
-    return World(Rows(frame, labels, times, groups), signal, cell)
+    return World(Rows(frame, labels, times, groups), signal, cell, size.base)
 
 
 def _yes(chances: Floats, random: np.random.Generator) -> Floats:
@@ -79,7 +100,7 @@ def _class(chances: Floats, random: np.random.Generator) -> Floats:
 
 
 def _value(values: Floats, random: np.random.Generator) -> Floats:
-    return values + random.normal(0, 1, len(values))
+    return values.reshape(-1) + random.normal(0, 1, len(values))
 
 
 def _grade(scores: Floats, random: np.random.Generator) -> Floats:
@@ -109,19 +130,19 @@ def framed(spec: Spec, kind: ProblemKind) -> Spec:
     number = columns(spec).numbers[0]
     features = {name: each for name, each in spec.features.items() if name in (number, *spec.gate.slices)}
     outcome = spec.outcome.model_copy(update={"classes": CLASSES if kind == "multiclass" else ()})
-    objective = spec.objective.model_copy(update={"metric": None, "costs": {}})
+    objective = spec.objective.model_copy(update={"metric": None, "costs": {}, "quantiles": ()})
     changed = {"problem": kind, "outcome": outcome, "objective": objective, "features": features}
     return spec.model_copy(update=changed)
 
 
-def noise_for(spec: Spec, gain: float) -> float:
+def noise_for(spec: Spec, gain: float, base: float = BASE) -> float:
     """The noise of a champion over which a challenger of the usual noise truly gains so much.
 
     Found on a million independent rows. PerennialError when no model is so bad.
     """
     problem = problem_of(spec)
     days, daily = (MOST // 60, LIST) if spec.problem == "ranking" else (MOST, 1)
-    far = world(spec, days, daily, np.random.default_rng(1))
+    far = world(spec, days, Size(daily, base), np.random.default_rng(1))
 
     def loss(noise: float) -> float:
         answers = far.answers(problem, noise, np.random.default_rng(2))

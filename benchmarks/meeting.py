@@ -14,7 +14,7 @@ from features.derived import expressions
 from models.answers import from_column
 from models.measures.intervals import drawn_blocks
 from models.measures.paired import Interval
-from models.problem import problem_of
+from models.problem import problem_of, relative_loss
 from models.rows import Rows
 from stages.featurise import labelled
 from stages.workspace import Workspace
@@ -43,7 +43,8 @@ class Meeting:
 
     def measures(self, name: str) -> dict[str, float]:
         """The problem's measures of somebody's answers."""
-        return problem_of(self.spec).measures(self._labelled, self.answers[name])
+        problem, rows, answers = problem_of(self.spec), self._labelled, self.answers[name]
+        return problem.measures(rows, answers) | {"relative_loss": relative_loss(problem, rows, answers)}
 
     def gain(self, over: str) -> Interval:
         """By how much the champion's loss is lower than a baseline's, drawn by blocks as the gate draws."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from benchmarks import catalogue
 from benchmarks.baselines import Benchmark, benchmark
 from benchmarks.measures import Measure, save
 from benchmarks.meeting import meeting
@@ -43,7 +44,8 @@ def measured(name: str, against: Benchmark, console: Console) -> list[Measure]:
     """Run a project's demo in a home of its own, compare, and print."""
     with tempfile.TemporaryDirectory(prefix="perennial-bench-") as folder:
         spent = run("flows", ["demo", "--project", name], Path(folder))
-        met = meeting(open_workspace(name, Settings(home=Path(folder))), against)
+        workspace = open_workspace(name, Settings(home=Path(folder)))
+        met = (catalogue.meeting if workspace.spec.candidates else meeting)(workspace, against)
     whole = figures(met, against)
     batches = {batch: figures(part, against) for batch, part in met.by_batch()}
     console.print(f"\n[bold]{name}[/]: {spent.seconds:.0f} s, {spent.gigabytes:.2f} GB")

@@ -11,7 +11,7 @@ from benchmarks.measures import Measure
 from benchmarks.meeting import CHAMPION, Meeting
 from models.card.card import titles
 from models.measures.paired import Interval
-from models.problem import HEADLINES
+from models.problem import headlines
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,8 @@ def figures(met: Meeting, against: Benchmark) -> Figures:
     measures = {name: _measures(met, name, against) for name in met.answers}
     gains = {name: met.gain(name) for name in against.baselines}
     versions = tuple(met.rows["version"].unique(maintain_order=True))
-    headlines = tuple(titles(met.spec, HEADLINES[met.spec.problem]).values())
-    return Figures(met.rows.height, versions, headlines, measures, gains)
+    shown = tuple(titles(met.spec, headlines(met.spec)).values())
+    return Figures(met.rows.height, versions, shown, measures, gains)
 
 
 def _measures(met: Meeting, name: str, against: Benchmark) -> dict[str, float]:

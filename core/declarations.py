@@ -1,32 +1,25 @@
 """What a feature may be declared as in a spec."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
 from core.expressions import parse
-from core.scalars import Duration, FeatureKind, Model, Window, Zone
-
-Statistic = Literal["count", "mean", "rate", "sum", "quantile", "distinct", "since_last"]
-
-
-WORDS = {"meaning", "unit"}
-"""The keys of a declaration that only people read: they make no value another."""
-
-
-class Described(Model):
-    """What every declaration may say for people: what a feature means, and its unit."""
-
-    meaning: str = ""
-    unit: str = ""
+from core.past import Described, Lag, TargetRate, Trailing
+from core.scalars import Duration, FeatureKind, Zone, example
 
 
 class RowFeature(Described):
     """A column of the event itself that is known at decision time, as it is."""
 
+    model_config = example({"from": "row", "column": "paid", "kind": "number", "unit": "EUR"})
+
     from_: Literal["row"] = Field(alias="from")
+    """Says that it is this kind of feature."""
     column: str
+    """The column of the events."""
     kind: FeatureKind
+    """What it is to a model: a number, a category, or a text."""
 
 
 class LocalTime(Described):
@@ -36,11 +29,20 @@ class LocalTime(Described):
     lies beside its first, which `sin` and `cos` together say.
     """
 
+    model_config = example(
+        {"from": "time", "column": "ordered_at", "part": "hour", "timezone": "Europe/Rome"}
+    )
+
     from_: Literal["time"] = Field(alias="from")
+    """Says that it is this kind of feature."""
     column: str
+    """The column of the events that holds the instant."""
     part: Literal["hour", "minute_of_day", "weekday", "day_of_month", "day_of_year", "month"]
+    """Which part of the time or the date it is."""
     timezone: Zone
+    """The time zone of the clock that it is read from."""
     cycle: Literal["sin", "cos"] | None = None
+    """Which coordinate on the circle, if any."""
 
     @property
     def kind(self) -> FeatureKind:
@@ -50,104 +52,52 @@ class LocalTime(Described):
 
 class Lookup(Described):
     """A column of another dataset: of the row with the same key or, if that dataset has a
-    `known_at`, of the newest such row known by decision time and not older than `within`.
-
-    `by` maps the event's columns to the other dataset's.
+    `known_at`, of the newest such row known by decision time.
     """
+
+    model_config = example(
+        {
+            "from": "lookup",
+            "dataset": "weather",
+            "column": "rain",
+            "kind": "number",
+            "by": {"town": "place"},
+            "within": "6h",
+            "unit": "mm",
+        }
+    )
 
     from_: Literal["lookup"] = Field(alias="from")
+    """Says that it is this kind of feature."""
     dataset: str
+    """The other dataset."""
     column: str
+    """The column of it."""
     kind: FeatureKind
+    """What it is to a model: a number, a category, or a text."""
     by: dict[str, str] = Field(min_length=1)
+    """The columns of the events whose values are those of columns of the other dataset: `{event's:
+    other's}`."""
     within: Duration | None = None
-
-
-class Trailing(Described):
-    """A statistic over the entity's own past events that were known by decision time.
-
-    Of those where `value` is known: how many (`count`); its `mean`, `sum` or `quantile`; the `rate`
-    at which it, a boolean, is true; how many `distinct` values it takes; the seconds since the
-    newest became known (`since_last`). Without a `value`, `count` and `since_last` are of all of
-    the entity's events. `by` is the entity's key; the window reaches back `over` from decision time.
-    A value is known at the events' column `known_at`, by default when the outcome is.
-    """
-
-    from_: Literal["trailing"] = Field(alias="from")
-    by: tuple[str, ...]
-    value: str | None = None
-    statistic: Statistic
-    quantile: Annotated[float, Field(ge=0, le=1)] | None = None
-    over: Window
-    known_at: str | None = None
-
-    @property
-    def kind(self) -> FeatureKind:
-        """Always a number."""
-        return "number"
-
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        if self.value is None and self.statistic not in ("count", "since_last"):
-            raise ValueError(f"`statistic: {self.statistic}` needs the column whose it is: say `value`")
-        if (self.quantile is not None) != (self.statistic == "quantile"):
-            raise ValueError("`statistic: quantile` goes with `quantile: 0.9` or the like, and no other does")
-        return self
-
-
-class TargetRate(Described):
-    """The rate at which the entity's past events had the label, drawn towards that of all events.
-
-    `(labels + weight * prior) / (outcomes + weight)`, over the outcomes that became known `over`
-    before decision time; `prior` is the share of labels among all entities' outcomes of that window.
-    """
-
-    from_: Literal["target_rate"] = Field(alias="from")
-    by: tuple[str, ...]
-    over: Window
-    weight: Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
-    @property
-    def kind(self) -> FeatureKind:
-        """Always a number."""
-        return "number"
-
-
-class Lag(Described):
-    """The value of one of the entity's own past events: the `back`-th newest known by decision time.
-
-    Events whose `value` is not known are passed over, as are those known longer ago than `within`.
-    Of events known at one instant the later one is the newer, then the one with the greater key.
-    A value is known at the events' column `known_at`, by default when the outcome is.
-    """
-
-    from_: Literal["lag"] = Field(alias="from")
-    by: tuple[str, ...]
-    value: str
-    kind: FeatureKind = "number"
-    back: int = Field(default=1, ge=1)
-    within: Window | None = None
-    known_at: str | None = None
+    """How long ago the row may have become known at most."""
 
 
 class Retrieved(Described):
-    """What the retriever of the spec's `candidates` says of a row's item, for who asks at decision time.
+    """What the retriever of the spec's `candidates` says of a row's item, for who asks at decision time."""
 
-    `score` is what lists are drawn by: `popularity`, the logarithm of the item's share of the events,
-    and `affinity`, what the entity's own past adds to it. `rank` is 1 for the first of the list.
-    """
+    model_config = example({"from": "retrieval", "value": "score"})
 
     from_: Literal["retrieval"] = Field(alias="from")
+    """Says that it is this kind of feature."""
     value: Literal["score", "popularity", "affinity", "rank"]
+    """The `score` is what lists are drawn by: `popularity`, the logarithm of the item's share of the
+    events, and `affinity`, what the entity's own past adds to it. `rank` is 1 for the first of the list."""
 
     @property
     def kind(self) -> FeatureKind:
         """Always a number."""
         return "number"
 
-
-Past = Trailing | TargetRate | Lag
-"""The features that are made of the entity's own past events."""
 
 Input = Annotated[
     RowFeature | LocalTime | Lookup | Trailing | TargetRate | Lag | Retrieved, Field(discriminator="from_")
@@ -161,25 +111,51 @@ def _readable(text: str) -> str:
 
 
 class Expression(Described):
-    """SQL over the event's columns that are known at decision time, and the features that are an `Input`.
+    """SQL over the event's columns that are known at decision time, and over features that read no other.
 
     Of one row at a time: no aggregate, no window. A feature hides the event's column of its name.
     """
 
+    model_config = example({"from": "expression", "expression": "paid / items"})
+
     from_: Literal["expression"] = Field(alias="from")
+    """Says that it is this kind of feature."""
     expression: Annotated[str, AfterValidator(_readable)]
+    """The expression, in SQL."""
     kind: FeatureKind = "number"
+    """What it is to a model: a number, a category, or a text."""
 
 
 class Derived(Described):
     """The result of a function of the project's `functions.py`: a Polars expression over the
-    event's columns, the other features and `inputs`, which are features for this function alone.
+    event's columns, the other features and its inputs.
     """
 
+    model_config = example(
+        {
+            "from": "function",
+            "function": "shop_age",
+            "kind": "number",
+            "inputs": {
+                "opened": {
+                    "from": "lookup",
+                    "dataset": "shops",
+                    "column": "opened",
+                    "kind": "number",
+                    "by": {"shop": "shop"},
+                }
+            },
+        }
+    )
+
     from_: Literal["function"] = Field(alias="from")
+    """Says that it is this kind of feature."""
     function: str
+    """The name of the function, which takes nothing."""
     kind: FeatureKind
+    """What it is to a model: a number, a category, or a text."""
     inputs: dict[str, Input] = Field(default_factory=dict)
+    """Features for this function alone, by name."""
 
 
 Feature = Annotated[

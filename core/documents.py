@@ -1,6 +1,5 @@
 """YAML that remembers its lines, so that an error can name the file, the line and the key."""
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -74,9 +73,7 @@ def read(path: Path) -> Document:
         node = loader.get_single_node()
         if node is None:
             raise SpecError(f"{path}:1: the file is empty")
-        value = loader.construct_document(node)
-        json.dumps(value)  # ValueError where a part holds itself
-        return Document(path, value, node)
+        return Document(path, loader.construct_object(node, deep=True), node)  # refuses what holds itself
     except FileNotFoundError:
         raise SpecError(f"{path}: there is no such file") from None
     except UnicodeDecodeError as error:
@@ -87,8 +84,6 @@ def read(path: Path) -> Document:
     except yaml.YAMLError as error:
         why = str(error).splitlines()[0]
         raise SpecError(f"{path}: is no valid YAML: {why}") from None
-    except ValueError:
-        raise SpecError(f"{path}:1: an alias stands within what it is an alias of") from None
     except RecursionError:
         raise SpecError(f"{path}: is nested too deep to be read") from None
 

@@ -1,11 +1,10 @@
-"""What a spec may say of learning: the objective, the outcome, the fits, and what a release must show."""
+"""What a spec may say of learning: the objective, the outcome, and the fits."""
 
-from datetime import timedelta
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from core.scalars import Duration, Model, Share, Window
+from core.scalars import Duration, Model, Window, example
 
 ProblemKind = Literal["binary", "multiclass", "regression", "ranking"]
 Metric = Literal["log_loss", "brier", "rmse", "mae", "pinball", "ndcg"]
@@ -22,66 +21,91 @@ METRICS: dict[ProblemKind, tuple[Metric, ...]] = {
 
 
 class Objective(Model):
-    """Why the system exists, in the business's words and in the learner's.
+    """Why the system exists, in the business's words and in the learner's."""
 
-    `inputs`, `output` and `unit` say what goes in, what a prediction means, and its unit; `metric`
-    is what models are compared by, of a ranking at the first `cutoff` places. A regression that is
-    compared by `pinball` answers the `quantiles`, rising shares of the labels that lie below. `costs`
-    are those of each kind of error: of a binary problem `missed` and `false_alarm`; of a regression
-    `under` and `over`, for each unit of error; of a multiclass problem, by actual class, those of each
-    class that may be said instead. `recall` is the share of the positives of a binary problem that has
-    to be found: how precise the answers then are is measured.
-    """
+    model_config = example(
+        {
+            "business": "Call whoever is likely to return an order, before it is sent.",
+            "learning": "The probability that an order comes back, from what is known when it is placed.",
+            "output": "the probability of coming back",
+            "metric": "log_loss",
+            "costs": {"missed": 5, "false_alarm": 1},
+        }
+    )
 
     business: str
+    """What is decided by the answer, for whom, and why, in words."""
     learning: str
+    """What is predicted, of what, from what is known when, in words."""
     inputs: str = ""
+    """What goes in, in words."""
     output: str = ""
+    """What a prediction means, in words."""
     unit: str = ""
+    """The unit of a prediction."""
+    online: str = ""
+    """What a test of the served model on real users (A/B) is to watch, in words."""
     metric: Metric | None = None
+    """What models are compared by; by default the first of the problem's."""
     quantiles: tuple[float, ...] = ()
+    """The rising shares of the labels that lie below each answer, of a regression that is compared by
+    `pinball`."""
     cutoff: int = Field(default=10, ge=1)
+    """The first places of a ranking that count."""
     costs: Costs = Field(default_factory=dict)
+    """What each kind of error costs. Of a binary problem, `missed` and `false_alarm`; of a regression,
+    `under` and `over`, for each unit of error; of a multiclass problem, by actual class, what each class
+    costs that may be said instead."""
     recall: Annotated[float, Field(gt=0, le=1)] | None = None
+    """The share of the positives of a binary problem that has to be found: how precise the answers then
+    are is measured."""
 
 
 class Constraints(Model):
-    """What a model that serves may take: milliseconds for one row in 99 of 100 cases, and megabytes.
+    """What a model that serves may take."""
 
-    `loss_per_ms` weighs accuracy against latency: of two models the slower one must be better by so
-    much loss for each millisecond that it takes more.
-    """
+    model_config = example({"max_latency_ms": 5, "max_size_mb": 10})
 
     max_latency_ms: float = Field(default=5, gt=0)
+    """Milliseconds for one row, in 99 of 100 cases."""
     max_size_mb: float = Field(default=50, gt=0)
+    """Megabytes of its file."""
     loss_per_ms: float = Field(default=0.0, ge=0)
+    """Accuracy against latency: of two models the slower one must be better by so much loss for each
+    millisecond that it takes more."""
 
 
 class Outcome(Model):
-    """The label: a column of the events, null while it has none.
+    """The label: a column of the events, null while it has none."""
 
-    Boolean for a binary problem, one of `classes` for a multiclass one, a number for a regression,
-    the grade of relevance (0 and up) for a ranking, whose lists are the events with one `group`.
-    `known_at` is when it could first be known; a batch's metrics are final `maturity` after its end.
-    """
+    model_config = example({"label": "returned", "known_at": "closed_at", "maturity": "2d"})
 
     label: str
+    """The column: a boolean of a binary problem, one of `classes` of a multiclass one, a number of a
+    regression, the grade of relevance (0 and up) of a ranking."""
     known_at: str
+    """The column that says when the label could first be known."""
     maturity: Duration
+    """How long after its end a batch's metrics are final."""
     classes: tuple[str, ...] = ()
+    """The values of a multiclass label."""
     group: tuple[str, ...] = ()
+    """The columns that the events of one list of a ranking have in common."""
 
 
 class Range(Model):
-    """Where a parameter is looked for: from `low` to `high`, on a `log` scale, or among `choices`.
+    """Where a parameter is looked for: between two ends, which belong to it, or among choices."""
 
-    Both ends belong to it.
-    """
+    model_config = example({"low": 0.001, "high": 10, "log": True})
 
     low: float | int | None = None
+    """The least value."""
     high: float | int | None = None
+    """The greatest value."""
     log: bool = False
+    """Whether values are drawn on a logarithmic scale."""
     choices: tuple[float | int | str | bool, ...] = ()
+    """The values themselves, in place of two ends."""
 
     @model_validator(mode="after")
     def _of_one_kind(self) -> Self:
@@ -99,87 +123,76 @@ class Range(Model):
 
 
 class Tuning(Model):
-    """The search for parameters: for these `families`, until `trials` or `seconds` are used up.
+    """The search for parameters. Its first trial is of those that the project has without it."""
 
-    The first trial is of the parameters that the project has without it. Each is judged over `folds`
-    stretches of time, each after all that it was fitted on. The `space` of a family adds to the one
-    it brings, and replaces what it names. What has begun when the `seconds` are over is ended.
-    """
+    model_config = example(
+        {
+            "families": ["lightgbm"],
+            "trials": 30,
+            "space": {"lightgbm": {"num_leaves": {"low": 8, "high": 128, "log": True}}},
+        }
+    )
 
     families: tuple[str, ...] = ("lightgbm",)
+    """The families whose parameters are looked for."""
     trials: int = Field(default=20, ge=1)
+    """How many trials there are at most."""
     seconds: float | None = Field(default=None, gt=0)
+    """How long it may take; what has begun by then is ended."""
     folds: int = Field(default=3, ge=2)
+    """The stretches of time that each trial is judged over, each after all that it was fitted on."""
     space: dict[str, dict[str, Range]] = Field(default_factory=dict)
+    """By family and parameter, the ranges that add to those which the family brings, or replace them."""
 
 
 class Stateful(Model):
-    """Fits that go on from the champion instead of from nothing.
+    """Fits that go on from the champion instead of from nothing."""
 
-    Every `full_every`-th is from nothing all the same. A network sees, beside the rows that are new
-    since the champion, a `replay` share of as many older ones, against forgetting.
-    """
+    model_config = example({"full_every": 4, "replay": 0.5})
 
     full_every: int = Field(default=4, ge=2)
+    """Every so-manieth fit is from nothing all the same."""
     replay: Annotated[float, Field(ge=0, le=10)] = 1.0
+    """How many older rows a network sees against forgetting, as a share of those that are new since the
+    champion."""
 
 
 class Training(Model):
-    """How models are fitted.
-
-    The rows known at `as_of` are cut in order of time: the newest `holdout` share is seen by no
-    fit, the `validation` share before it stops and calibrates, the rest trains. `window` limits
-    how far back the rows reach; without it every batch counts (expanding). A row `half_life` older
-    than the newest weighs half. `imbalance` says what is done about rare classes; what `weights`
-    and `sampling` do to the probabilities is undone. `monotone` are the features whose rise may
-    only raise (`increasing`) or only lower (`decreasing`) the prediction. `stateful` fits go on
-    from the champion.
+    """How models are fitted: on the rows known by then, cut in order of time into those that are trained
+    on, those that stop and calibrate a fit, and those that no fit sees.
     """
+
+    model_config = example(
+        {
+            "families": ["linear", "lightgbm"],
+            "window": "180d",
+            "monotone": {"paid": "increasing"},
+            "parameters": {"lightgbm": {"num_leaves": 15}},
+        }
+    )
 
     families: tuple[str, ...] = ("linear", "lightgbm", "torch")
+    """The families of models that are fitted, each of which may become a challenger."""
     first_batches: int = Field(default=3, ge=1)
+    """After how many batches the first models are fitted."""
     window: Window | None = None
+    """How far back the rows reach; without it every batch counts."""
     validation: Annotated[float, Field(gt=0, lt=0.5)] = 0.15
+    """The share of the rows before the holdout that stops and calibrates a fit."""
     holdout: Annotated[float, Field(gt=0, lt=0.5)] = 0.15
+    """The share of the newest rows that is seen by no fit."""
     seed: int = 20130101
+    """What all chance is drawn from."""
     half_life: Window | None = None
+    """A row that is so much older than the newest weighs half."""
     imbalance: Literal["none", "weights", "focal", "sampling"] = "none"
+    """What is done about rare classes; what `weights` and `sampling` do to the probabilities is undone."""
     monotone: dict[str, Literal["increasing", "decreasing"]] = Field(default_factory=dict)
+    """By feature, whether its rise may only raise (`increasing`) or only lower (`decreasing`) the
+    prediction."""
     parameters: dict[str, Parameters] = Field(default_factory=dict)
+    """By family, parameters other than its own."""
     tuning: Tuning | None = None
+    """The search for parameters before each fit; without it there is none."""
     stateful: Stateful | None = None
-
-
-class Fairness(Model):
-    """How far groups may differ, by these sensitive `attributes` (features or keys of the events).
-
-    Each limit is the largest difference between two groups' rates, as a share, that is tolerated
-    when it is more than chance; None does not limit. Groups of fewer than `min_rows` rows are shown
-    and not judged.
-    """
-
-    attributes: tuple[str, ...] = ()
-    min_rows: int = Field(default=200, ge=1)
-    max_selection_gap: Share | None = None
-    max_true_positive_gap: Share | None = None
-    max_false_positive_gap: Share | None = None
-    max_calibration_gap: Share | None = None
-
-
-class Gate(Model):
-    """What a challenger must show against the champion on the same rows.
-
-    `margin` and `slice_margin` are in the loss that models are compared by: nats, a share of what
-    a constant would lose (regression), or points of nDCG. `gain` is the gain that is worth a
-    release, which the gate should see in at least 8 of 10 cases (`make gate-power`).
-    """
-
-    margin: float = Field(default=0.001, ge=0)
-    gain: float = Field(default=0.01, gt=0)
-    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
-    draws: int = Field(default=1000, ge=100)
-    block: Window = timedelta(days=1)
-    slices: tuple[str, ...] = ()
-    slice_margin: float = Field(default=0.02, ge=0)
-    max_calibration_error: Share = 0.05
-    fairness: Fairness = Fairness()
+    """Fits that go on from the champion; without it each is from nothing."""

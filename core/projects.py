@@ -51,13 +51,15 @@ def names(settings: Settings) -> list[str]:
 class Examined:
     """A project as far as it can be read: `found` are the sentences on what is wrong, empty if nothing is.
 
-    What is wrong has stand-ins in the project; `document` is the file of its spec.
+    What is wrong has stand-ins in the project, whose places are `doubtful`; `document` is the file of its
+    spec. `runs` is whether functions.py does.
     """
 
     project: Project
     document: Document
-    found: tuple[str, ...]
     doubtful: Collection[Keys]
+    runs: bool
+    found: tuple[str, ...] = ()
 
     def told(self, faults: Iterable[Fault]) -> list[str]:
         """Further faults as sentences, but for those that may only be there because of others."""
@@ -100,7 +102,9 @@ def examine(name: str, settings: Settings) -> Examined:
         functions = functions_of(text, code)
     except SpecError as error:
         found.append(str(error))
-    examined = Examined(Project(spec, folder, functions or {}, text), document, (), doubtful)
+    examined = Examined(
+        Project(spec, folder, functions or {}, text), document, doubtful, functions is not None
+    )
     named = [(("name",), f"should be that of its folder, {name!r}, not {spec.name!r}")]
     found += examined.told(named if spec.name != name else [])
     found += examined.told(_references(spec, functions, doubtful))
@@ -121,7 +125,7 @@ def run(text: str, path: Path) -> ModuleType:
     try:
         # Compiled from the text that the project's fingerprint is made of, not from a cache beside it.
         exec(compile(text, path, "exec"), module.__dict__)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise SpecError(blame(error, path)) from error
     return module
 

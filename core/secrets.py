@@ -4,9 +4,10 @@ import json
 import os
 import re
 from collections.abc import Callable
+from functools import partial
 from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
-from core.errors import SpecError
+from core.errors import Gathered, SpecError
 
 PLACEHOLDER = re.compile(r"\$\{([^{}]*)\}")
 _BLOCK = "block:"
@@ -65,6 +66,19 @@ class Secrets:
                 f"${{block:{name}}}: there are no blocks here: run this as a flow, or use ${{NAME}}"
             )
         return self._blocks(name)
+
+
+def unset(text: str) -> list[str]:
+    """A sentence on each variable of the environment that a text names and that is not set.
+
+    >>> unset("postgresql://ann:${DOCTEST_NOT_SET}@host/${block:name}")[0][:59]
+    "${DOCTEST_NOT_SET}: the environment variable 'DOCTEST_NOT_S"
+    """
+    found = Gathered()
+    for name in PLACEHOLDER.findall(text):
+        if not name.startswith(_BLOCK):
+            found.attempt(partial(_variable, name))
+    return found.sentences
 
 
 def holds_password(url: str) -> bool:

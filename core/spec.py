@@ -1,37 +1,25 @@
 """The project spec: what `projects/<name>/project.yaml` may say, and nothing else."""
 
-from datetime import date
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from core.batches import Calendar, Every
 from core.candidates import Candidates
+from core.datasets import BatchRules, Dataset, QuarantineRules
 from core.declarations import (
     Derived,
     Expression,
     Feature,
     Input,
-    Lag,
     LocalTime,
     Lookup,
-    Past,
     Retrieved,
     RowFeature,
-    TargetRate,
-    Trailing,
 )
-from core.learning import (
-    METRICS,
-    Constraints,
-    Gate,
-    Metric,
-    Objective,
-    Outcome,
-    ProblemKind,
-    Training,
-)
-from core.scalars import NAME, Duration, FeatureKind, Kind, Model, Share, Zone
+from core.gating import Gate
+from core.learning import METRICS, Constraints, Metric, Objective, Outcome, ProblemKind, Training
+from core.past import Lag, Past, TargetRate, Trailing
+from core.scalars import NAME, Duration, FeatureKind, Kind, Model, Share, example
 from core.sources.declared import DeltaSource, FilesSource, PackageSource, Source, SqlSource
 
 __all__ = [
@@ -70,112 +58,82 @@ __all__ = [
 ]
 
 
-class BatchRules(Model):
-    """How event time is cut into batches: `start` to `end`, each `every` long, in `timezone`.
-
-    With `rows`, the events have no time of their own: each so many of them, in the order of their
-    delivery, count as one `every` from `start` on, and the column that is their `event_time` is made
-    (`core.sources.counted`), not delivered.
-    """
-
-    every: Every
-    timezone: Zone = "UTC"
-    start: date
-    end: date
-    rows: int | None = Field(default=None, ge=1)
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.end <= self.start:
-            raise ValueError(f"end {self.end} must be after start {self.start}")
-        if self.rows is not None and (self.every not in ("1h", "1d", "1w") or self.timezone != "UTC"):
-            raise ValueError(
-                "`rows` are counted by `every: 1h`, `1d` or `1w` in UTC, which are of one length"
-            )
-        return self
-
-    def calendar(self) -> Calendar:
-        """The batches that these rules cut."""
-        return Calendar(self.every, self.timezone, self.start, self.end)
-
-
-class Dataset(Model):
-    """A table as it is delivered: where from, its columns, and what its rows are known by.
-
-    `prepare` names a function of the project's `functions.py` that adds columns to the delivered
-    ones. `event_time` and `known_at` are UTC columns, delivered or prepared; a dataset with an
-    event time is cut into batches by it, one without is ingested whole. Other batches are compared
-    with the batch of the id `reference`, by default the first.
-    """
-
-    source: Source
-    columns: dict[str, Kind]
-    key: tuple[str, ...] = Field(min_length=1)
-    prepare: str | None = None
-    event_time: str | None = None
-    known_at: str | None = None
-    reference: str | None = None
-
-
-class QuarantineRules(Model):
-    """Above this share of failing rows the whole batch stops."""
-
-    max_share: Share = 0.1
-
-
 class Decision(Model):
-    """The instant at which a prediction is asked for: `lead` before the column `before`."""
+    """The instant at which a prediction is asked for."""
+
+    model_config = example({"before": "shipped_at", "lead": "2h"})
 
     before: str
+    """The column of the events that it comes before."""
     lead: Duration
+    """How long before."""
 
 
 class Monitoring(Model):
-    """When a batch counts as drifted, and what opens a retraining.
+    """When a batch counts as drifted, and what opens a retraining."""
 
-    `drift`, `prediction_drift`: population stability index from which a feature, or the predicted
-    probabilities, count as drifted (0.1 is moderate, 0.2 large by convention). `drift: null` turns
-    the watch of both off: realised performance alone decides.
-    `drifted_importance`: share of the model's importance in drifted features from which they matter.
-    `auc_drop`: how far the realised AUC may fall below the reference.
-    `loss_rise`: how far the loss may rise above the reference, both as shares of what the best
-    constant loses on their own rows (batches with unlike rates are not comparable otherwise).
-    `coverage_gap`: how far the share of labels between the outermost quantiles may be from its nominal one.
-    `calibration_error`: realised error from which, with drifted predictions, it counts.
-    `min_rows`: fewer rows, or fewer labelled rows, decide nothing.
-    `persistence`: how many batches in a row must call for a retraining.
-    """
+    model_config = example({"drift": 0.25, "persistence": 2})
 
     drift: float | None = Field(default=0.2, gt=0)
+    """The population stability index from which a feature counts as drifted (0.1 is moderate, 0.2 large
+    by convention). `null` turns the watch of drift off: realised performance alone decides."""
     prediction_drift: float = Field(default=0.2, gt=0)
+    """The population stability index from which the predictions count as drifted."""
     drifted_importance: Share = 0.3
+    """The share of the model's importance in drifted features from which they matter."""
     auc_drop: float = Field(default=0.02, gt=0)
+    """How far the realised AUC may fall below the reference."""
     loss_rise: float = Field(default=0.02, gt=0)
+    """How far the loss may rise above the reference, both as shares of what the best constant loses on
+    their own rows (batches with unlike rates are not comparable otherwise)."""
     coverage_gap: Share = 0.05
+    """How far the share of labels between the outermost quantiles may be from its nominal one."""
     calibration_error: Share = 0.05
+    """The realised error of calibration from which, with drifted predictions, it counts."""
     min_rows: int = Field(default=500, ge=1)
+    """Fewer rows, or fewer labelled rows, decide nothing."""
     persistence: int = Field(default=1, ge=1)
+    """How many batches in a row must call for a retraining."""
+    every: int | None = Field(default=None, ge=1)
+    """After so many batches a challenger is tried though nothing calls for one, such as while the rows to
+    learn from still grow."""
 
 
 class Spec(Model):
     """One machine-learning system, wholly described."""
 
     name: Annotated[str, Field(pattern=NAME)]
+    """The name, which is that of the project's folder."""
     title: str
+    """What people call it."""
     objective: Objective
+    """Why it exists."""
     problem: ProblemKind
+    """What kind of answer is learned."""
     constraints: Constraints = Constraints()
+    """What a model that serves may take."""
     batches: BatchRules
+    """How event time is cut into batches."""
     datasets: dict[str, Dataset]
+    """The tables that are delivered, by name."""
     events: str
+    """The dataset whose rows are predicted."""
     quarantine: QuarantineRules = QuarantineRules()
+    """What becomes of a batch with failing rows."""
     decision: Decision
+    """The instant at which a prediction is asked for."""
     outcome: Outcome
+    """The label."""
     candidates: Candidates | None = None
+    """Of a ranking, what its lists are drawn from."""
     features: dict[str, Feature]
+    """What is known of an event at decision time, by name, in the order in which models take it."""
     training: Training = Training()
+    """How models are fitted."""
     gate: Gate = Gate()
+    """What a challenger must show."""
     monitoring: Monitoring = Monitoring()
+    """When a batch counts as drifted, and what opens a retraining."""
 
     def counted(self, dataset: str) -> str | None:
         """The column of a dataset that is made by counting its rows: its time, where it has none."""

@@ -2,17 +2,19 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, get_args
 
-from core.errors import SpecError
+from core.errors import Gathered, SpecError
 from core.projects import Function
 from core.words import nearest
 from expectations import custom, parameters, vocabulary
-from expectations.entries import Expectation, is_parameter
+from expectations.arguments import arguments
+from expectations.entries import Expectation
 from expectations.marked import Marked, read
 from expectations.verdict import Severity
 from expectations.vocabulary import Word
@@ -61,38 +63,71 @@ def load_suite(path: Path, functions: Mapping[str, Function] = MappingProxyType(
     `meta: {allow_all_null: true}`. An argument `{$PARAMETER: batch.end - 2h}` gets its value when
     the suite is run (see `expectations.parameters`). A type may also be one of the project's
     `functions` whose name begins with `expect_` (see `expectations.custom`). Raises SpecError with
-    file, line, key and the nearest right word.
+    everything that is wrong, each in a line with the file, the line, the key and the nearest right word.
     """
-    top = read(path)
-    keys = top.mapping(_SUITE_KEYS, needed=_SUITE_KEYS[:3])
-    name, version = keys["name"].value, keys["version"].value
-    if name != path.stem:
-        keys["name"].fail(f"name {name!r} should be that of the file, {path.stem!r}")
-    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        keys["version"].fail(f"version {version!r} should be a whole number from 1")
+    top, repeated = read(path)
+    found = Gathered(repeated)
+    keys, wrong = top.parts(_SUITE_KEYS, needed=_SUITE_KEYS[:3])
+    found.sentences += wrong
+    entries: list[Expectation | None] = []
     own = {called: function for called, function in functions.items() if called.startswith(custom.PREFIX)}
-    entries = tuple(_entry(item, own) for item in keys["expectations"].items())
-    if not entries:
-        keys["expectations"].fail("the suite is empty and would let everything pass: give it an expectation")
-    _refuse_duplicates(path, entries)
+    if "expectations" in keys:
+        for item in found.attempt(keys["expectations"].items) or ():
+            entries.append(found.attempt(partial(_entry, item, own)))
+        found.attempt(partial(_not_empty, keys["expectations"]))
+    found.attempt(partial(_named, keys, path))
+    allow_empty = found.attempt(partial(_flag, keys, "allow_empty"))
+    sound = tuple(entry for entry in entries if entry is not None)
+    found.sentences += _duplicates(path, sound)
+    found.refuse()
     content = json.dumps(top.value, sort_keys=True, ensure_ascii=False, default=str)
     digest = hashlib.sha256(content.encode()).hexdigest()
-    return Suite(name, version, entries, path, digest, _flag(keys, "allow_empty"))
+    return Suite(path.stem, keys["version"].value, sound, path, digest, bool(allow_empty))
+
+
+def _named(keys: Mapping[str, Marked], path: Path) -> None:
+    found = Gathered()
+    if "name" in keys and (name := keys["name"].value) != path.stem:
+        found.sentences.append(keys["name"].said(f"name {name!r} should be that of the file, {path.stem!r}"))
+    if "version" in keys:
+        version = keys["version"].value
+        if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+            wrong = f"version {version!r} should be a whole number from 1"
+            found.sentences.append(keys["version"].said(wrong))
+    found.refuse()
+
+
+def _not_empty(entries: Marked) -> None:
+    if not entries.value and isinstance(entries.value, list):
+        entries.fail("the suite is empty and would let everything pass: give it an expectation")
 
 
 def _entry(item: Marked, own: Mapping[str, Function]) -> Expectation:
-    keys = item.mapping(_ENTRY_KEYS, needed=_ENTRY_KEYS[:3])
-    name, severity = str(keys["type"].value), keys["severity"].value
-    word = _word(keys["type"], name, own)
-    if severity not in get_args(Severity):
-        keys["severity"].fail(f"unknown severity {severity!r}{nearest(severity, get_args(Severity))}")
-    kwargs = _kwargs(keys["kwargs"], word, own.get(name))
-    columns = () if word.kind == "table" else _columns(item, name, kwargs, own.get(name))
-    all_null = _flag(keys, "allow_all_null")
-    return Expectation(name, kwargs, severity, word.kind, columns, item.line, all_null, own.get(name))
+    keys, wrong = item.parts(_ENTRY_KEYS, needed=_ENTRY_KEYS[:3])
+    found = Gathered(wrong)
+    function = own.get(str(keys["type"].value)) if "type" in keys else None
+    word = found.attempt(lambda: _word(keys["type"], own)) if "type" in keys else None
+    if "severity" in keys:
+        found.attempt(lambda: _severity(keys["severity"]))
+    all_null = found.attempt(lambda: _flag(keys, "allow_all_null"))
+    kwargs: dict[str, Any] | None = {}
+    if word is not None and "kwargs" in keys:
+        kwargs = found.attempt(lambda: arguments(keys["kwargs"], word, function))
+    found.refuse()
+    if word is None or kwargs is None:
+        raise AssertionError("what is missing was refused")
+    columns = () if word.kind == "table" else _columns(item, word.type, kwargs, function)
+    severity = keys["severity"].value
+    return Expectation(word.type, kwargs, severity, word.kind, columns, item.line, bool(all_null), function)
 
 
-def _word(place: Marked, name: str, own: Mapping[str, Function]) -> Word:
+def _severity(place: Marked) -> None:
+    if place.value not in get_args(Severity):
+        place.fail(f"unknown severity {place.value!r}{nearest(place.value, get_args(Severity))}")
+
+
+def _word(place: Marked, own: Mapping[str, Function]) -> Word:
+    name = str(place.value)
     known = vocabulary.words().get(name)
     if name in own and known is not None:
         place.fail(f"{name!r} is Great Expectations' own: give the project's function another name")
@@ -101,49 +136,6 @@ def _word(place: Marked, name: str, own: Mapping[str, Function]) -> Word:
     if known is None:
         place.fail(vocabulary.why_not(name, own))
     return known
-
-
-def _kwargs(given: Marked, word: Word, function: Function | None) -> dict[str, Any]:
-    parts = given.mapping(word.arguments, needed=word.needed)
-    kwargs = {key: part.value for key, part in parts.items()}
-    for key, value in kwargs.items():
-        if reason := _misplaced(value) or (_unfit(key, value) if function is None else None):
-            parts[key].fail(f"{key}: {reason}")
-    for key, reason in (
-        custom.wrong_values(kwargs) if function else vocabulary.wrong_values(word.type, kwargs)
-    ):
-        parts.get(key, given).fail(f"{word.type}: {key + ': ' if key else ''}{reason}")
-    return kwargs
-
-
-def _unfit(key: str, value: Any) -> str | None:
-    """Why an argument of Great Expectations' own types cannot be this mapping; None if it can be."""
-    if not is_parameter(value):
-        return f"{value!r} should be a list" if key == "value_set" and isinstance(value, dict) else None
-    right = {"value_set": "list", "partition_object": "distribution"}.get(key)
-    parsed = parameters.parse(value["$PARAMETER"])
-    if parsed.sort == right or (right is None and parsed.sort in ("instant", "number")):
-        return None
-    article = "an" if parsed.sort == "instant" else "a"
-    return f"{parsed.name!r} is {article} {parsed.sort} here{nearest(parsed.name, parameters.NAMES)}"
-
-
-def _misplaced(value: Any, inside: bool = False) -> str | None:
-    """What is wrong with the parameters in an argument; None if nothing is."""
-    if isinstance(value, dict) and "$PARAMETER" in value:
-        if not is_parameter(value):
-            return "should hold nothing but $PARAMETER and its name"
-        if inside:
-            return "a parameter stands for a whole argument, not for a part of one"
-        try:
-            parameters.parse(value["$PARAMETER"])
-        except ValueError as error:
-            return str(error)
-    for key in value if isinstance(value, dict) else ():
-        if str(key).startswith("$") and key != "$PARAMETER":
-            return f"unknown key {key!r}{nearest(key, ['$PARAMETER'])}"
-    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return next(filter(None, (_misplaced(part, inside=True) for part in parts)), None)
 
 
 def _columns(
@@ -170,10 +162,10 @@ def _flag(keys: Mapping[str, Marked], name: str) -> bool:
     return flag.value
 
 
-def _refuse_duplicates(path: Path, entries: tuple[Expectation, ...]) -> None:
+def _duplicates(path: Path, entries: tuple[Expectation, ...]) -> Iterator[str]:
     seen: dict[str, int] = {}
     for entry in entries:
         said = f"{entry.type} {json.dumps(entry.kwargs, sort_keys=True, default=str)}"
         if said in seen:
-            raise SpecError(f"{path}:{entry.line}: the same expectation is on line {seen[said]}: keep one")
-        seen[said] = entry.line
+            yield f"{path}:{entry.line}: the same expectation is on line {seen[said]}: keep one"
+        seen.setdefault(said, entry.line)

@@ -1,10 +1,11 @@
 """The declarations of a spec's features: which there are, and what they may read and be called."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import polars as pl
 
 from core.candidate_faults import row_columns, unknown
+from core.documents import Fault, told
 from core.errors import SpecError
 from core.spec import (
     Derived,
@@ -22,20 +23,46 @@ from features.columns import DECISION, require, retrieved
 
 # The other columns of the tables in which features lie, and of those that they are joined with.
 _RESERVED = ("batch", "event_time", DECISION, "known_at", "label")
+_OTHERWISE = "choose another"
 
 
 def plain(spec: Spec) -> dict[str, Input]:
-    """The features that read no other, and the inputs of those that do, by name."""
-    found: dict[str, Input] = {}
+    """The features that read no other, and the inputs of those that do, by name.
+
+    Raises SpecError when the name of an input is taken.
+    """
+    if taken := [fault for fault in naming_faults(spec) if "inputs" in fault[0]]:
+        raise SpecError(told(taken))
+    return _themselves(spec) | {
+        other: declared
+        for feature in spec.features.values()
+        for other, declared in (feature.inputs.items() if isinstance(feature, Derived) else ())
+    }
+
+
+def naming_faults(spec: Spec) -> Iterator[Fault]:
+    """Where a feature or an input has a name that is taken: the keys, and what would be right."""
+    events = spec.datasets.get(spec.events)
     for name, feature in spec.features.items():
-        if not isinstance(feature, Derived | Expression):
-            found[name] = feature
+        as_it_is = isinstance(feature, RowFeature) and feature.column == name and feature.kind == "category"
+        if name in _RESERVED:
+            yield ("features", name), f"every feature table has a column of this name; {_OTHERWISE}"
+        elif events is not None and name in events.key and not as_it_is:
+            yield ("features", name), f"a column of the key has this name; {_OTHERWISE}"
+    found = _themselves(spec)
     for name, feature in spec.features.items():
         for other, declared in feature.inputs.items() if isinstance(feature, Derived) else ():
             if other in (DECISION, *spec.features) or found.get(other, declared) != declared:
-                raise SpecError(f"features.{name}.inputs.{other}: the name is taken; choose another")
-            found[other] = declared
-    return found
+                yield ("features", name, "inputs", other), f"the name is taken; {_OTHERWISE}"
+            found.setdefault(other, declared)
+
+
+def _themselves(spec: Spec) -> dict[str, Input]:
+    return {
+        name: feature
+        for name, feature in spec.features.items()
+        if not isinstance(feature, Derived | Expression)
+    }
 
 
 def columns_read(spec: Spec, features: Mapping[str, Input], schema: pl.Schema) -> list[str]:
@@ -88,15 +115,13 @@ def in_key(spec: Spec, schema: pl.Schema) -> list[str]:
 
     Raises SpecError when a feature has the name of another column of its table.
     """
-    same = []
-    for name, feature in spec.features.items():
-        if name in _RESERVED:
-            raise SpecError(f"feature {name}: every feature table has a column of this name; choose another")
-        if name in spec.datasets[spec.events].key:
-            as_it_is = isinstance(feature, RowFeature) and feature.column == name
-            if not as_it_is or feature.kind != "category" or schema[name] != pl.String:
-                raise SpecError(f"feature {name}: a column of the key has this name; choose another")
-            same.append(name)
+    taken = [fault for fault in naming_faults(spec) if "inputs" not in fault[0]]
+    same = [name for name in spec.features if name in spec.datasets[spec.events].key]
+    for name in same:
+        if schema[name] != pl.String:
+            taken.append((("features", name), f"a column of the key has this name; {_OTHERWISE}"))
+    if taken:
+        raise SpecError(told(taken))
     return same
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from core.declarations import WORDS
+from core.past import WORDS
 from core.spec import Derived, Expression, Input, Lag, Lookup, Spec, TargetRate, Trailing
 from features.declared import plain
 from features.derived import Functions, expressions

@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable
 from datetime import datetime
+from importlib import import_module
 
 from sqlalchemy.exc import DatabaseError
 
@@ -13,6 +14,7 @@ from core.settings import Settings
 
 COMMANDS = (
     "new",
+    "check",
     "data",
     "demo",
     "ingest",
@@ -31,6 +33,7 @@ COMMANDS = (
     "status",
     "ui",
     "wandb_sync",
+    "docs",
     "clean_state",
 )
 NEW = {
@@ -43,8 +46,8 @@ NEW = {
     "problem": "binary, multiclass, regression or ranking, where the label does not tell",
     "group": "of a ranking, the columns that tell one list from another, with commas",
 }
-# Those that no one project is named for.
-OF_ALL = ("clean_state", "data", "ui", "wandb_sync")
+# Those for which no project need be named.
+OF_ALL = ("clean_state", "data", "docs", "new", "ui", "wandb_sync")
 
 
 def main() -> int:
@@ -74,10 +77,9 @@ def _run(arguments: argparse.Namespace) -> int:
         there = ", ".join(projects.names(settings)) or f"none in {settings.projects}"
         raise SpecError(f"which project? Say PROJECT=, or --project: there is {there}")
     # Prefect reads its settings when it is imported: everything that imports it comes after them.
-    from flows import commands, data_commands, model_commands, new_command
-
-    modules = (new_command, data_commands, model_commands, commands)
-    module = next(each for each in modules if hasattr(each, arguments.command))
+    modules = ("new_command", "data_commands", "model_commands", "commands")
+    found = (import_module(f"flows.{name}") for name in modules)  # one after the other: they take seconds
+    module = next(each for each in found if hasattr(each, arguments.command))
     command: Callable[[Settings, argparse.Namespace], int] = getattr(module, arguments.command)
     return command(settings, arguments)
 

@@ -5,12 +5,14 @@ import json
 import shutil
 
 from core.errors import DeliveryError, PerennialError
-from core.settings import Settings
+from core.settings import CHECKOUT, Settings
 from flows import show
 from flows.backend import backend
 from flows.data_commands import provide
 from flows.running import at_batch, console, opened, running
 from models.tracking import sync
+from reports.spec_page import page_text
+from reports.spec_schema import schema_text
 from stages.pages import summary
 from stages.stale import found_stale
 
@@ -136,6 +138,14 @@ def wandb_sync(settings: Settings, arguments: argparse.Namespace) -> int:
     sent, kept = found.count("sent"), len(found) - found.count("sent")
     print(f"{sent} runs sent, {kept} kept to be sent later" if found else "there is no run to be sent")
     return 1 if {"failed", "not tried"} & set(found) else 0
+
+
+def docs(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Write what is told of the spec, for people and for editors, from the models that read one."""
+    for name, text in (("spec.md", page_text()), ("project.schema.json", schema_text())):
+        (CHECKOUT / "docs" / name).write_text(text, encoding="utf-8")
+        print(f"wrote docs/{name}")
+    return 0
 
 
 def clean_state(settings: Settings, arguments: argparse.Namespace) -> int:

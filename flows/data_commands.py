@@ -8,6 +8,7 @@ from core.projects import Project, load, names
 from core.settings import Settings
 from flows import show
 from flows.running import console, opened, running
+from stages.check import check as check_project
 from stages.data import Package, held, install, lacking
 from stages.suites import propose_suite, write_data_docs
 from stages.workspace import WHOLE, open_workspace
@@ -30,6 +31,18 @@ def provide(projects: Sequence[Project]) -> dict[str, list[Package]]:
         print(f"installing {', '.join(wanted)} ...", flush=True)
         install(wanted)
     return {project.name: held(project) for project in projects}
+
+
+def check(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Print every problem of a project, and how many there are; 1 where there is any."""
+    found = check_project(arguments.project, settings)
+    for sentence in [*found.problems, *(f"warning: {each}" for each in found.absent)]:
+        print(sentence)
+    if found.problems:
+        print(f"{len(found.problems)} problem{'s' if found.problems[1:] else ''}")
+        return 1
+    print(f"{arguments.project}: the spec, its functions and its suites are in order")
+    return 0
 
 
 def ingest(settings: Settings, arguments: argparse.Namespace) -> int:

@@ -7,13 +7,13 @@ from typing import get_args
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 
 from core.errors import SpecError
 from core.learning import ProblemKind
 from core.settings import Settings
 from core.words import nearest
-from flows.running import console
 from proposal.ask import Ask
 from proposal.plan import Plan
 from stages.new import Written, propose_project
@@ -25,7 +25,8 @@ _LEFT = 12
 def new(settings: Settings, arguments: argparse.Namespace) -> int:
     """Propose a project from a table; print what was found, and what a person has to decide."""
     written = propose_project(_asked(arguments), settings, Path(os.getcwd()))
-    show(console(), written)
+    console = Console()
+    show(console if console.is_terminal else Console(width=max(console.width, 110)), written)
     return 0
 
 
@@ -52,7 +53,7 @@ def show(console: Console, written: Written) -> None:
         console.print("[bold]For you to decide[/], with the line to change:", highlight=False)
         for path, line, text in written.decisions:
             console.print(f"  [bold]{escape(_near(path))}:{line}[/]", highlight=False, soft_wrap=True)
-            console.print(f"    {escape(text)}", highlight=False)
+            console.print(Padding(escape(text), (0, 0, 0, 4)), highlight=False)
     else:
         console.print("Nothing has to be decided before it runs.", highlight=False)
     name = written.plan.ask.name

@@ -135,15 +135,19 @@ def _batches(facts: Summary) -> Table:
     for heading in ("received", "accepted", "quarantined"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("champion", no_wrap=True)
-    for heading in (*(MEASURES[headline][0] for headline in _headlines(facts)), "drift"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    for headline in _headlines(facts):
+        table.add_column(MEASURES[headline][0], justify="right", no_wrap=True)
+    relative = facts.get("relative_loss_name", "relative loss").replace(" ", "\n")  # a narrow column
+    table.add_column(relative, justify="right", no_wrap=True)
+    table.add_column("drift", justify="right", no_wrap=True)
     table.add_column("decision")
     for batch in facts["batches"]:
+        measures = batch.get("measures") or {}
         table.add_row(
             batch["batch"],
             *(f"{batch[name]:,}" for name in ("received", "accepted", "quarantined")),
             batch["champion"] or "-",
-            *(_number((batch.get("measures") or {}).get(headline)) for headline in _headlines(facts)),
+            *(_number(measures.get(name)) for name in (*_headlines(facts), "relative_loss")),
             _drift(batch, facts),
             _decision(batch),
         )

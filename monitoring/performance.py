@@ -15,7 +15,7 @@ from models.answers import from_column
 from models.measures.intervals import intervals, local
 from models.measures.paired import Blocks, Interval
 from models.measures.probabilities import calibration_curve
-from models.problem import Floats, Problem, constant_losses, relative_loss
+from models.problem import Floats, Problem, relative_loss
 from models.rows import Rows
 
 DRAWS = 1000
@@ -104,25 +104,11 @@ def _intervals(by: Judgement, rows: Rows, answers: Floats) -> dict[str, tuple[fl
     """The 95 % interval of each measure; NaN where there is one day only."""
     blocks = Blocks.draw(local(rows.times, by.timezone) // DAY, DRAWS, by.seed)
     found = intervals(by.problem, rows, answers, blocks, CONFIDENCE)
-    told = {name: _ends(each) for name, each in found.items()}
-    return told | {"relative_loss": _relative(by.problem, rows, answers, blocks)}
+    return {name: _ends(each) for name, each in found.items()}
 
 
 def _ends(found: Interval) -> tuple[float, float]:
     return (found.low, found.high) if math.isfinite(found.low) else (math.nan, math.nan)
-
-
-def _relative(problem: Problem, rows: Rows, answers: Floats, blocks: Blocks) -> tuple[float, float]:
-    """The interval of the relative loss when whole days are drawn with replacement."""
-    if blocks.count < 2 or problem.lack(rows):
-        return (math.nan, math.nan)
-    block = blocks.block[problem.units(rows)]
-    ours, constant = (
-        blocks.weights @ np.bincount(block, losses, blocks.count)
-        for losses in (problem.losses(rows, answers), constant_losses(problem, rows, answers))
-    )
-    low, high = np.nanquantile(ours / constant, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return float(low), float(high)
 
 
 def _points(labels: Floats, probabilities: NDArray[np.float64]) -> tuple[Point, ...]:

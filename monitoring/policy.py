@@ -74,6 +74,7 @@ def decide(
         findings.append(
             _Finding("watch", f"{run} of the {rules.persistence} batches in a row that a retraining needs")
         )
+    findings += _scheduled(history, rules.every)
     findings.sort(key=lambda finding: _ORDER.index(finding.action))
     return Decision(
         action=findings[0].action,
@@ -184,6 +185,14 @@ def _not_judged(realised: Realised | None, rules: Monitoring) -> _Finding:
 def _list(items: Sequence[str]) -> str:
     more = f" and {len(items) - _NAMED} more" if len(items) > _NAMED else ""
     return ", ".join(items[:_NAMED]) + more
+
+
+def _scheduled(history: Sequence[Decision], every: int | None) -> Iterator[_Finding]:
+    """Time for a challenger: so many batches have been judged since the champion, or the last one it met."""
+    tried = [place for place, decision in enumerate(history) if decision.action == "retrain"]
+    since = len(history) - (tried[-1] if tried else -1)
+    if every is not None and since >= every:
+        yield _Finding("retrain", f"Batches without a challenger: {since} (one is due after {every})")
 
 
 def _held(finding: _Finding) -> _Finding:

@@ -7,29 +7,16 @@ from math import log
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from core.batches import Calendar, Every, duration
+from core.batches import Calendar, Every
 from core.errors import SpecError
 from models.gate.checks import MIN_BLOCKS
 from proposal import limits
+from proposal.first_fit import Ints, Timeline, first_fit
 
 _EVERY: Sequence[Every] = ("1h", "1d", "1w", "1mo", "3mo", "6mo", "1y")
 _DAYS = {"1h": 1 / 24, "1d": 1, "1w": 7, "1mo": 30, "3mo": 91, "6mo": 182, "1y": 365}
-_BLOCKS = ("28d", "14d", "7d", "3d", "1d", "12h", "6h", "3h", "1h", "20m", "5m", "1m")
-_SHARES = ((0.15, 0.15), (0.15, 0.2), (0.2, 0.25), (0.2, 0.35), (0.25, 0.4))
 _COUNTED_FROM = date(2001, 1, 1)
-
-Ints = NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class Timeline:
-    """How many rows, and how many labelled ones, each stretch of `step` has, in order of time."""
-
-    starts: tuple[datetime, ...]
-    rows: Ints
-    labelled: Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +64,8 @@ def batches(line: Timeline) -> Batches:
     """The batches for a table with times: the length that gives some 8 to 40 of them, with rows enough."""
     if len(line.starts) == 1:
         raise SpecError(
-            f"the time is {line.starts[0]:%Y-%m-%d %H:%M} in every row: nothing can be cut by it; name another TIME,"
+            f"the time is {line.starts[0]:%Y-%m-%d %H:%M} in every row: nothing can be cut by it;"
+            " name another TIME,"
             " or leave TIME out (batches then go by the order of rows)"
         )
     cuts = [_cut(line, every) for every in _EVERY]
@@ -154,13 +142,13 @@ def _cost(cut: tuple[Calendar, Ints, int]) -> float:
     few, many = limits.BATCHES
     outside = max(log(few / len(held)), log(len(held) / many), 0)
     thin = max(log(limits.BATCH_ROWS / max(float(np.median(held)), 1)), 0)
-    return abs(log(len(held) / limits.IDEAL)) + 3 * outside + 2 * thin + 4 * float((held == 0).mean())
+    return abs(log(len(held) / limits.IDEAL)) + 3 * outside + 2 * thin + 8 * float((held == 0).mean())
 
 
 def _planned(
     line: Timeline, calendar: Calendar, held: Ints, stray: int, counted: int | None = None
 ) -> Batches:
-    first, (validation, holdout), block, blocks = _first(line, calendar)
+    first, (validation, holdout), block, blocks = first_fit(line, calendar)
     doubt = ""
     if len(held) == 1:
         doubt = (
@@ -190,48 +178,3 @@ def _planned(
         counted,
         doubt,
     )
-
-
-def _first(line: Timeline, calendar: Calendar) -> tuple[int, tuple[float, float], str, int]:
-    """How many batches the first fit waits for, the shares of its parts, and the gate's blocks.
-
-    The fewest batches (three at least, of half of them at most) that give rows and blocks enough; where
-    none do, those that give the most blocks.
-    """
-    every, stamps = calendar.batches(), np.array([start.timestamp() for start in line.starts])
-    gap = duration(limits.MATURITY[calendar.every]).total_seconds()
-    best: tuple[int, tuple[float, float], str, int] | None = None
-    for most, wanted in ((max(3, len(every) // 2), limits.FIRST_ROWS), (len(every) - 2, 0)):
-        for first in range(3, max(most, 3) + 1):
-            there = (stamps < every[min(first, len(every)) - 1].end.timestamp()) & (line.labelled > 0)
-            for shares in _SHARES:
-                found = _parts(stamps[there], line.labelled[there], shares, gap)
-                if found is None or line.labelled[there].sum() < wanted:
-                    continue
-                if best is None or found[1] > best[3]:
-                    best = (first, shares, *found)
-                if found[1] >= limits.BLOCKS:
-                    return best
-    return best or (max(1, min(3, len(every) - 1)), _SHARES[-1], _BLOCKS[-1], 0)
-
-
-def _parts(
-    stamps: NDArray[np.float64], labelled: Ints, shares: tuple[float, float], gap: float
-) -> tuple[str, int] | None:
-    """The longest block of which a holdout has enough, and how many; None where a part has too few rows."""
-    if not len(stamps):
-        return None
-    place = np.cumsum(labelled) / labelled.sum()
-    cuts = [stamps[np.searchsorted(place, share)] for share in (1 - sum(shares), 1 - shares[1])]
-    parts = (
-        labelled[stamps < cuts[0] - gap].sum(),
-        labelled[(stamps >= cuts[0]) & (stamps < cuts[1] - gap)].sum(),
-        labelled[stamps >= cuts[1]].sum(),
-    )
-    if min(parts) < limits.PART_ROWS:
-        return None
-    held = stamps[stamps >= cuts[1]]
-    counts = {block: len(np.unique(held // duration(block).total_seconds())) for block in _BLOCKS}
-    enough = [block for block in _BLOCKS if counts[block] >= limits.BLOCKS]
-    chosen = enough[0] if enough else max(_BLOCKS, key=lambda block: counts[block])
-    return chosen, counts[chosen]

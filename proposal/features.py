@@ -28,11 +28,15 @@ _WEIGHT = 20  # outcomes that the share of all counts for beside an entity's own
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """What is proposed, what is left out, and what tells much and yet stays (name, strength)."""
+    """What is proposed, what is left out, and what tells much and yet stays (name, strength).
+
+    `many` are the columns that are left out because there are so many: they are not even declared.
+    """
 
     proposed: tuple[Proposed, ...]
     left: tuple[LeftOut, ...]
     strong: tuple[tuple[str, float], ...]
+    many: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +60,12 @@ def features(looked: Looked) -> Features:
     left = [LeftOut(name, why) for name, each in held.items() if (why := _useless(each, looked))]
     useful = [name for name in names if name not in {each.column for each in left}]
     strengths = told(looked.sample, useful, looked.label, looked.time)
+    parts = list(_parts(looked))
     found: dict[str, Proposed] = {}
     recurring: list[str] = []
     for name in useful:
-        feature = as_feature(
-            held[name], looked.readings[name], _named(name, found, looked), looked.time is None
-        )
+        free = _named(name, [*parts, *found.values()], looked)
+        feature = as_feature(held[name], looked.readings[name], free, looked.time is None)
         if leak := strengths[name].leak:
             left.append(LeftOut(name, leak, feature if isinstance(feature, Proposed) else None))
         elif isinstance(feature, Proposed):
@@ -72,11 +76,11 @@ def features(looked: Looked) -> Features:
         else:
             left.append(LeftOut(name, feature))
     found, many = _strongest(found, strengths)
-    made = [*_parts(looked), *found.values()]
+    made = [*parts, *found.values()]
     made += _past(looked, recurring, [each.name for each in made])
     strong = [(found[name].name, each.strength) for name, each in strengths.items() if name in found]
     much = tuple(each for each in strong if each[1] >= limits.TELLS_MUCH)
-    return Features(tuple(made), tuple([*left, *many]), much)
+    return Features(tuple(made), (*left, *many), much, tuple(each.column for each in many))
 
 
 def _useless(held: Facts, looked: Looked) -> str:
@@ -87,14 +91,13 @@ def _useless(held: Facts, looked: Looked) -> str:
         return f"is {held.example[:30]!r} in every row"
     if held.name in looked.key.columns and not looked.key.entity:
         return "is the key, which names the event"
-    if held.names_rows:
+    if held.names_rows and not looked.readings[held.name].why:
         return f"is another in nearly each row, such as {held.example[:30]!r}: it names the event"
     return ""
 
 
-def _named(column: str, found: Mapping[str, Proposed], looked: Looked) -> str:
-    taken = [each.name for each in found.values()]
-    return feature_name(column, [*taken, *looked.key.columns])
+def _named(column: str, found: Sequence[Proposed], looked: Looked) -> str:
+    return feature_name(column, [*(each.name for each in found), *looked.key.columns])
 
 
 def _recurs(held: Facts, looked: Looked) -> bool:
@@ -122,7 +125,7 @@ def _strongest(
 
 
 def _parts(looked: Looked) -> Iterator[Proposed]:
-    """Hour and weekday, where the times have them; no month: a model has not seen the one it is asked about."""
+    """Hour and weekday, where times have them; no month: a model has not seen the one it is asked about."""
     if looked.time is None:
         return
     times = looked.sample[looked.time].drop_nulls()

@@ -2,23 +2,40 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from core.batches import duration
 from proposal.features import SERIES
+from proposal.keys import HASHED
 from proposal.plan import Plan
-from proposal.spec_text import HASHED, PREPARE, prepares
+from proposal.spec_text import PREPARE, prepares
+from proposal.times import literal
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_WIDE = 110
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A column that is made: its name, the code as an expression and calls on it, and why.
+
+    `alone` is an expression that has to stand in parentheses before anything is called on it.
+    """
+
+    name: str
+    code: tuple[str, ...]
+    why: str
+    alone: bool = False
 
 
 def functions_text(plan: Plan) -> str:
-    """The file for a plan; empty where everything is delivered."""
+    """The file for a plan, as a formatter would have it; empty where everything is delivered."""
     if not prepares(plan):
         return ""
-    added = [*_first(plan)]
-    names = ", ".join(f"`{name}`" for name, _, _ in [*added, *_known(plan)])
+    first, known = list(_first(plan)), list(_known(plan))
+    names = ", ".join(f"`{each.name}`" for each in [*first, *known])
     lines = [
-        f'"""What the project {plan.ask.name} adds to its declarations: columns that are made, not delivered."""',
+        f'"""What {plan.ask.name} adds to its declarations: columns that are made, not delivered."""',
         "",
         "from collections.abc import Mapping",
         "",
@@ -27,46 +44,60 @@ def functions_text(plan: Plan) -> str:
         "",
         f"def {PREPARE}(frame: pl.LazyFrame, tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:",
         f'    """Add {names}."""',
-        *([*_added(added, "frame")] if added else []),
-        *_added([*_known(plan)], "frame"),
-        "    return frame",
+        *(_added("frame =", first) if known else ()),
+        *_added("return", known or first),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _added(columns: list[tuple[str, str, str]], frame: str) -> Iterator[str]:
+def _added(begin: str, columns: list[Made]) -> Iterator[str]:
     if not columns:
         return
-    yield f"    {frame} = {frame}.with_columns("
-    for name, code, why in columns:
-        yield f"        # {why}"
-        yield f"        ({code}).alias({name!r}),"
+    yield f"    {begin} frame.with_columns("
+    for each in sorted(columns, key=lambda each: each.name.isidentifier()):  # keywords come last
+        yield f"        # {each.why}"
+        yield from _column(each)
     yield "    )"
 
 
-def _first(plan: Plan) -> Iterator[tuple[str, str, str]]:
-    """The columns that are made of delivered ones: name, code, reason."""
+def _column(made: Made) -> Iterator[str]:
+    """A column as a keyword or, where its name is none, by its alias; a call a line where it is long."""
+    begin, code = "        ", made.code
+    if made.name.isidentifier():
+        begin += f"{made.name}="
+    else:
+        base = f"({code[0]})" if made.alone else code[0]
+        code = (base, *code[1:], f".alias({literal(made.name)})")
+    if len(line := f"{begin}{''.join(code)},") <= _WIDE:
+        yield line
+        return
+    yield begin + code[0]
+    yield from (f"        {call}" for call in code[1:-1])
+    yield f"        {code[-1]},"
+
+
+def _first(plan: Plan) -> Iterator[Made]:
+    """The columns that are made of delivered ones."""
     time, label = plan.time, plan.label
     if time is not None and time.form:
-        yield time.name, time.code(), f"Delivered as {time.example!r}."
+        yield Made(time.name, time.code(), f"Delivered as {literal(time.example)}.")
     if label.positive is not None:
-        code = f"pl.col({label.column!r}) == {label.positive!r}"
-        yield label.name, code, f"The rarer of the two values is what is looked for: {label.base_rate:.2%}."
+        code = f"pl.col({literal(label.column)}) == {literal(label.positive)}"
+        why = f"The rarer of the two values is what is looked for: {label.base_rate:.2%}."
+        yield Made(label.name, (code,), why, alone=True)
     if plan.key.made:
-        yield (
-            HASHED,
-            'pl.col("row_hash").cast(pl.String)',
-            "Nothing delivered tells the rows apart: the hash of the whole row does.",
-        )
+        why = "Nothing delivered tells the rows apart: the hash of the whole row does."
+        yield Made(HASHED, ('pl.col("row_hash").cast(pl.String)',), why)
     if plan.series:
-        yield SERIES, 'pl.lit("all")', "The events are one series, whose own past is asked for."
+        yield Made(SERIES, ('pl.lit("all")',), "The events are one series, whose own past is asked for.")
 
 
-def _known(plan: Plan) -> Iterator[tuple[str, str, str]]:
+def _known(plan: Plan) -> Iterator[Made]:
     after = plan.known.after
     if after is None:
         return
-    duration(after)
-    number, unit = re.fullmatch(r"(\d+)([a-z])", after).groups()  # type: ignore[union-attr]
-    code = f"pl.col({plan.event_time!r}) + pl.duration({_UNITS[unit]}={number})"
-    yield plan.known.column, code, "A guess: how long after the event is its label known?"
+    length = re.fullmatch(r"(\d+)([smhdw])", after)
+    assert length is not None and duration(after)
+    code = f"pl.col({literal(plan.event_time)}) + pl.duration({_UNITS[length[2]]}={length[1]})"
+    why = "A guess: how long after the event is its label known?"
+    yield Made(plan.known.column, (code,), why, alone=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from core.spec import Kind
-from core.types import as_text, read_as
+from core.types import read_as
 from proposal.limits import MARKED, READ
 
 # What people write where a number or a time is missing. A category may well mean something by them.

@@ -12,7 +12,7 @@ from core.scalars import Kind
 from core.types import as_text, read_as
 from proposal.delivered import Delivered
 from proposal.kinds import Reading
-from proposal.limits import CLASS_ROWS, CODES, MAX_CLASSES, MIN_LABELLED, UNIQUE
+from proposal.limits import CLASS_ROWS, CODES, MAX_CLASSES, UNIQUE
 
 _ID = re.compile(r"(^|[^a-z])(id|uuid|number|no|nr)$")
 
@@ -55,26 +55,7 @@ class Label:
         return rows / self.labelled
 
 
-def label_of(table: Delivered, column: str, reading: Reading, problem: ProblemKind | None) -> Label:
-    """The label that a column makes; `problem` overrides what its values say.
-
-    SpecError when there is nothing to be learnt from it, or when it contradicts the problem.
-    """
-    counts, labelled = _counts(table, column, reading)
-    if not labelled:
-        raise SpecError(f"the label {column!r} is null in all of {table.count:,} rows: name another LABEL")
-    if labelled < MIN_LABELLED:
-        raise SpecError(
-            f"{labelled:,} of {table.count:,} rows have a label: a fit, its validation and its holdout take at"
-            f" least {MIN_LABELLED} together, and a gate that can tell skill from luck some thousands"
-        )
-    if reading.kind == "datetime":
-        raise SpecError(f"the label {column!r} holds dates: a model predicts classes or numbers")
-    found = _told(column, reading, counts, labelled, table)
-    return found if problem in (None, found.problem) else _overridden(found, problem, reading)
-
-
-def _counts(table: Delivered, column: str, reading: Reading) -> tuple[dict[str, int], int]:
+def counted(table: Delivered, column: str, reading: Reading) -> tuple[dict[str, int], int]:
     """The rows by value as text (empty where there are too many), and how many have one."""
     rows = table.rows.select(as_text(column, table.rows.collect_schema()[column]).alias("value"))
     known = rows.filter(pl.col("value").is_not_null(), ~pl.col("value").is_in(list(reading.markers)))
@@ -85,7 +66,18 @@ def _counts(table: Delivered, column: str, reading: Reading) -> tuple[dict[str, 
     return dict(counted.collect(engine="streaming").iter_rows()), labelled
 
 
-def _told(column: str, reading: Reading, counts: Mapping[str, int], labelled: int, table: Delivered) -> Label:
+def told(
+    column: str,
+    reading: Reading,
+    counts: Mapping[str, int],
+    labelled: int,
+    table: Delivered,
+    is_amount: bool = False,
+) -> Label:
+    """The label that its values make; `is_amount` says that whole numbers name no rows.
+
+    SpecError when they make none.
+    """
     values = table.sample.select(read_as(column, table.sample.schema[column], reading.kind)).to_series()
     few = 0 < len(counts) <= 2
     if few and _reads(list(counts), "boolean"):
@@ -93,7 +85,8 @@ def _told(column: str, reading: Reading, counts: Mapping[str, int], labelled: in
     if few:
         return _of_two(column, reading, labelled, counts)
     if reading.kind in ("integer", "float"):
-        _refuse_ids(column, values)
+        if not is_amount:
+            _refuse_ids(column, values)
         numbers = [int(float(text)) for text in counts if float(text).is_integer()] if counts else []
         codes = 2 < len(numbers) == len(counts) <= CODES and sorted(numbers) in (
             [*range(len(numbers))],
@@ -114,7 +107,7 @@ def _told(column: str, reading: Reading, counts: Mapping[str, int], labelled: in
                 classes=classes,
                 why=f"{why} if they are amounts)",
             )
-        return Label(column, column, reading.kind, "regression", labelled, {}, why="it holds numbers")
+        return Label(column, column, reading.kind, "regression", labelled, counts, why="it holds numbers")
     return _of_classes(column, reading, labelled, counts, values)
 
 
@@ -170,7 +163,8 @@ def _refuse_ids(column: str, values: pl.Series) -> None:
     each_once = known.dtype.is_integer() and known.n_unique() == len(known) > CODES
     if each_once and (rises or _ID.search(column.lower())):
         raise SpecError(
-            f"the label {column!r} is another whole number in each row: it names the rows; name another LABEL,"
+            f"the label {column!r} is another whole number in each row: it names the rows; name"
+            " another LABEL,"
             " or say PROBLEM=regression if it is an amount after all"
         )
 
@@ -178,34 +172,3 @@ def _refuse_ids(column: str, values: pl.Series) -> None:
 def _reads(texts: Sequence[str], kind: Kind) -> bool:
     read = pl.DataFrame({"value": list(texts)}).select(read_as("value", pl.String(), kind))
     return read["value"].null_count() == 0
-
-
-def _overridden(found: Label, problem: ProblemKind, reading: Reading) -> Label:
-    """The label as the problem that a person says it is; SpecError where its values contradict that."""
-    values = len(found.counts)
-    is_number = reading.kind in ("integer", "float")
-    why = f"PROBLEM={problem} is said; told from the data it would be {found.problem}"
-    if problem == "multiclass" and 2 <= values <= MAX_CLASSES and reading.kind != "float":
-        kind: Kind = "integer" if reading.kind == "integer" else "string"
-        return Label(
-            found.column,
-            found.column,
-            kind,
-            problem,
-            found.labelled,
-            found.counts,
-            classes=tuple(sorted(found.counts)),
-            why=why,
-        )
-    if problem in ("regression", "ranking") and is_number:
-        return Label(found.column, found.column, reading.kind, problem, found.labelled, found.counts, why=why)
-    if problem == "ranking" and found.kind == "boolean":
-        return Label(found.column, found.column, "boolean", problem, found.labelled, found.counts, why=why)
-    held = f"{values} distinct values" if values else f"many values of the kind {reading.kind}"
-    wants = {
-        "binary": "two values",
-        "multiclass": f"2 to {MAX_CLASSES} classes as texts or whole numbers",
-        "regression": "numbers",
-        "ranking": "grades as numbers, or true and false",
-    }[problem]
-    raise SpecError(f"PROBLEM={problem}, but the label {found.column!r} holds {held}: it takes {wants}")

@@ -9,22 +9,23 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from core.spec import Outcome
 from models.gate.leakage import LIMITS, Limits, alone, line_through
 from models.problem import Problem
 from models.problems.binary import Binary
 from models.problems.multiclass import Multiclass
 from models.problems.regression import Regression
 from models.rows import Columns, Rows
-from core.spec import Outcome
 from proposal import limits
 from proposal.label import Label
 
 _BLOCKS = 64
+_TRIED = 5_000
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """How much a column tells of the label by itself, from 0 to 1; `leak` is why it may not be known in time."""
+    """How much a column tells of the label by itself, up to 1; `leak` is why it may not be known in time."""
 
     strength: float
     leak: str = ""
@@ -110,7 +111,8 @@ def _pure(filled: pl.Series, labels: NDArray[np.float64], label: Label) -> str:
         here, there = float((some == code).mean()), float((others == code).mean())
         if here >= limits.PURE and there <= 1 - 2 * (1 - limits.FILLED):
             value = label.classes[code] if label.classes else bool(code)
-            return f"where it {said}, the label is {value} in {here:.1%} of {len(some):,} rows, else in {there:.1%}"
+            told = f"where it {said}, the label is {value} in {here:.1%} of {len(some):,} rows"
+            return f"{told}, else in {there:.1%}"
     return ""
 
 
@@ -123,12 +125,13 @@ def _with_label(name: str, sample: pl.DataFrame, label: Label) -> str:
     early = int((filled & ~labelled).sum()) / open_
     late = int((filled & labelled).sum()) / max(int(labelled.sum()), 1)
     if early <= 0.01 and late >= 0.5:
-        return f"it is empty in {1 - early:.0%} of the {open_:,} rows whose label is not known yet, and filled later"
+        told = f"it is empty in {1 - early:.0%} of the {open_:,} rows whose label is not known yet"
+        return f"{told}, and filled later"
     return ""
 
 
 def _later(name: str, known: pl.DataFrame, time: str) -> str:
-    if not isinstance(known.schema[name], pl.Datetime) or name == time:
+    if not isinstance(known[name].dtype, pl.Datetime) or name == time:
         return ""
     after = (known[name] > known[time]).drop_nulls()
     share = float(after.mean() or 0) if len(after) else 0.0  # type: ignore[arg-type]
@@ -165,8 +168,12 @@ def _together(
     bounds: Limits,
 ) -> dict[str, Told]:
     """The numbers that add up to the label: those without which a straight line no longer tells it."""
-    left = [name for name, each in found.items() if not each.leak and known.schema[name].is_numeric()]
-    frame = Rows(known.select(pl.col(left).cast(pl.Float32)), rows.labels, rows.times) if left else rows
+    left = [name for name, each in found.items() if not each.leak and known[name].dtype.is_numeric()]
+    left = sorted(left, key=lambda name: -found[name].strength)[: limits.MAX_FEATURES]
+    # Few rows will do: what adds up does so in each, and every column is tried in turn.
+    some = np.arange(len(rows)) % (len(rows) // _TRIED + 1) == 0
+    frame = Rows(known.select(pl.col(left).cast(pl.Float32)), rows.labels, rows.times).at(some)
+    half = half[some]
     suspects: dict[str, Told] = {}
     while left and (whole := line_through(problem, frame, Columns(tuple(left), ()), half)) >= bounds.model:
         without = {
@@ -176,7 +183,8 @@ def _together(
             for name in left
         }
         name = min(without, key=lambda each: without[each])
-        why = f"with others it adds up to the label: a straight line tells {whole:.4f}, without it {without[name]:.4f}"
+        why = "with others it adds up to the label: "
+        why += f"a straight line tells {whole:.4f}, without it {without[name]:.4f}"
         suspects[name] = replace(found[name], leak=why)
         left.remove(name)
     return suspects

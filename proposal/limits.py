@@ -38,6 +38,7 @@ LATER: Final = 0.5  # share of a column's times that lie after the event
 BATCHES: Final = (8, 40)
 IDEAL: Final = 16
 BATCH_ROWS: Final = 200
+SORTED: Final = 0.1  # share of the label that stretches of the order may explain, where there is no time
 SPARSE: Final = 0.05  # of a usual batch: with fewer rows, one at the ends of the calendar is left out
 STRAY: Final = 0.01  # share of all rows that may be left out so
 UNREADABLE: Final = 0.05  # share of rows without a readable time that is borne

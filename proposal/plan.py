@@ -1,12 +1,11 @@
 """A whole proposal: all that was found of a table, and what follows from it."""
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
 import polars as pl
 
-from core.batches import duration
 from core.errors import SpecError
+from core.sources.declared import SqlSource
 from core.words import nearest
 from proposal import limits
 from proposal.ask import Ask
@@ -15,20 +14,11 @@ from proposal.delivered import Delivered
 from proposal.features import SERIES, Features, Looked, features
 from proposal.keys import COUNTED, Key, key_of
 from proposal.kinds import Reading, readings, typed
-from proposal.label import Label, label_of
+from proposal.known import Known, known_of
+from proposal.label import Label
+from proposal.order import is_series, sorted_by
+from proposal.stated import label_of
 from proposal.times import Time, time_of
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """When the label is known: at the delivered `column`, or `after` so long (None) and then prepared.
-
-    `maturity` is after how long that of nearly all events is.
-    """
-
-    column: str
-    after: str | None
-    maturity: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +59,27 @@ def planned(ask: Ask, table: Delivered) -> Plan:
     rows = typed(table.rows, read)
     timed = rows.with_columns(time.instant().alias(time.name)) if time else rows
     key = key_of(table, timed, ask.key, time.name if time else None)
+    if ask.group:  # whose columns are kept beside the features
+        key = replace(key, columns=tuple(dict.fromkeys([*ask.group, *key.columns])))
     sample = _sample(table, read, time)
-    series = _is_series(sample, time, label, key)
+    series = is_series(sample, time, label, key)
     cut = _batches(timed, label, time)
-    known, later = _known(sample, label, time, cut)
+    known, later = known_of(sample, label, time, cut)
     key_of_series = replace(key, entity=(SERIES,)) if series else key
     aside = (label.column, *((time.column,) if time else ()), *((known.column,) if later else ()), *ask.group)
     looked = Looked(
         sample, read, label, key_of_series, time.name if time else None, known.column, aside, cut.every
     )
+    found = features(looked)
+    if not found.proposed:
+        why = "; ".join(f"{each.column!r} {each.why}" for each in found.left[:5])
+        raise SpecError(f"no column is left to predict {label.column!r} from: {why}")
+    if time is None and (why := sorted_by(sample, label)):
+        cut = replace(cut, doubt="; ".join(filter(None, [why, cut.doubt])))
+    for name in found.many:
+        del read[name]
     unread = _unread(table, rows, read)
-    return Plan(ask, table, read, unread, time, label, key, cut, known, features(looked), series)
+    return Plan(ask, table, read, unread, time, label, key, cut, known, found, series)
 
 
 def _require(ask: Ask, table: Delivered) -> None:
@@ -104,8 +104,14 @@ def _require(ask: Ask, table: Delivered) -> None:
             )
     if table.count < limits.MIN_LABELLED:
         raise SpecError(
-            f"{table.source.described} has {table.count:,} rows: a fit, its validation and its holdout take at least"
+            f"{table.source.described} has {table.count:,} rows: a fit, its validation and its"
+            " holdout take at least"
             f" {limits.MIN_LABELLED} together, and a gate that can tell skill from luck some thousands"
+        )
+    if isinstance(table.source, SqlSource) and not ask.time and len(ask.key) != 1:
+        raise SpecError(
+            f"{table.source.described} has no order of its own: name a TIME, or as KEY a column that"
+            " only rises"
         )
     if ask.problem == "ranking" and not ask.group:
         raise SpecError(
@@ -123,48 +129,11 @@ def _sample(table: Delivered, read: dict[str, Reading], time: Time | None) -> pl
     return rows.with_columns(time.instant().alias(time.name)).sort(time.name, "row").collect()
 
 
-def _is_series(sample: pl.DataFrame, time: Time | None, label: Label, key: Key) -> bool:
-    """Whether the events are the values of one series: a number at each of many times, once."""
-    if time is None or key.entity or label.problem != "regression":
-        return False
-    times = sample[time.name].drop_nulls()
-    return (
-        len(times) > 0 and times.n_unique() > 0.95 * len(times) and sample.height > 200 and _is_steady(times)
-    )
-
-
-def _is_steady(times: pl.Series) -> bool:
-    """Whether most times follow each other at one distance."""
-    gaps = times.sort().diff().drop_nulls()
-    return bool((gaps == gaps.median()).mean() > 0.5)  # type: ignore[operator]
-
-
 def _batches(rows: pl.LazyFrame, label: Label, time: Time | None) -> Batches:
     known = label.values().is_not_null().alias("known")
     if time is None:
         return counted(rows.select(known).collect(engine="streaming")["known"].to_numpy())
     return batches(timeline(rows.select(pl.col(time.name).alias("time"), known)))
-
-
-def _known(sample: pl.DataFrame, label: Label, time: Time | None, cut: Batches) -> tuple[Known, bool]:
-    """When the label is known, and whether a delivered column says so: one that is there with each label, later."""
-    guess = limits.MATURITY[cut.every]
-    labelled = sample.filter(label.values().is_not_null())
-    for name, dtype in sample.schema.items() if time else ():
-        if not isinstance(dtype, pl.Datetime) or time is None or name in (time.name, time.column):
-            continue
-        delays = labelled.select(delay=pl.col(name) - pl.col(time.name))["delay"]
-        late = float((delays > timedelta()).sum() / max(len(delays), 1))
-        most = delays.quantile(0.99)
-        if late >= 0.999 and isinstance(most, timedelta) and most <= 2 * _length(cut):
-            return Known(name, None, f"{max(1, -(-int(most.total_seconds()) // 3600))}h"), True
-    taken = "known_at" if "known_at" not in sample.columns else "outcome_known_at"
-    return Known(taken, guess, guess), False
-
-
-def _length(cut: Batches) -> timedelta:
-    """How long a batch is, about."""
-    return max((cut.end - cut.start) / max(len(cut.rows), 1), duration("1h"))
 
 
 def _unread(table: Delivered, rows: pl.LazyFrame, read: dict[str, Reading]) -> dict[str, int]:

@@ -16,25 +16,27 @@ def _lines(plan: Plan, source: Source, decisions: Sequence[Found], ingested: str
     name, label, cut = plan.ask.name, plan.label, plan.batches
     yield f"# {name.replace('_', ' ').capitalize()}"
     yield ""
-    yield "What is decided by the answer, for whom, and what a wrong one costs: to be written by those who know."
+    yield "What is decided by the answer, for whom, and what a wrong one costs: for those to write who know."
     yield ""
     yield "## Framing, as it was inferred"
     yield ""
     rate = f", true in {label.base_rate:.2%}" if label.base_rate is not None else ""
     yield f"- **Problem**: {label.problem}, for {label.why}."
     yield f"- **Label**: `{label.name}`, known of {label.labelled:,} of {plan.table.count:,} rows{rate}."
-    yield f"- **Event**: told apart by {', '.join(f'`{column}`' for column in plan.key.columns)}: {plan.key.why}."
+    key = ", ".join(f"`{column}`" for column in plan.key.columns)
+    yield f"- **Event**: told apart by {key}: {plan.key.why}."
     if plan.time:
         yield f"- **Decision**: at `{plan.time.column}`."
     else:
-        yield "- **Decision**: there is no time; the order of the rows stands for it, and drift is not watched."
+        yield "- **Decision**: there is no time; the order of the rows stands for it, drift is not watched."
     when = (
         f"at `{plan.known.column}`"
         if plan.known.after is None
         else f"{plan.known.after} after the event, a guess"
     )
     yield f"- **Label known**: {when}."
-    yield f"- **Batches**: {len(cut.rows)}, every {cut.every}, of {min(cut.rows):,} to {max(cut.rows):,} rows."
+    rows = f"{min(cut.rows):,} to {max(cut.rows):,} rows"
+    yield f"- **Batches**: {len(cut.rows)}, every {cut.every}, of {rows}."
     yield ""
     yield "## Data"
     yield ""

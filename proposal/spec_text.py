@@ -3,11 +3,9 @@
 from collections.abc import Iterator
 
 from core.sources.declared import DeltaSource, FilesSource, Source, SqlSource
-from proposal.columns import LeftOut
-from proposal.keys import COUNTED, HASHED
-from proposal.limits import NETWORK_ROWS
 from proposal.page import Comment, Decision, Found, Part, rendered, value
 from proposal.plan import Plan
+from proposal.spec_learning import decision, features, gate, monitoring, outcome, training
 
 PREPARE = "prepare"
 
@@ -31,6 +29,7 @@ def prepares(plan: Plan) -> bool:
 
 def _parts(plan: Plan, source: Source) -> Iterator[Part]:
     name, table = plan.ask.name, plan.table
+    yield "# yaml-language-server: $schema=../../docs/project.schema.json"
     yield Comment(
         f"Proposed by `make new` from {source.described}: {table.count:,} rows, {len(table.columns)} columns."
         " Each choice has its reason beside it; what is for a person to decide is marked DECIDE."
@@ -43,12 +42,12 @@ def _parts(plan: Plan, source: Source) -> Iterator[Part]:
     yield f"events: {name}"
     yield ""
     yield from _dataset(plan, source)
-    yield from _decision(plan)
-    yield from _outcome(plan)
-    yield from _features(plan)
-    yield from _training(plan)
-    yield from _gate(plan)
-    yield from _monitoring(plan)
+    yield from decision(plan)
+    yield from outcome(plan)
+    yield from features(plan)
+    yield from training(plan)
+    yield from gate(plan)
+    yield from monitoring(plan)
 
 
 def _objective(plan: Plan) -> Iterator[Part]:
@@ -84,13 +83,15 @@ def _batches(plan: Plan) -> Iterator[Part]:
     )
     if cut.counted:
         yield Comment(
-            "There is no time: the rows are counted in the order of their delivery, and so many stand for a day that"
+            "There is no time: the rows are counted in the order of their delivery, and so many"
+            " stand for a day that"
             " never was. Let `end` grow with the data (docs/decisions/0016)."
         )
-        yield Decision(
-            "without a TIME the order of the rows stands for the order of events: if they are sorted by anything but"
-            " time, shuffle them, or name a column of time"
-        )
+        said = "without a TIME the order of the rows stands for the order of events: if they are sorted by"
+        said += " anything but time, shuffle them, or name a column of time"
+        if isinstance(plan.table.source, DeltaSource):
+            said += "; the files of a Delta table come in the order of their names, which is that of no event"
+        yield Decision(said)
     if (empty := cut.rows.count(0)) and len(cut.rows) > 1:
         yield Decision(
             f"{empty} of {len(cut.rows)} batches have no rows: such a batch stops, and the others go on"
@@ -118,6 +119,10 @@ def _dataset(plan: Plan, source: Source) -> Iterator[Part]:
     yield from _source(plan, source)
     for column, why in table.unusable.items():
         yield Comment(f"Not declared: the column {column!r} {why}.", 4)
+    if many := plan.features.many:
+        yield Comment(
+            f"Not declared: {len(many):,} columns that tell less than the others (Left out, below).", 4
+        )
     yield "    columns:"
     for column, reading in plan.readings.items():
         if lost := plan.unread.get(column):
@@ -152,6 +157,11 @@ def _source(plan: Plan, source: Source) -> Iterator[Part]:
                 "Each batch is asked for by its time; without `time`, the whole table is read each time.", 4
             )
             declared["time"] = plan.time.column
+        elif plan.time is None:
+            yield Comment(
+                f"{plan.ask.key[0]!r} only rises: what lies above the highest that was seen is new.", 4
+            )
+            declared["key"] = plan.ask.key[0]
         yield f"    source: {value(declared)}"
     elif isinstance(source, DeltaSource):
         yield f"    source: {value({'kind': 'delta', 'path': source.path})}"
@@ -162,134 +172,3 @@ def _source(plan: Plan, source: Source) -> Iterator[Part]:
             yield Comment(f"{', '.join(map(repr, markers))} stand for what is missing, as well.", 4)
         more = {"nulls": [*source.nulls, *markers]} if markers else {}
         yield f"    source: {value({**declared, **more})}"
-
-
-def _decision(plan: Plan) -> Iterator[Part]:
-    if plan.time is None:
-        why = "The decision falls when the event is there; the column is made (`batches.rows`)."
-    else:
-        why = f"The decision falls at {plan.time.column!r}. If it falls earlier, say how much: lead: 2h."
-        if not plan.time.form:
-            why += " Times without an offset are taken as UTC."
-    yield Comment(why)
-    if plan.time and plan.time.doubt:
-        yield Decision(plan.time.doubt)
-    yield "decision:"
-    yield f"  before: {value(plan.event_time)}"
-    yield "  lead: 0s"
-    yield ""
-
-
-def _outcome(plan: Plan) -> Iterator[Part]:
-    label, known = plan.label, plan.known
-    yield "outcome:"
-    yield f"  label: {value(label.name)}"
-    if label.classes:
-        yield f"  classes: {value(label.classes)}"
-    if plan.ask.group:
-        yield f"  group: {value(plan.ask.group)}"
-    if known.after is None:
-        yield Comment(
-            f"{known.column!r} is there with each label, and later than the event: the label is known then.",
-            2,
-        )
-    elif plan.batches.counted:
-        yield Comment(
-            "Nothing says when a label is known: an hour of the made time, which is a 24th of a batch.", 2
-        )
-    else:
-        yield Comment(
-            f"Nothing says when a label is known: {known.after} after the event is a guess, made in functions.py."
-            " Set it there to the time that an outcome really takes: what is held to be known too early flatters"
-            " every model.",
-            2,
-        )
-    yield f"  known_at: {value(known.column)}"
-    yield Comment("A batch is judged so long after its end.", 2)
-    yield f"  maturity: {known.maturity}"
-    yield ""
-
-
-def _features(plan: Plan) -> Iterator[Part]:
-    suspected = [each for each in plan.features.left if each.feature is not None]
-    yield "features:"
-    for feature in plan.features.proposed:
-        if feature.note:
-            yield Comment(f"{feature.note}.", 2)
-        yield f"  {value(feature.name)}: {value(feature.declared)}"
-    for each in suspected:
-        yield ""
-        yield Decision(
-            f"{each.column!r} may know the label: {each.why}. If it is known when the decision is made, take the mark"
-            " from the line.",
-            2,
-        )
-        assert each.feature is not None
-        yield f"  # {value(each.feature.name)}: {value(each.feature.declared)}"
-    plain = [each for each in plan.features.left if each.feature is None]
-    if plain:
-        yield ""
-        yield Comment("Left out:", 2)
-        for each in plain[:_SHOWN]:
-            yield Comment(f"  {each.column!r}: {_said(each)}.", 2)
-        if plain[_SHOWN:]:
-            yield Comment(f"  and {len(plain) - _SHOWN:,} more, {_said(plain[-1])}.", 2)
-    yield ""
-
-
-_SHOWN = 60
-
-
-def _said(left: LeftOut) -> str:
-    return left.why.rstrip(".")
-
-
-def _training(plan: Plan) -> Iterator[Part]:
-    cut, rows = plan.batches, plan.label.labelled
-    families = ["linear", "lightgbm", *(["torch"] if rows >= NETWORK_ROWS else [])]
-    first = sum(cut.rows[: cut.first])
-    yield "training:"
-    more = "" if "torch" in families else f"; a network is worth its time from some {NETWORK_ROWS:,} rows on"
-    yield Comment(f"{rows:,} labelled rows{more}.", 2)
-    yield f"  families: {value(families)}"
-    yield Comment(f"The first fit waits for {cut.first} batches: {first:,} rows.", 2)
-    yield f"  first_batches: {cut.first}"
-    if (cut.validation, cut.holdout) != (0.15, 0.15):
-        yield Comment("Larger parts than usual, so that so few rows and times can show something.", 2)
-        yield f"  validation: {cut.validation}"
-        yield f"  holdout: {cut.holdout}"
-    if cut.window:
-        yield Comment("Only so far back, for a fit holds its rows in memory: about a million of them.", 2)
-        yield f"  window: {cut.window}"
-    yield ""
-
-
-def _gate(plan: Plan) -> Iterator[Part]:
-    cut = plan.batches
-    yield "gate:"
-    yield Comment(
-        f"What is drawn to tell skill from luck: {cut.blocks} such blocks lie in the rows that the first challenger"
-        f" is judged by. See `make gate-power PROJECT={plan.ask.name}`.",
-        2,
-    )
-    if cut.doubt and len(cut.rows) > 1:
-        yield Decision(cut.doubt, 2)
-    yield f"  block: {cut.block}"
-    yield Comment("Categories in which a challenger may be nowhere worse: slices: [country]", 2)
-    yield ""
-
-
-def _monitoring(plan: Plan) -> Iterator[Part]:
-    usual = sorted(plan.batches.rows)[len(plan.batches.rows) // 2]
-    yield "monitoring:"
-    if plan.batches.counted:
-        yield Comment(
-            "Off: the order of the rows is no time, and a drift along it means nothing. Performance decides.",
-            2,
-        )
-        yield "  drift: null"
-    yield Comment("Fewer rows, or fewer labels, decide nothing.", 2)
-    yield f"  min_rows: {max(10, min(500, usual // 2))}"
-
-
-__all__ = ["COUNTED", "HASHED", "PREPARE", "prepares", "spec_text"]

@@ -1,5 +1,6 @@
 """The time of an event: in which form it is delivered, and how it becomes an instant in UTC."""
 
+import json
 from dataclasses import dataclass
 from itertools import product
 
@@ -30,6 +31,7 @@ _DAYS = (
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", "T%H:%M:%S")
 _TWINS = {"%d/%m/%Y": "%m/%d/%Y", "%d-%m-%Y": "%m-%d-%Y", "%d/%m/%y": "%m/%d/%y"}
 _SINCE = {"s": (1e8, 5e9), "ms": (1e11, 5e12), "us": (1e14, 5e15)}  # 1973 to 2128
+_SCALES = {"s": 1_000_000, "ms": 1_000, "us": 1}
 _YEARS = (1900, 2100)
 _LOOKED_AT = 5_000
 
@@ -61,24 +63,32 @@ class Time:
         if self.form == "year":
             return pl.datetime(column, 1, 1, time_zone="UTC").cast(pl.Datetime("us", "UTC"))
         if self.form in _SINCE:
-            scale = {"s": 1_000_000, "ms": 1_000, "us": 1}[self.form]
-            return (column * scale).cast(pl.Int64, strict=False).cast(pl.Datetime("us", "UTC"))
+            return (column * _SCALES[self.form]).cast(pl.Int64, strict=False).cast(pl.Datetime("us", "UTC"))
         read = (
             column.cast(pl.String).str.strip_chars().str.strptime(pl.Datetime("us"), self.form, strict=False)
         )
         return read.dt.replace_time_zone("UTC")
 
-    def code(self) -> str:
-        """The same as Python, for the project's functions."""
-        column = f"pl.col({self.column!r})"
+    def code(self) -> tuple[str, ...]:
+        """The same as Python, for the project's functions: a column, and what is called on it in turn."""
+        column = f"pl.col({literal(self.column)})"
+        utc = '.cast(pl.Datetime("us", "UTC"))'
         if self.form == "year":
-            return f'pl.datetime({column}, 1, 1, time_zone="UTC").cast(pl.Datetime("us", "UTC"))'
+            return f'pl.datetime({column}, 1, 1, time_zone="UTC")', utc
         if self.form in _SINCE:
-            scale = {"s": 1_000_000, "ms": 1_000, "us": 1}[self.form]
-            return f'({column} * {scale}).cast(pl.Int64, strict=False).cast(pl.Datetime("us", "UTC"))'
-        text = column if self.kind == "string" else f"{column}.cast(pl.String)"
-        read = f'{text}.str.strip_chars().str.strptime(pl.Datetime("us"), {self.form!r}, strict=False)'
-        return f'{read}.dt.replace_time_zone("UTC")'
+            return f"({column} * {_SCALES[self.form]})", ".cast(pl.Int64, strict=False)", utc
+        texts = () if self.kind == "string" else (".cast(pl.String)",)
+        read = f'.str.strptime(pl.Datetime("us"), {literal(self.form)}, strict=False)'
+        return column, *texts, ".str.strip_chars()", read, '.dt.replace_time_zone("UTC")'
+
+
+def literal(text: str) -> str:
+    """A text as Python has it, in the quotes that a formatter prefers.
+
+    >>> literal("price"), literal('say "price"')
+    ('"price"', '\'say "price"\'')
+    """
+    return repr(text) if '"' in text else json.dumps(text, ensure_ascii=False)
 
 
 def time_of(table: Delivered, column: str) -> Time:
@@ -95,7 +105,8 @@ def time_of(table: Delivered, column: str) -> Time:
     if found is None:
         shown = ", ".join(map(repr, some.unique(maintain_order=True)[:4]))
         raise SpecError(
-            f"TIME={column}: these are no times that can be read: {shown}; write them as 2013-03-15T10:30:00Z,"
+            f"TIME={column}: these are no times that can be read: {shown}; write them as"
+            " 2013-03-15T10:30:00Z,"
             " as 2013-03-15, as seconds since 1970, or leave TIME out (batches then go by the order of rows)"
         )
     return found

@@ -37,6 +37,7 @@ _SYMBOLS = {"nothing": "○", "watch": "◐", "retrain": "●"}
 def arranged(facts: Facts) -> Facts:
     """The values of the template `lifecycle.html`, from a `reports.lifecycle.Summary` of plain JSON."""
     headlines = headlines_of(facts)
+    relative = facts.get("relative_loss_name", name_of("relative_loss"))
     batches = [_batch(batch, headlines) for batch in facts["batches"]]
     scored = _scored(batches)
     features = _features(scored, facts.get("importance", {}))
@@ -46,6 +47,7 @@ def arranged(facts: Facts) -> Facts:
         "title": facts.get("title", facts["project"]),
         "lede": _lede(batches, headlines[0]),
         "headlines": [name_of(headline) for headline in headlines],
+        "relative_name": relative,
         "has_rates": facts["versions"] == [] or any(batch["base_rate"] is not None for batch in batches),
         "facts": _key_facts(facts, batches),
         "batches": batches,
@@ -57,7 +59,10 @@ def arranged(facts: Facts) -> Facts:
         "plots": _plots(batches, scored, features, threshold, headlines[0]),
         "quarantine": _quarantine(batches),
         "versions": [told(version, batches, headlines) for version in facts["versions"]],
-        "meanings": [(name_of(headline), meaning_of(headline)) for headline in headlines],
+        "meanings": [
+            *((name_of(headline), meaning_of(headline)) for headline in headlines),
+            (relative, meaning_of("relative_loss")),
+        ],
     }
 
 
@@ -76,7 +81,7 @@ def _batch(given: Facts, headlines: tuple[str, str]) -> Facts:
     batch = _UNKNOWN | given
     first, second = headlines
     found = batch["measures"] or {"auc": batch["auc"], "log_loss": batch["log_loss"]}
-    batch |= {"score": found.get(first), "second": found.get(second)}
+    batch |= {"score": found.get(first), "second": found.get(second), "relative": found.get("relative_loss")}
     batch["score_interval"] = (batch["intervals"] or {"auc": batch["auc_interval"]}).get(first)
     batch["baseline_score"] = (batch["baseline"] or {"auc": batch["baseline_auc"]}).get(first)
     outcome = f"{batch['retrained']} released" if batch["retrained"] else ""

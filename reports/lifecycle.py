@@ -91,6 +91,7 @@ class Summary(TypedDict):
     importance: NotRequired[Mapping[str, float]]  # of the last champion, feature to share
     drift_threshold: NotRequired[float | None]  # None: drift is not watched
     headlines: NotRequired[Sequence[str]]  # the two measures shown, by default auc and log_loss
+    relative_loss_name: NotRequired[str]  # what the relative loss of the problem is called
 
 
 def page(summary: Summary, folder: Path) -> Path:

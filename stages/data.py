@@ -70,7 +70,7 @@ def held(project: Project) -> list[Package]:
     """
     sources: dict[str, list[PackageSource]] = {}
     for _, source in _sources([project]):
-        _verify(source, project.name)
+        verify(source, project.name)
         sources.setdefault(source.package, []).append(source)
     return [
         Package(
@@ -92,13 +92,14 @@ def _sources(projects: Sequence[Project]) -> Iterator[tuple[Project, PackageSour
 
 def _is_there(source: PackageSource, project: str) -> bool:
     try:
-        _verify(source, project)
+        verify(source, project)
     except DeliveryError:
         return False
     return True
 
 
-def _verify(source: PackageSource, project: str) -> None:
+def verify(source: PackageSource, project: str) -> None:
+    """Raise DeliveryError unless the file is there as the source of this project declares it."""
     path = packages.folder_of(source, project) / source.file
     if not path.is_file():
         raise DeliveryError(f"the Python package {source.package!r} has no file {source.file}")

@@ -9,13 +9,13 @@ import numpy as np
 import polars as pl
 
 from core.spec import Candidates
-from models.retrieval.fit import DECISION, KNOWN, entities, instants
+from models.retrieval.fit import KNOWN, entities, instants
 from models.retrieval.graph import graph, parity
 from models.retrieval.measures import recall
 from models.retrieval.pasts import Pasts
-from models.retrieval.retriever import NONE, Retriever
+from models.retrieval.retriever import NONE, Retriever, Whole
 from models.runtime.session import session
-from stages.retrieval import INDEX, decision, drawn, facts, retriever
+from stages.retrieval import INDEX, chosen, drawn, facts, retriever
 from stages.workspace import Workspace
 
 GRAPH = "retrieval.onnx"
@@ -53,11 +53,11 @@ def index(
     (folder / GRAPH).write_bytes(content)
     difference = parity(serving, session(content, GRAPH), _pasts(serving, rules, known), rules.count)
     then = retriever(workspace, rules, since)
-    asks = _asked(workspace, since, as_of)
-    chosen = [then.codes(each) for each in asks["chosen"]]
+    asks = chosen(workspace, rules, since, as_of)
+    codes = [then.codes(each) for each in asks["chosen"]]
     alone = replace(then, asked=np.zeros_like(then.asked))
-    found, popular = (recall(drawn(each, rules, known, asks).items, chosen) for each in (then, alone))
-    every = np.concatenate([np.empty(0, np.int64), *chosen])
+    found, popular = (recall(drawn(each, rules, known, asks).items, codes) for each in (then, alone))
+    every = np.concatenate([np.empty(0, np.int64), *codes])
     told = Index(
         items=len(serving.items),
         count=rules.count,
@@ -70,26 +70,10 @@ def index(
     return asdict(told)
 
 
-def _pasts(serving: Retriever, rules: Candidates, known: pl.DataFrame) -> list[np.ndarray[Any, Any]]:
+def _pasts(serving: Retriever, rules: Candidates, known: pl.DataFrame) -> list[Whole]:
     """What some of the entities had, and one that had nothing."""
     who, items = entities([known], rules.by)[0], serving.codes(known[rules.item])
     past = Pasts.of(who, instants(known, KNOWN), items)
     some = np.unique(who)[:TRIED]
     low, high = past.until(some, np.full(len(some), np.iinfo(np.int64).max))
     return [past.items[:0], *(past.items[start:end] for start, end in zip(low, high, strict=True))]
-
-
-def _asked(workspace: Workspace, since: datetime, as_of: datetime) -> pl.DataFrame:
-    """The lists from `since` on of which something was `chosen` that is known, and their decision time."""
-    spec = workspace.spec
-    item = spec.candidates.item if spec.candidates else ""
-    batches = [batch.id for batch in workspace.batches(as_of) if batch.end > since]
-    relevant = pl.col("label").cast(pl.Float64) > 0
-    return (
-        workspace.lake.scan("outcomes", batches)
-        .filter(pl.col("event_time") >= since, pl.col("known_at") <= as_of, relevant)
-        .group_by(*spec.outcome.group, decision(workspace).alias(DECISION))
-        .agg(chosen=pl.col(item))
-        .sort(spec.outcome.group)
-        .collect()
-    )

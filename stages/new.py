@@ -6,52 +6,26 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 
-from core.batches import Batch
-from core.errors import PerennialError, SpecError
+import polars as pl
+
+from core.errors import DeliveryError, SpecError
 from core.scalars import NAME
 from core.secrets import Secrets
 from core.settings import CHECKOUT, Settings
-from models.split import split
 from proposal.ask import Ask
 from proposal.delivered import delivered
 from proposal.functions_text import functions_text
-from proposal.limits import REHEARSED, REHEARSED_ROWS
 from proposal.located import located
 from proposal.page import Found
 from proposal.plan import Plan, planned
 from proposal.readme import readme_text
 from proposal.spec_text import spec_text
-from stages.deliver import deliver, pending
-from stages.featurise import featurise, labelled
-from stages.ingest import Ingested, ingest
-from stages.suites import propose_suite
-from stages.workspace import Workspace, open_workspace
+from stages.rehearse import Rehearsal, rehearse, room_of
 
 _RESERVED = ("new", "all")
 _LONGEST = 40
-
-
-@dataclass(frozen=True, slots=True)
-class Rehearsal:
-    """What became of the table under the proposed suite: its batches, and what keeps a fit from being made."""
-
-    suite: str
-    ingested: tuple[Ingested, ...]
-    first: int
-    unfit: str
-
-    @property
-    def told(self) -> str:
-        """A sentence of it."""
-        received, aside = (
-            sum(getattr(each, name) for each in self.ingested) for name in ("received", "quarantined")
-        )
-        stopped = [each for each in self.ingested if each.stopped]
-        told = f"Under the proposed suite {aside:,} of {received:,} rows are set aside"
-        return f"{told}, and {len(stopped)} of {len(self.ingested)} batches stop."
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +49,14 @@ def propose_project(ask: Ask, settings: Settings, here: Path, blocks: Secrets | 
     _require_new(ask.name, folder, suites)
     settings.home.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=settings.home, prefix="new-") as room:
-        own = _room(Path(room))
+        own = room_of(Path(room))
         source = located(ask.data, here, folder, Path("/nowhere"))
-        plan = planned(ask, delivered(source, Path(room), own.staging, blocks or Secrets()))
-        rehearsal = _rehearse(plan, own)
+        try:
+            plan = planned(ask, delivered(source, Path(room), own.staging, blocks or Secrets()))
+            rehearsal = rehearse(plan, own)
+        except pl.exceptions.PolarsError as error:
+            why = (str(error).splitlines() or [type(error).__name__])[0]
+            raise DeliveryError(f"{source.described} cannot be understood: {why}") from error
         plan = _after(plan, rehearsal)
         told = located(ask.data, here, folder, CHECKOUT)
         spec, decisions = spec_text(plan, told)
@@ -99,7 +77,8 @@ def _decided(folder: Path, decisions: Sequence[Found]) -> tuple[tuple[Path, int,
 def _require_new(name: str, folder: Path, suites: Path) -> None:
     if not re.fullmatch(NAME, name) or len(name) > _LONGEST or name in _RESERVED:
         raise SpecError(
-            f"NAME={name}: a project's name is of lower-case letters, digits and _, begins with a letter, and has up"
+            f"NAME={name}: a project's name is of lower-case letters, digits and _, begins with a"
+            " letter, and has up"
             f" to {_LONGEST} of them, such as late_arrivals"
         )
     for path in (folder, suites):
@@ -107,71 +86,6 @@ def _require_new(name: str, folder: Path, suites: Path) -> None:
             raise SpecError(
                 f"{path} is there already, and stays as it is: choose another NAME, or remove it first"
             )
-
-
-def _room(room: Path) -> Settings:
-    """Settings under which nothing outside of a folder is touched."""
-    return Settings(
-        home=room,
-        projects=room / "projects",
-        suites=room / "expectations",
-        lake=str(room / "lake"),
-        registry=f"sqlite:///{room / 'registry.db'}",
-        online=f"sqlite:///{room / 'online.db'}",
-    )
-
-
-def _rehearse(plan: Plan, own: Settings) -> Rehearsal:
-    """Ingest the table as the project would: once to propose its suite, and again under this suite."""
-    name = plan.ask.name
-    folder, suite = own.projects / name, own.suites / name / f"{name}.yaml"
-    first = f"{{type: expect_column_values_to_not_be_null, severity: info, kwargs: {{column: {plan.event_time!r}}}}}"
-    texts = {
-        folder / "project.yaml": spec_text(plan, plan.table.source)[0],
-        folder / "functions.py": functions_text(plan),
-        suite: f"name: {name}\nversion: 1\nexpectations:\n  - {first}\n",
-    }
-    for path, text in texts.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    workspace = open_workspace(name, own)
-    every = workspace.spec.batches.calendar().batches()
-    as_of = every[-1].end + workspace.spec.outcome.maturity
-    for item in pending(workspace, name, every):
-        deliver(workspace, name, item, as_of)
-    some = _some(plan, every)
-    for batch in some:
-        ingest(workspace, name, batch, as_of)
-    if len(some) > 1:
-        suite.unlink()
-        propose_suite(workspace, name, some)
-    found = tuple(ingest(workspace, name, batch, as_of) for batch in some)
-    fitted, unfit = _first_fit(workspace, plan, every, as_of) if some == every else (plan.batches.first, "")
-    return Rehearsal(suite.read_text(encoding="utf-8"), found, fitted, unfit)
-
-
-def _some(plan: Plan, every: Sequence[Batch]) -> list[Batch]:
-    """The batches on which the suite is proposed and tried: all, or of a large table some of them."""
-    filled = [batch for batch, rows in zip(every, plan.batches.rows, strict=True) if rows]
-    share = min(1.0, REHEARSED_ROWS / plan.table.count, REHEARSED / len(filled))
-    step = max(1, round(1 / share))
-    return list(every) if step == 1 and len(filled) == len(every) else filled[::step]
-
-
-def _first_fit(workspace: Workspace, plan: Plan, every: Sequence[Batch], as_of: datetime) -> tuple[int, str]:
-    """After how many batches a first fit can be made, from the planned number on; or why it never can."""
-    unfit = ""
-    for place, batch in enumerate(every):
-        featurise(workspace, batch, as_of)
-        known = batch.end + workspace.spec.outcome.maturity
-        if place + 1 < plan.batches.first:
-            continue
-        try:
-            split(labelled(workspace, known), workspace.spec, known)
-            return place + 1, ""
-        except PerennialError as error:
-            unfit = unfit or str(error)
-    return plan.batches.first, unfit
 
 
 def _after(plan: Plan, rehearsal: Rehearsal) -> Plan:

@@ -7,6 +7,7 @@ from typing import Any
 
 from core.batches import Batch
 from core.ledger import fingerprint
+from models.card.card import titles
 from models.gate.judge import GateReport
 from models.problem import headlines
 from models.registry.versions import Version
@@ -69,6 +70,7 @@ def summary(workspace: Workspace, as_of: datetime) -> Summary:
         "importance": champion.metrics["importance"] if champion else {},
         "drift_threshold": workspace.spec.monitoring.drift,
         "headlines": headlines(workspace.spec),
+        "relative_loss_name": titles(workspace.spec, ["relative_loss"])["relative_loss"],
     }
 
 

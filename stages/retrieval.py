@@ -1,7 +1,6 @@
 """Retrieval: the retriever of an instant, and the lists that it draws for a batch."""
 
 import tempfile
-from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -19,13 +18,6 @@ from stages.workspace import Workspace
 INDEX = "retrieval.parquet"
 
 
-@dataclass(frozen=True, slots=True)
-class Fitted:
-    """The kept file of a retriever, by its SHA-256."""
-
-    sha256: str
-
-
 def retriever(workspace: Workspace, rules: Candidates, at: datetime) -> Retriever:
     """The retriever of the events known `at` an instant: read back, or fitted where there is none yet."""
     made_from, subject = made_from_of(workspace, rules, at), at.isoformat()
@@ -35,7 +27,7 @@ def retriever(workspace: Workspace, rules: Candidates, at: datetime) -> Retrieve
     with tempfile.TemporaryDirectory(dir=workspace.settings.home, prefix="fit-") as folder:
         fitted.save(Path(folder) / INDEX)
         files = workspace.registry.keep(Path(folder))
-    workspace.ledger.record("retriever", subject, made_from, asdict(Fitted(files[INDEX])), at)
+    workspace.ledger.record("retriever", subject, made_from, {"sha256": files[INDEX]}, at)
     return fitted
 
 
@@ -100,6 +92,21 @@ def drawn(fitted: Retriever, rules: Candidates, known: pl.DataFrame, asks: pl.Da
     low, high = past.until(asking, instants(asks, DECISION))
     had = [past.items[start:end] for start, end in zip(low, high, strict=True)]
     return fitted.first(past.last(low, high, HISTORY, NONE), had, rules.count)
+
+
+def chosen(workspace: Workspace, rules: Candidates, since: datetime, as_of: datetime) -> pl.DataFrame:
+    """The lists from `since` on with all that was `chosen` and is known, and their decision time."""
+    spec = workspace.spec
+    batches = [batch.id for batch in workspace.batches(as_of) if batch.end > since]
+    relevant = pl.col("label").cast(pl.Float64) > 0
+    return (
+        workspace.lake.scan("outcomes", batches)
+        .filter(pl.col("event_time") >= since, pl.col("known_at") <= as_of, relevant)
+        .group_by(*spec.outcome.group, decision(workspace).alias(DECISION))
+        .agg(chosen=pl.col(rules.item))
+        .sort(spec.outcome.group)
+        .collect()
+    )
 
 
 def decision(workspace: Workspace) -> pl.Expr:

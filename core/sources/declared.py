@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from core.scalars import SHA256, Duration, Model
+from core.scalars import SHA256, Duration, Model, example
 from core.secrets import holds_password
 
 Nulls = tuple[str, ...]
@@ -18,19 +18,33 @@ def is_pickle(file: str) -> bool:
 
 
 class PackageSource(Model):
-    """A data file inside an installed Python package (which is located, never imported).
+    """A data file inside an installed Python package (which is located, never imported)."""
 
-    `make data` installs the `version`; a file whose SHA-256 is not `sha256` is not read. `terms` are
-    those on which the data may be used. A pickled pandas frame (`.pkl`) is read only by its `sha256`.
-    """
+    model_config = example(
+        {
+            "kind": "package",
+            "package": "shop_data",
+            "version": "1.2.0",
+            "file": "data/orders.csv.xz",
+            "terms": "CC BY 4.0",
+        }
+    )
 
     kind: Literal["package"]
+    """Says that it is this kind of source."""
     package: str
+    """The name of the package, as pip and Python have it."""
     file: str
+    """The path of the file within the package. A pickled pandas frame (`.pkl`) is read only by its
+    `sha256`."""
     version: str | None = None
+    """The version that `make data` installs; no other is read."""
     sha256: Annotated[str, Field(pattern=SHA256)] | None = None
+    """The SHA-256 of the file; one with another is not read."""
     terms: str = ""
+    """On what terms the data may be used, for people."""
     nulls: Nulls = ("", "NA")
+    """The texts that stand for a missing value in CSV and JSON Lines."""
 
     @model_validator(mode="after")
     def _trusted(self) -> Self:
@@ -52,18 +66,20 @@ class PackageSource(Model):
 
 
 class FilesSource(Model):
-    """Files: Parquet, CSV or JSON Lines, each also as gzip or zip; local or `s3://`.
+    """Files: Parquet, CSV or JSON Lines, each also as gzip, xz or zip; local or `s3://`."""
 
-    `path` names one file, or many by `*`, `?` and `**`; `{batch}` stands for a batch's id, so that
-    each batch is a delivery of its own. Without `{batch}` a row belongs to the batch of its event
-    time. A relative path is taken from the project's folder. `format` is told by the suffix, where
-    it is not given.
-    """
+    model_config = example({"kind": "files", "path": "s3://bucket/{batch}/*.parquet"})
 
     kind: Literal["files"]
+    """Says that it is this kind of source."""
     path: str
+    """One file, or many by `*`, `?` and `**`; a relative path is taken from the project's folder.
+    `{batch}` stands for a batch's id, so that each batch is a delivery of its own; without it a row belongs
+    to the batch of its event time."""
     format: FileFormat | None = None
+    """The format, where the suffix does not tell it."""
     nulls: Nulls = ("", "NA")
+    """The texts that stand for a missing value in CSV and JSON Lines."""
 
     @property
     def by_batch(self) -> bool:
@@ -77,23 +93,36 @@ class FilesSource(Model):
 
 
 class SqlSource(Model):
-    """A table of a database, by its SQLAlchemy URL (secrets as `${NAME}` or `${block:name}`).
+    """A table of a database, by its SQLAlchemy URL.
 
-    A secret is kept as it is, not percent-encoded, unless the URL begins with it. `table` may name
-    its schema, too: `shop.orders`.
-
-    With `time`, each batch is asked for by that column; `lookback` limits how long after a batch's
-    end its rows may still change (without it, each batch is asked for whenever it is ingested).
-    With `key`, a column that only ever rises, what lies above the highest key seen is new. With
-    neither, the whole table is read each time: fit for a small one.
+    With `time`, each batch is asked for by that column. With `key`, what lies above the highest key seen
+    is new. With neither, the whole table is read each time: fit for a small one.
     """
 
+    model_config = example(
+        {
+            "kind": "sql",
+            "url": "postgresql://reader:${PASSWORD}@db/shop",
+            "table": "shop.orders",
+            "time": "created_at",
+            "lookback": "7d",
+        }
+    )
+
     kind: Literal["sql"]
+    """Says that it is this kind of source."""
     url: str
+    """The URL, with secrets as `${NAME}` or `${block:name}`. A secret is kept as it is,
+    not percent-encoded, unless the URL begins with it."""
     table: str
+    """The table, which may name its schema, too: `shop.orders`."""
     time: str | None = None
+    """The column by which each batch is asked for."""
     key: str | None = None
+    """A column that only ever rises."""
     lookback: Duration | None = None
+    """How long after a batch's end its rows may still change; without it, each batch is asked for
+    whenever it is ingested."""
 
     @field_validator("url")
     @classmethod
@@ -125,10 +154,14 @@ class SqlSource(Model):
 
 
 class DeltaSource(Model):
-    """A Delta table: a path (a relative one from the project's folder) or an `s3://` URL."""
+    """A Delta table."""
+
+    model_config = example({"kind": "delta", "path": "s3://lake/orders"})
 
     kind: Literal["delta"]
+    """Says that it is this kind of source."""
     path: str
+    """A path (a relative one from the project's folder) or an `s3://` URL."""
 
     @property
     def by_batch(self) -> bool:

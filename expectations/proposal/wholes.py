@@ -37,10 +37,11 @@ def volume(seen: Seen) -> Iterator[Entry]:
     ratios = [rows[place] / median(rows[max(0, place - _BEFORE) : place]) for place in range(1, len(rows))]
     usual = max(1.5, *(_factor(ratio, len(rows)) for ratio in ratios))
     told = f"{min(ratios):.2f} to {max(ratios):.2f} times the median of the batches before."
-    if usual < 2:
-        yield Entry(_ROWS, "warning", _trailing(usual), told)
-    told = told if usual >= 2 else "Half and double stop the batch."
-    yield Entry(_ROWS, "critical", _trailing(max(2.0, usual)), told)
+    alert, stop = _trailing(usual), _trailing(max(2.0, usual))
+    if alert != stop:
+        yield Entry(_ROWS, "warning", alert, told)
+        told = "Half and double stop the batch."
+    yield Entry(_ROWS, "critical", stop, told)
 
 
 def key(seen: Seen) -> Iterator[Entry]:

@@ -93,7 +93,7 @@ class Calibration:
             chances: Floats = softmax(scores, axis=1)
             return chances
         if self.link == "sorted":
-            return np.sort(scores, axis=1)
+            return np.where(np.isnan(scores).any(axis=1, keepdims=True), np.nan, np.sort(scores, axis=1))
         return sigmoid(scores[:, 0]) if self.link == "sigmoid" else scores[:, 0]
 
     def scores(self, margins: Floats) -> Floats:

@@ -3,7 +3,8 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from core.declarations import Lookup, Past
+from core.declarations import Lookup
+from core.past import Past
 from core.plain import plain
 from core.spec import Derived, Feature, Spec
 from models.card.limits import asked, limits
@@ -36,7 +37,10 @@ MEASURES = {
         "the share of positives among the surest answers, so many as find that share; higher is better",
     ),
     "cost": ("cost", "what the errors of a row cost on average, by the costs of the spec; lower is better"),
-    "loss": ("relative loss", "the loss as a share of what a constant answer would have; below 1 is better"),
+    "relative_loss": (
+        "relative loss",
+        "the loss as a share of what the best constant answer has on the same rows; below 1 is better",
+    ),
 }
 """What measures are called, and how to read them, in the order in which they are shown."""
 
@@ -90,6 +94,7 @@ def _use(spec: Spec) -> dict[str, Any]:
         "inputs": goal.inputs,
         "output": goal.output,
         "unit": goal.unit,
+        "online": goal.online,
         "metric": spec.metric,
         "quantiles": goal.quantiles,
         "costs": goal.costs,
@@ -104,10 +109,10 @@ def _use(spec: Spec) -> dict[str, Any]:
 
 def titles(spec: Spec, among: Collection[str]) -> dict[str, str]:
     """What the measures `among` these are called that are shown, first what models are compared by."""
-    # The loss says something of its own only where it has been made free of the unit.
-    shown = [name for name in MEASURES if name in among and (name != "loss" or spec.problem == "regression")]
     own = {"ndcg": f"nDCG at {spec.objective.cutoff}"}
-    own["precision_at_recall"] = f"precision at a recall of {spec.objective.recall}"
+    if spec.metric == "log_loss":  # by the name that He et al. (2014) gave it
+        own["relative_loss"] = "normalised entropy"
+    shown = [name for name in MEASURES if name in among]
     return {
         name: own.get(name, MEASURES[name][0]) for name in sorted(shown, key=lambda name: name != spec.metric)
     }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from core.declarations import Past
+from core.past import Past
 from core.spec import Derived, Lookup, Spec
 from models.card.disguise import TRICKS
 from models.card.outside import Seen

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.learning import Fairness
+from core.gating import Fairness
 from core.spec import Gate
 from models.gate.checks import Check, Floats
 from models.gate.duel import Duel

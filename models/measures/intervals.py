@@ -10,7 +10,7 @@ from core.spec import Spec
 from models.measures.paired import Blocks, Interval, interval
 from models.measures.probabilities import BINS, drawn_auc, equal_bins
 from models.measures.recall import drawn_precision
-from models.problem import Floats, Problem
+from models.problem import Floats, Problem, constant_losses, relative_loss
 from models.rows import Rows
 
 # A measure that more than one draw in 20 does not have, as where rows of one class are few, has no interval.
@@ -22,7 +22,8 @@ def intervals(
 ) -> dict[str, Interval]:
     """The measures of these answers that have an interval, by name; `blocks` are those of the rows.
 
-    They are what `problem.measures` gives, but for its counts and the mean of the labels. Means and
+    They are what `problem.measures` gives, but for its counts and the mean of the labels, and
+    `relative_loss`. Means and
     roots of means reach no further than their smallest and largest part. With fewer than two blocks
     the ends are infinite, and a measure that these rows do not have is NaN. Empty where nothing can
     be judged.
@@ -36,6 +37,7 @@ def intervals(
     if "squared_error" in found:
         squared = found.pop("squared_error")
         found["rmse"] = Interval(*(_root(end) for end in (squared.value, squared.low, squared.high)))
+    found["relative_loss"] = _relative(problem, rows, answers, of_units, confidence)
     return found | _of_classes(problem, rows, answers, blocks, confidence)
 
 
@@ -60,6 +62,20 @@ def drawn_blocks(rows: Rows, spec: Spec) -> Blocks:
     """The rows in blocks of `gate.block` by local time, drawn as often as `gate.draws` says."""
     names = local(rows.times, spec.batches.timezone) // int(spec.gate.block.total_seconds() * 1_000_000)
     return Blocks.draw(names, spec.gate.draws, spec.training.seed)
+
+
+def _relative(problem: Problem, rows: Rows, answers: Floats, of_units: Blocks, confidence: float) -> Interval:
+    """The loss as a share of the best constant's on the rows as they are; both are drawn at once."""
+    value = relative_loss(problem, rows, answers)
+    if np.isnan(value):
+        return Interval(value, -np.inf, np.inf)
+    ours, constant = (
+        of_units.weights @ np.bincount(of_units.block, losses, of_units.count)
+        for losses in (problem.losses(rows, answers), constant_losses(problem, rows, answers))
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):  # a draw may hold rows of one label alone
+        drawn = ours / constant
+    return interval(value, drawn, of_units.count, confidence)
 
 
 def _root(end: float) -> float:

@@ -27,7 +27,7 @@ def calibration_graph(calibration: Calibration, output: str) -> onnx.ModelProto:
         helper.make_node("Mul", ["scale/moved", "scale/slope"], ["scale/scaled"]),
         helper.make_node("Add", ["scale/scaled", "scale/intercept"], ["scale/score"]),
         *(_curve() if calibration.knots else []),
-        _link(calibration.link, last),
+        *_link(calibration.link, last),
         helper.make_node("Cast", ["link/answer"], [output], to=TensorProto.FLOAT),
     ]
     width = len(calibration.offset)
@@ -35,11 +35,19 @@ def calibration_graph(calibration: Calibration, output: str) -> onnx.ModelProto:
     return assemble("calibration", nodes, inputs, outputs, list(_constants(calibration)))
 
 
-def _link(link: Link, score: str) -> onnx.NodeProto:
+def _link(link: Link, score: str) -> list[onnx.NodeProto]:
     """From the score to the answer; quantiles are put in rising order, all of them the "smallest" K."""
-    if link == "sorted":
-        return helper.make_node("TopK", [score, "link/width"], ["link/answer", "link/places"], **RISING)
-    return helper.make_node(LINKS[link], [score], ["link/answer"])
+    if link != "sorted":
+        return [helper.make_node(LINKS[link], [score], ["link/answer"])]
+    return [
+        helper.make_node("TopK", [score, "link/width"], ["link/risen", "link/places"], **RISING),
+        # Where NaN is sorted to, no standard says: of a row that has one, all are.
+        helper.make_node("IsNaN", [score], ["link/nan"]),
+        helper.make_node("Cast", ["link/nan"], ["link/ones"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMax", ["link/ones", "link/axis"], ["link/any"]),
+        helper.make_node("Cast", ["link/any"], ["link/broken"], to=TensorProto.BOOL),
+        helper.make_node("Where", ["link/broken", "link/nothing", "link/risen"], ["link/answer"]),
+    ]
 
 
 def _curve() -> list[onnx.NodeProto]:
@@ -64,6 +72,8 @@ def _constants(calibration: Calibration) -> Iterator[onnx.TensorProto]:
         yield numpy_helper.from_array(np.array(getattr(calibration, name), np.float64), f"scale/{name}")
     if calibration.link == "sorted":
         yield numpy_helper.from_array(np.array([len(calibration.offset)]), "link/width")
+        yield numpy_helper.from_array(np.array([1]), "link/axis")
+        yield numpy_helper.from_array(np.array(np.nan), "link/nothing")
     if calibration.knots:
         yield numpy_helper.from_array(np.array(calibration.knots, np.float64), "curve/knots")
         yield numpy_helper.from_array(calibration.lines(), "curve/lines")

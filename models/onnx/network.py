@@ -20,7 +20,7 @@ def network_margin(network: DeepCross, columns: Columns) -> ModelProto:
     tokens = [torch.ones((2, 3), dtype=torch.int64) for _ in named]
     rows = (torch.zeros((2, widths["codes"]), dtype=torch.int64), torch.zeros((2, widths["numbers"])))
     shapes: dict[str, object] = {name: {0: "rows"} for name in widths}
-    if named:  # an argument that nothing is given for has no shapes
+    if named:  # what is not passed must not be named
         shapes["tokens"] = tuple({0: "rows", 1: f"{name}/t"} for name in named)
     with _hushed():
         program = torch.onnx.export(

@@ -1,5 +1,6 @@
 """Two towers that learn which items go with which past, from what was chosen and nothing else."""
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,7 +13,7 @@ from models.learning.network import settled
 from models.retrieval.retriever import NONE, WIDTH, Floats, Whole
 
 BATCH = 512
-EPOCHS = 4
+EPOCHS, STEPS = 4, 150  # or as many epochs as make so many steps, where examples are few
 RATE = 0.005
 DECAY = 1.0
 
@@ -68,10 +69,11 @@ def towers(histories: Whole, chosen: Whole, words: Floats, seed: int) -> tuple[F
     with settled(seed, threads=1):
         network = Towers(words)
         padded = torch.from_numpy(np.where(histories == NONE, len(words), histories))
-        steps = EPOCHS * (len(chosen) // BATCH)
+        epochs = max(EPOCHS, math.ceil(STEPS / (len(chosen) // BATCH)))
+        steps = epochs * (len(chosen) // BATCH)
         optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=DECAY)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)
-        for batch in _batches(len(chosen)):
+        for batch in _batches(len(chosen), epochs):
             loss = _loss(network, padded[batch], torch.from_numpy(chosen)[batch])
             optimizer.zero_grad()
             torch.autograd.backward(loss)
@@ -82,9 +84,9 @@ def towers(histories: Whole, chosen: Whole, words: Floats, seed: int) -> tuple[F
             return _array(network.queries(every[:, None])), _array(network.items(every))
 
 
-def _batches(count: int) -> Iterator[Tensor]:
+def _batches(count: int, epochs: int) -> Iterator[Tensor]:
     """The examples' numbers in whole batches, shuffled anew for each epoch."""
-    for _ in range(EPOCHS):
+    for _ in range(epochs):
         yield from torch.split(torch.randperm(count)[: count // BATCH * BATCH], BATCH)
 
 

@@ -14,6 +14,7 @@ KINDS = {"multiclass": "string", "regression": "float", "ranking": "integer", "b
 OUTCOMES: dict[str, Document] = {"multiclass": {"classes": ["a", "b"]}, "ranking": {"group": ["id"]}}
 
 
+PINBALL = {"objective__metric": "pinball"}
 MULTI = "outcome.classes: should be a list of the label's values"
 
 
@@ -49,6 +50,28 @@ def test_every_problem_can_be_framed(make_trips: Callable[..., Project], problem
         (
             framed("regression", objective__metric="rsme"),
             "objective.metric: is \"rsme\"; did you mean 'rmse'?",
+        ),
+        (
+            framed("regression", objective__metric="pinball"),
+            "objective.quantiles: should say which quantiles are compared by 'pinball', such as",
+        ),
+        (
+            framed("regression", objective__quantiles=[0.1, 0.9]),
+            "objective.metric: quantiles are compared by 'pinball', not by 'rmse': say so",
+        ),
+        (framed("binary", objective__quantiles=[0.5]), "objective.quantiles: are of a regression problem"),
+        *(
+            (
+                framed("regression", **PINBALL, objective__quantiles=wrong),
+                "objective.quantiles: should rise from",
+            )
+            for wrong in ([0.5, 0.1], [0.1, 0.1], [0.0, 0.5], [0.5, 1.0], [-1.0])
+        ),
+        (
+            framed(
+                "regression", **PINBALL, objective__quantiles=[0.5], objective__costs={"under": 1, "over": 3}
+            ),
+            "objective.costs: mean nothing for quantiles: where a unit under and a unit over cost something",
         ),
         (framed("multiclass", outcome__classes=["a"]), MULTI),
         (
@@ -132,6 +155,23 @@ def test_a_feature_is_not_called_as_the_answer_is(
 
     (found,) = faults(edit)
     assert f"features.{name}: is a name that the ONNX graph needs" in found
+
+
+def test_a_feature_is_not_called_as_quantiles_are(
+    make_trips: Callable[..., Project], faults: Callable[..., list[str]]
+) -> None:
+    def edit(document: Document) -> None:
+        framed("regression", **PINBALL, objective__quantiles=[0.1, 0.9])(document)
+        document["features"]["value"] = document["features"]["hour"]  # which is free now
+
+    assert make_trips(edit).spec.objective.quantiles == (0.1, 0.9)
+
+    def taken(document: Document) -> None:
+        edit(document)
+        document["features"]["quantiles"] = document["features"]["hour"]
+
+    (found,) = faults(taken)
+    assert "features.quantiles: is a name that the ONNX graph needs" in found
 
 
 def test_a_label_of_the_wrong_kind_is_named(faults: Callable[..., list[str]]) -> None:

@@ -4,6 +4,7 @@ import copy
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -125,6 +126,20 @@ def only_there(found: list[str], keys: Keys) -> bool:
 
 WHOLE = {"binary": full(), "ranking": ranked()}
 PARTS = [(name, keys) for name, whole in WHOLE.items() for keys in places(whole)]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_many_faults_at_once_are_told_without_a_trace(
+    found: Callable[[Document], list[str]], seed: int
+) -> None:
+    chance, document = Random(seed), copy.deepcopy(WHOLE["binary"])
+    for keys in chance.sample(list(places(document)), 12):
+        held: Any = document
+        for key in keys[:-1]:
+            held = held[key] if isinstance(held, dict) and key in held else {}
+        if isinstance(held, dict):
+            held[keys[-1]] = chance.choice(JUNK)
+    assert found(document)
 
 
 @pytest.mark.parametrize("name", WHOLE)

@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 import pytest
 from numpy.typing import NDArray
+from scipy.stats import norm
 
-from core.learning import ProblemKind
 from core.spec import Spec
 from models.gate.judge import Contender, GateReport, Served, judge
 from models.problem import as_answers, problem_of
@@ -21,11 +21,13 @@ MARCH = datetime(2013, 3, 1, tzinfo=UTC)
 AIRLINES = ("UA", "B6", "HA")
 CLASSES = ("early", "late", "lost")
 LIST = 10
-KINDS: tuple[ProblemKind, ...] = ("binary", "multiclass", "regression", "ranking")
-DAILY = {"binary": 120, "multiclass": 120, "regression": 120, "ranking": 800}
+KINDS = ("binary", "multiclass", "regression", "quantiles", "ranking")
+DAILY = {"binary": 120, "multiclass": 120, "regression": 120, "quantiles": 120, "ranking": 800}
+LEVELS = (0.1, 0.5, 0.9)
+LUCK = 0.3
 
 
-def spec_of(kind: ProblemKind) -> Spec:
+def spec_of(kind: str) -> Spec:
     """A spec with the default gate and slices by airline."""
     row = {"from": "row", "column": "wind", "kind": "number"}
     events = {
@@ -36,12 +38,13 @@ def spec_of(kind: ProblemKind) -> Spec:
     outcome: dict[str, Any] = {"label": "late", "known_at": "arrival", "maturity": "1d"}
     outcome |= {"classes": CLASSES} if kind == "multiclass" else {}
     outcome |= {"group": ["list"]} if kind == "ranking" else {}
+    asked = {"metric": "pinball", "quantiles": LEVELS} if kind == "quantiles" else {}
     return Spec.model_validate(
         {
             "name": "flights",
             "title": "Late flights",
-            "objective": {"business": "", "learning": ""},
-            "problem": kind,
+            "objective": {"business": "", "learning": "", **asked},
+            "problem": "regression" if kind == "quantiles" else kind,
             "batches": {"every": "1mo", "start": "2013-01-01", "end": "2014-01-01"},
             "datasets": {"flights": events},
             "events": "flights",
@@ -57,14 +60,12 @@ def spec_of(kind: ProblemKind) -> Spec:
 class World:
     """Rows of `days` days, and the true margins of each [n, K], which also depend on the day's luck."""
 
-    kind: ProblemKind
+    kind: str
     rows: Rows
     odds: Floats
 
     @classmethod
-    def make(
-        cls, kind: ProblemKind = "binary", seed: int = 1, days: int = 30, daily: int | None = None
-    ) -> "World":
+    def make(cls, kind: str = "binary", seed: int = 1, days: int = 30, daily: int | None = None) -> "World":
         daily = daily or DAILY[kind]
         random, count = np.random.default_rng(seed), days * daily
         day, groups = np.repeat(np.arange(days), daily), np.arange(count) // LIST
@@ -74,7 +75,7 @@ class World:
         odds = (1.2 * wind + np.array([-0.5, 0.0, 0.8])[airline] - 1)[:, None]
         if kind == "multiclass":
             odds = np.column_stack([odds[:, 0], -odds[:, 0], random.normal(0, 1, count)])
-        luck = random.normal(0, 0.3, days)[day]
+        luck = random.normal(0, LUCK, days)[day]
         labels = _labels(kind, odds + luck[:, None], random)
         times = pl.Series([MARCH + timedelta(days=1) * number / daily for number in range(count)])
         frame = pl.DataFrame({"wind": wind, "airline": np.array(AIRLINES)[airline], "event_time": times})
@@ -92,16 +93,19 @@ class World:
     def model(self, name: str, noise: float, seed: int, complexity: int = 2) -> Contender:
         """One that knows the margins up to noise, shrunk so that it stays calibrated."""
         blurred = self.odds + np.random.default_rng(seed).normal(0, noise, self.odds.shape)
-        shrunk = (blurred + 1) * 1.5 / (1.5 + noise**2) - 1
+        kept = 1.5 / (1.5 + noise**2)
+        shrunk = (blurred + 1) * kept - 1
+        if self.kind == "quantiles":  # of what the model does not know of a label
+            shrunk = shrunk + np.sqrt(1 + LUCK**2 + 1.5 * (1 - kept)) * norm.ppf(LEVELS)
         return Contender(name, as_answers(problem_of(spec_of(self.kind)).link, shrunk), complexity, MARCH)
 
 
-def _labels(kind: ProblemKind, odds: Floats, random: np.random.Generator) -> Floats:
+def _labels(kind: str, odds: Floats, random: np.random.Generator) -> Floats:
     if kind == "binary":
         return (random.random(len(odds)) < as_answers("sigmoid", odds)).astype(np.float64)
     if kind == "multiclass":
         return (odds + random.gumbel(size=odds.shape)).argmax(axis=1).astype(np.float64)
-    if kind == "regression":
+    if kind in ("regression", "quantiles"):
         return odds[:, 0] + random.normal(0, 1, len(odds))
     return np.clip(np.floor(odds[:, 0] + random.normal(1, 0.7, len(odds))), 0, 4)
 

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from core.errors import SpecError
-from core.learning import Fairness
+from core.gating import Fairness
 from core.spec import Spec
 from models.gate.fairness import Group, groups
 from models.gate.judge import Contender, GateReport
@@ -110,7 +110,7 @@ def test_by_chance_alone_many_groups_differ_seldom(gate: Gate, spec: Spec, make_
 def test_each_kind_of_problem_tells_the_rates_that_it_has(stage: Any) -> None:
     rates = {name.split(" of ")[0] for name in shown(stage)["UA"].rates}
     decided = {"selection_rate", "true_positive_rate", "false_positive_rate"}
-    known = {"ranking": decided, "regression": {"calibration_gap"}}
+    known = {"ranking": decided, "regression": {"calibration_gap"}, "quantiles": {"calibration_gap"}}
     assert rates == known.get(stage.world.kind, decided | {"calibration_gap"})
     if stage.world.kind == "multiclass":
         assert "selection_rate of late" in shown(stage)["UA"].rates

@@ -79,7 +79,9 @@ def test_a_copy_of_the_champion_is_refused_however_simple(stage: Any) -> None:
 def test_the_wrong_way_round_is_refused(stage: Any) -> None:
     right = stage.challenger.answers
     swapped = {"binary": 1 - right, "multiclass": np.roll(right, 1, axis=-1)}.get(stage.world.kind, -right)
-    wrong = replace(stage.challenger, answers=swapped)
+    wrong = replace(
+        stage.challenger, answers=np.sort(swapped) if stage.world.kind == "quantiles" else swapped
+    )
     assert "better" in failed(stage.judged(wrong))
     assert "better" in failed(stage.judged(wrong, None))
 
@@ -111,6 +113,7 @@ def test_a_miscalibrated_one_is_refused(stage: Any) -> None:
     wrong = {
         "binary": lambda: right**0.7,
         "regression": lambda: 1.2 * right,
+        "quantiles": lambda: right[:, [1]] + 0.6 * (right - right[:, [1]]),  # too sure
         "multiclass": lambda: _flatter(right),
     }
     report = stage.judged(replace(stage.challenger, answers=wrong[stage.world.kind]()), None)
@@ -145,7 +148,7 @@ def test_a_feature_that_is_the_label_is_refused(stage: Any, leak: str) -> None:
         "text": label.cast(pl.String),
     }
     name = "airline" if leak == "text" else "wind"
-    if leak == "text" and stage.world.kind == "regression":
+    if leak == "text" and stage.spec.problem == "regression":
         planted["text"] = label.round(1).cast(pl.String)
     frame = stage.world.rows.frame.with_columns(planted[leak].alias(name))
     quiet = with_gate(stage.spec, slices=())
@@ -162,6 +165,8 @@ def test_one_that_knows_the_label_is_too_good_to_be_true(stage: Any) -> None:
         told = np.clip(told * 0.9 + 0.05, 0, 1)
     if kind == "multiclass":
         told = _flatter(np.eye(3)[labels.astype(int)] + random.uniform(0.01, 0.02, (len(labels), 3)))
+    if kind == "quantiles":
+        told = told[:, None] + np.array([-0.02, 0.0, 0.02])
     report = stage.judged(replace(stage.champion, id="flights/2", answers=told))
     assert "leakage" in failed(report)
     assert "too good to be true" in found(report, "leakage").detail
@@ -176,7 +181,7 @@ def nearly(contender: Contender, name: str, **other: Any) -> Contender:
     """Another model that answers almost alike, as a distilled one would."""
     random, answers = np.random.default_rng(8), contender.answers
     shaken = answers + 1e-4 * answers * random.normal(0, 1, answers.shape)
-    if answers.ndim == 2:
+    if answers.ndim == 2 and answers.min() >= 0:  # probabilities of classes
         shaken /= shaken.sum(axis=1, keepdims=True)
     return replace(contender, id=name, answers=shaken, **other)
 
@@ -194,6 +199,16 @@ def _wide(mask: Any, answers: Any) -> Any:
 # Rules of one kind
 
 
+def test_quantiles_that_cross_are_refused(stage: Any) -> None:
+    if stage.world.kind != "quantiles":
+        return
+    crossed = stage.challenger.answers.copy()
+    crossed[:7] = crossed[:7, ::-1]
+    report = stage.judged(replace(stage.challenger, answers=crossed))
+    assert failed(report) == {"sanity"}
+    assert "7 of 3600 rows have quantiles that cross" in report.reasons[0]
+
+
 def test_a_regression_far_beyond_its_labels_is_refused(stage: Any) -> None:
     if stage.world.kind != "regression":
         return
@@ -205,7 +220,7 @@ def test_a_regression_far_beyond_its_labels_is_refused(stage: Any) -> None:
 
 
 def test_features_that_add_up_to_the_label_are_refused(stage: Any) -> None:
-    if stage.world.kind != "regression":
+    if stage.spec.problem != "regression":
         return
     part = np.random.default_rng(1).normal(0, 2, len(stage.world.labels))
     named = dict.fromkeys(("wind", "rest"), stage.spec.features["wind"])

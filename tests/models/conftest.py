@@ -8,8 +8,10 @@ import numpy as np
 import polars as pl
 import pytest
 from numpy.typing import NDArray
+from scipy.stats import norm
 
-from core.learning import Gate, Outcome, ProblemKind
+from core.gating import Gate
+from core.learning import Outcome
 from core.spec import Spec
 from models.problem import Problem, as_answers, problem_of
 from models.problems.binary import Binary
@@ -171,12 +173,13 @@ def tasks(rows_frame: pl.DataFrame, columns: Columns) -> dict[str, Task]:
 class PlantedModel:
     """A model that goes by wind, which it is known to raise, and by the airline; and by nothing else.
 
-    Of several margins the second falls where the first rises, and others stay 0.
+    Of several margins the second falls where the first rises, and others stay 0; quantiles all rise.
     """
 
     columns: Columns
     outputs: int
     exact: bool
+    alike: bool = False
 
     def margins(self, frame: pl.DataFrame) -> NDArray[np.float64]:
         return self._added(frame).sum(axis=1)
@@ -189,13 +192,18 @@ class PlantedModel:
         airline = frame["airline"].cast(pl.String).fill_null("").to_numpy()
         terms = {"wind": 0.25 * (wind - 10), "airline": np.where(airline == "B6", 1.5, 0.0)}
         signs = np.array([1.0, -1.0, *[0.0] * self.outputs])[: self.outputs]
+        if self.alike:
+            signs = np.ones(self.outputs)
         nothing = np.zeros(frame.height)
         return np.stack([terms.get(name, nothing) for name in self.columns.names], axis=1)[:, :, None] * signs
 
 
 @dataclass(frozen=True)
 class PlantedFit:
-    """What `models.card.describe` takes of a `models.fit.Fit`, uncalibrated."""
+    """What `models.card.describe` takes of a `models.fit.Fit`, uncalibrated.
+
+    Quantiles lie about the margins as those of a normal distribution do.
+    """
 
     problem: Problem
     model: PlantedModel
@@ -203,7 +211,10 @@ class PlantedFit:
     seconds: float = 1.5
 
     def answers(self, frame: pl.DataFrame) -> NDArray[np.float64]:
-        return as_answers(self.problem.link, self.model.margins(frame))
+        margins = self.model.margins(frame)
+        if isinstance(self.problem, Quantiles):
+            margins = margins + norm.ppf(self.problem.levels)
+        return as_answers(self.problem.link, margins)
 
 
 @dataclass(frozen=True)
@@ -230,15 +241,23 @@ Plant = Callable[..., Planted]
 def plant(rows_frame: pl.DataFrame, columns: Columns, spec: Spec) -> Plant:
     """Make a planted fit of a kind of problem, with SHAP values (`exact`) or without."""
 
-    def planted(kind: ProblemKind, exact: bool = True) -> Planted:
+    def planted(kind: str, exact: bool = True) -> Planted:
         classes = ("late", "early", "fine") if kind == "multiclass" else ()
         outcome = spec.outcome.model_copy(
             update={"classes": classes, "group": ("list",) if kind == "ranking" else ()}
         )
         gate = Gate(slices=("airline",), draws=200)
-        framed = spec.model_copy(update={"problem": kind, "outcome": outcome, "gate": gate})
+        asked = {"metric": "pinball", "quantiles": (0.1, 0.5, 0.9)} if kind == "quantiles" else {}
+        update = {
+            "problem": "regression" if kind == "quantiles" else kind,
+            "objective": spec.objective.model_copy(update=asked),
+            "outcome": outcome,
+            "gate": gate,
+        }
+        framed = spec.model_copy(update=update)
         problem = problem_of(framed)
-        fit = PlantedFit(problem, PlantedModel(columns, len(problem.outputs), exact), columns)
+        model = PlantedModel(columns, len(problem.outputs), exact, alike=kind == "quantiles")
+        fit = PlantedFit(problem, model, columns)
         frame = rows_frame.drop("label")
         groups = np.arange(frame.height) // 12 if kind == "ranking" else None
         rows = Rows(frame, _drawn_labels(fit, frame), frame["event_time"], groups)
@@ -250,6 +269,8 @@ def plant(rows_frame: pl.DataFrame, columns: Columns, spec: Spec) -> Plant:
 
 def _drawn_labels(fit: PlantedFit, frame: pl.DataFrame) -> NDArray[np.float64]:
     random, answers = np.random.default_rng(11), fit.answers(frame)
+    if isinstance(fit.problem, Quantiles):
+        return fit.problem.middle(answers) + random.normal(0, 1, len(answers))
     if answers.ndim == 2:
         drawn = random.random((len(answers), 1)) > answers.cumsum(axis=1)[:, :-1]
         return drawn.sum(axis=1).astype(np.float64)

@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.special import softmax
+from scipy.stats import norm
 
 from core.errors import PerennialError
 from core.plain import plain
 from models.calibration.choose import Calibration, Link, fit_calibration, sigmoid, uncalibrated
+from models.calibration.shift import fit_shift
 from models.measures.probabilities import auc, log_loss
 
 Floats = NDArray[np.float64]
@@ -26,10 +28,12 @@ slopes = st.floats(1e-3, 1e3)
 @st.composite
 def calibrations(draw: st.DrawFn) -> Calibration:
     """Any calibration of any link."""
-    link = draw(st.sampled_from(["sigmoid", "softmax", "identity"]))
-    width = draw(st.integers(2, 4)) if link == "softmax" else 1
+    link = draw(st.sampled_from(["sigmoid", "softmax", "identity", "sorted"]))
+    width = draw(st.integers(2, 4)) if link in ("softmax", "sorted") else 1
     offset, intercept = (tuple(draw(st.lists(numbers, min_size=width, max_size=width))) for _ in range(2))
     slope = tuple(draw(st.lists(slopes, min_size=width, max_size=width)))
+    if link == "sorted":
+        return Calibration("shift", link, offset, (1.0,) * width, intercept)
     if link == "softmax" or draw(st.booleans()):
         return Calibration("linear" if link == "identity" else "platt", link, offset, slope, intercept)
     steps = draw(st.lists(st.tuples(st.floats(1e-3, 9), st.floats(0.05, 10)), min_size=2, max_size=20))
@@ -321,3 +325,54 @@ def test_a_class_without_rows_gets_no_steep_slope() -> None:
     labels = (random.random(400) < 1 / (1 + np.exp(margins[:, 0] - margins[:, 1]))).astype(float)
     found = fit_calibration(margins, labels, "softmax", (0.0, 0.0, 0.0))
     assert max(found.slope) < 100
+
+
+LEVELS = (0.1, 0.5, 0.9)
+
+
+def spread(rows: int, width: float = 1.0, moved: float = 0.0) -> tuple[Floats, Floats]:
+    """Margins [n, 3] that are the quantiles of normal labels, but so much narrower and moved, and labels."""
+    random = np.random.default_rng(9)
+    centre = random.normal(0, 3, rows)
+    margins = centre[:, None] + width * norm.ppf(LEVELS) + moved
+    return margins, centre + random.normal(0, 1, rows)
+
+
+@pytest.mark.parametrize("wrong", [{"width": 0.4}, {"width": 2.0}, {"moved": 0.8}], ids=str)
+def test_quantiles_that_claim_too_much_or_too_little_are_shifted_until_they_hold(
+    wrong: dict[str, float],
+) -> None:
+    margins, labels = spread(4_000, **wrong)
+    found = fit_shift(margins[:2_000], labels[:2_000], LEVELS)
+    assert found.method == "shift"
+    before, after = (
+        (labels[2_000:, None] <= said).mean(0) for said in (margins[2_000:], found.apply(margins[2_000:]))
+    )
+    assert np.abs(before - LEVELS).max() > 0.08
+    assert after == pytest.approx(LEVELS, abs=0.03)
+    odd = fit_shift(margins[:1_999], labels[:1_999], LEVELS)
+    turned = fit_shift(-margins[:1_999, ::-1], -labels[:1_999], LEVELS)  # both ends are dealt with alike
+    assert turned.intercept == pytest.approx([-shift for shift in odd.intercept[::-1]])
+
+
+def test_quantiles_that_hold_are_left_as_they_are() -> None:
+    for rows in (60, 2_000):
+        assert fit_shift(*spread(rows), LEVELS).method == "none"
+
+
+def test_few_rows_round_a_shift_outwards() -> None:
+    """Of 19 distances the 95 % one is the largest: with the row to come they would be 20."""
+    margins, labels = np.zeros((40, 2)), np.arange(40.0)
+    random = np.random.default_rng(0)
+    found = fit_shift(
+        margins + random.normal(0, 1e-6, (40, 2)), random.permutation(labels) + 500, (0.02, 0.98)
+    )
+    assert found.intercept == pytest.approx([500, 539], abs=1e-3)
+
+
+@given(st.lists(st.lists(numbers, min_size=3, max_size=3), min_size=1, max_size=8), st.data())
+def test_quantiles_never_cross(rows: list[list[float]], data: st.DataObject) -> None:
+    shifts = tuple(data.draw(st.lists(numbers, min_size=3, max_size=3)))
+    answers = Calibration("shift", "sorted", (0.0,) * 3, (1.0,) * 3, shifts).apply(np.array(rows))
+    assert (np.diff(answers, axis=1) >= 0).all()
+    np.testing.assert_array_equal(answers, np.sort(np.array(rows) + shifts, axis=1))

@@ -17,11 +17,12 @@ from models.card.card import card
 from models.card.describe import describe
 from models.card.page import html
 from models.gate.judge import Check, GateReport
+from models.problem import relative_loss
 from models.registry.versions import Lineage, Version
 from models.rows import Rows
 
 Plant = Callable[..., Any]
-KINDS = ["binary", "multiclass", "regression", "ranking"]
+KINDS = ["binary", "multiclass", "regression", "quantiles", "ranking"]
 HOSTILE = "<script>alert('x')</script>"
 
 
@@ -187,8 +188,10 @@ def test_the_card_is_json_with_the_facts(version: Version, described: Any, plant
     assert told["use"]["business"] == made.spec.objective.business
     assert told["lineage"]["trained_until"] == "2013-03-17T04:00:00+00:00"
     measures = made.fit.problem.measures(made.holdout, made.answers)
+    measures["relative_loss"] = relative_loss(made.fit.problem, made.holdout, made.answers)
     scores = {score["key"]: score for score in told["scores"]}
-    assert list(scores) == ["log_loss", "brier", "auc", "calibration_error"]
+    assert list(scores) == ["log_loss", "brier", "auc", "calibration_error", "relative_loss"]
+    assert scores["relative_loss"]["name"] == "normalised entropy"
     for name, score in scores.items():
         assert score["value"] == pytest.approx(measures[name])
         assert score["low"] < score["value"] < score["high"]
@@ -250,7 +253,7 @@ def test_a_regression_speaks_of_its_unit_and_no_probabilities(
         made.spec.model_copy(update={"objective": objective}),
     )
     text = Page(html(told)).text
-    assert [score["key"] for score in told["scores"]] == ["rmse", "mae", "bias", "loss"]
+    assert [score["key"] for score in told["scores"]] == ["rmse", "mae", "bias", "relative_loss"]
     assert "in minutes" in text
     assert "probabilit" not in text
     assert "It has not been before the gate." in text

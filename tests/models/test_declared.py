@@ -31,7 +31,7 @@ def test_all_that_no_family_takes_is_said_at_once(said: Callable[..., dict[str, 
     found = said(
         families=["linear", "lightgmb"],
         parameters={
-            "lightgbm": {"num_leafs": 31, "feature_fraction": 1.5, "max_bin": 2.5},
+            "lightgbm": {"num_leafs": 31, "feature_fraction": 1.5, "rounds": 0},
             "linaer": {"strength": 1},
         },
         tuning={"families": ["linear", "tree"]},
@@ -40,10 +40,10 @@ def test_all_that_no_family_takes_is_said_at_once(said: Callable[..., dict[str, 
         "training.families.1": "no family 'lightgmb'; did you mean 'lightgbm'?",
         "training.parameters.linaer": "no family 'linaer'; did you mean 'linear'?",
         "training.tuning.families.1": "no family 'tree'; there is 'average', 'constant', 'distilled', "
-        "'lightgbm', 'linear', 'stacking', 'torch'",
+        "'lightgbm', 'linear', 'stacking', 'torch', 'transformer'",
         "training.parameters.lightgbm.num_leafs": "no such parameter; did you mean 'num_leaves'?",
         "training.parameters.lightgbm.feature_fraction": "should be less than or equal to 1",
-        "training.parameters.lightgbm.max_bin": "should be a valid integer, got a number with a fractional part",
+        "training.parameters.lightgbm.rounds": "should be greater than or equal to 1",
     }
 
 

@@ -16,7 +16,7 @@ from models.measures.intervals import drawn_blocks
 from models.split import split
 
 Plant = Callable[..., Any]
-KINDS = ["binary", "multiclass", "regression", "ranking"]
+KINDS = ["binary", "multiclass", "regression", "quantiles", "ranking"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -64,11 +64,14 @@ def test_sensitive_attributes_are_slices_and_have_groups(kind: str, plant: Plant
 def test_a_curve_holds_what_was_said_against_what_was_so(kind: str, plant: Plant) -> None:
     made = plant(kind)
     points = curve(made.fit.problem, made.holdout, made.answers, drawn_blocks(made.holdout, made.spec), 0.95)
-    assert sum(point.rows for point in points) == len(made.holdout)
+    each = len(points) if kind == "quantiles" else 1  # a point of quantiles stands for all rows
+    assert sum(point.rows for point in points) == each * len(made.holdout)
     said = [point.predicted for point in points]
     assert said == sorted(said)
     near = [point.observed.low <= point.predicted <= point.observed.high for point in points]
-    if kind == "ranking":
+    if kind == "quantiles":
+        assert [point.observed.value for point in points] == pytest.approx(said, abs=0.05)
+    elif kind == "ranking":
         assert points[-1].observed.value > points[0].observed.value + 1
     else:  # the labels are drawn by the answers: of 15 intervals of 95 % hardly any misses
         assert np.mean(near) > 0.7

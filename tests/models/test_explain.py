@@ -14,7 +14,7 @@ from models.card.outside import Seen
 from models.rows import Rows
 
 Plant = Callable[..., Any]
-KINDS = ["binary", "multiclass", "regression", "ranking"]
+KINDS = ["binary", "multiclass", "regression", "quantiles", "ranking"]
 
 
 def _seen(made: Any) -> Seen:

@@ -6,31 +6,32 @@ from typing import Any, get_args
 import numpy as np
 import polars as pl
 import pytest
+from numpy.typing import NDArray
 from scipy import stats
 
 from core.learning import ProblemKind
 from models.measures.intervals import drawn_blocks, intervals, local
 from models.measures.paired import Blocks
-from models.measures.probabilities import measures
+from models.measures.probabilities import log_loss, measures
+from models.problem import relative_loss
 from models.problems.binary import Binary
 from models.rows import Rows
 
-KINDS = get_args(ProblemKind)
+KINDS = (*get_args(ProblemKind), "quantiles")
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_interval_lies_around_the_problem_s_own_measure(
-    kind: ProblemKind, plant: Callable[..., Any]
-) -> None:
+def test_an_interval_lies_around_the_problem_s_own_measure(kind: str, plant: Callable[..., Any]) -> None:
     made = plant(kind)
     problem, rows, answers = made.fit.problem, made.holdout, made.answers
     found = intervals(problem, rows, answers, drawn_blocks(rows, made.spec), 0.95)
     measures = problem.measures(rows, answers)
-    counts = {"rows", "lists", "base_rate", "mean", "balanced_accuracy"}
+    measures["relative_loss"] = relative_loss(problem, rows, answers)
+    counts = {"rows", "lists", "base_rate", "mean", "balanced_accuracy", "nominal"}
     assert set(found) == set(measures) - counts
     for name, interval in found.items():
         assert interval.value == pytest.approx(measures[name]), name
-        assert interval.low <= interval.value <= interval.high, name
+        assert interval.low - 1e-12 <= interval.value <= interval.high + 1e-12, name
         assert interval.high - interval.low < 1, name
 
 
@@ -46,11 +47,17 @@ def test_intervals_are_those_of_drawing_whole_blocks_by_hand(digits: int) -> Non
     blocks = Blocks.draw(days, 200, 4)
     found = intervals(Binary(), rows, answers, blocks, 0.9)
     drawn = [np.repeat(np.arange(1_000), counts[days]) for counts in blocks.weights]
-    by_hand = [measures(labels[places], answers[places]) for places in drawn]
-    for name in ("auc", "log_loss", "brier"):
+    constant = np.full(1_000, Binary().constant(rows))
+
+    def told(places: NDArray[np.intp]) -> dict[str, float]:
+        found = measures(labels[places], answers[places])
+        return found | {"relative_loss": found["log_loss"] / log_loss(labels[places], constant[places])}
+
+    by_hand = [told(places) for places in drawn]
+    for name in ("auc", "log_loss", "brier", "relative_loss"):
         error = np.std([each[name] for each in by_hand]) * np.sqrt(20 / 19)
         reach = float(stats.t.ppf(0.95, 19) * error)
-        value = measures(labels, answers)[name]
+        value = told(np.arange(1_000))[name]
         assert (found[name].low, found[name].high) == pytest.approx((value - reach, value + reach), abs=1e-9)
     assert 0 <= found["calibration_error"].low < found["calibration_error"].high
 

@@ -11,8 +11,9 @@ from scipy.optimize import approx_fprime
 
 from models.family import Job
 from models.learning.descent import Batch, Lesson, batch_loss, batches
-from models.learning.losses import Loss, Truth, Unit, least, listwise, mean_loss, slopes
+from models.learning.losses import ROUNDED, Loss, Truth, Unit, least, listwise, mean_loss, slopes
 from models.learning.truth import best_constant, truth_of
+from models.measures.pinball import pinball
 from models.problem import as_answers
 from models.problems.regression import Regression
 
@@ -49,6 +50,28 @@ def test_slope_and_curvature_are_those_of_the_loss(loss: Loss) -> None:
         np.testing.assert_allclose(curvature[row], np.maximum(bend, 1e-6), atol=1e-4)
 
 
+LEVELS = (0.1, 0.5, 0.95)
+
+
+def test_the_slope_of_quantiles_is_that_of_their_loss_which_is_pinball_but_for_its_rounding() -> None:
+    margins, targets = RANDOM.normal(0, 2, (ROWS, 3)), np.tile(RANDOM.normal(0, 2, (ROWS, 1)), 3)
+    losses, slope, curvature = slopes("pinball", margins, targets, LEVELS)
+    np.testing.assert_allclose(losses, 3 * pinball(targets[:, 0], margins, LEVELS), atol=3 * ROUNDED)
+    for row in range(ROWS):
+
+        def lost(value: Floats, row: int = row) -> float:
+            return float(slopes("pinball", value[None], targets[row : row + 1], LEVELS)[0][0])
+
+        np.testing.assert_allclose(slope[row], approx_fprime(margins[row], lost), atol=1e-5)
+    assert curvature.shape == slope.shape
+    assert (curvature > 0).all()
+    scores = torch.tensor(margins, dtype=torch.float32)
+    weights = RANDOM.random(ROWS) + 0.5
+    found = batch_loss("pinball", scores, batch(targets, weights, np.zeros(ROWS, np.int64)), LEVELS)
+    exact = 3 * pinball(targets[:, 0], margins, LEVELS)
+    assert float(found) == pytest.approx(np.average(exact, weights=weights), rel=1e-5)
+
+
 def test_the_slope_of_lists_is_that_of_their_loss() -> None:
     margins, lists = RANDOM.normal(0, 2, (ROWS, 1)), np.sort(RANDOM.integers(0, 6, ROWS))
     targets = RANDOM.random((ROWS, 1)) * (lists != 2)[:, None]  # a list without anything relevant
@@ -64,7 +87,7 @@ def test_the_slope_of_lists_is_that_of_their_loss() -> None:
 def batch(targets: Floats, weights: Floats, lists: NDArray[np.int64]) -> Batch:
     floats = (torch.tensor(part, dtype=torch.float32) for part in (targets, weights))
     empty = torch.zeros((len(targets), 0))
-    return Batch(empty.long(), empty, *floats, torch.tensor(lists))
+    return Batch(empty.long(), empty, (), *floats, torch.tensor(lists))
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -108,7 +131,7 @@ def test_a_batch_holds_whole_lists_and_an_epoch_every_row() -> None:
     assert orders[0] != orders[1]
 
 
-@pytest.mark.parametrize("kind", ["binary", "multiclass", "regression"])
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "regression", "quantiles"])
 def test_no_constant_loses_less_than_the_best(kind: str, tasks: dict[str, Any]) -> None:
     task = tasks[kind]
     weights = RANDOM.random(len(task.train))
@@ -117,7 +140,8 @@ def test_no_constant_loses_less_than_the_best(kind: str, tasks: dict[str, Any]) 
     assert np.isfinite(best).all()
 
     def lost(margins: Floats) -> float:
-        return float(slopes(truth.loss, np.tile(margins, (len(task.train), 1)), truth.targets)[0] @ weights)
+        said = np.tile(margins, (len(task.train), 1))
+        return float(slopes(truth.loss, said, truth.targets, truth.levels)[0] @ weights)
 
     assert all(lost(best) <= lost(best + step) + 0.01 for step in RANDOM.normal(0, 0.3, (50, len(best))))
 

@@ -17,6 +17,9 @@ CALIBRATIONS = {
     "platt": Calibration("platt", "sigmoid", (0.3,), (7.3,), (-1.9,)),
     "isotonic": Calibration("isotonic", "sigmoid", (0.1,), (1.3,), (-0.2,), KNOTS, VALUES),
     "classes": Calibration("platt", "softmax", (0.1, -2.0, 0.0), (1.7, 0.9, 1.2), (0.0, 3.0, -1.0)),
+    "quantiles": uncalibrated("sorted", (0.0, 0.0, 0.0)),
+    "one quantile": Calibration("shift", "sorted", (0.0,), (1.0,), (0.75,)),
+    "shifted quantiles": Calibration("shift", "sorted", (0.0,) * 3, (1.0,) * 3, (-0.3, 1.5, 0.9)),
     "value": Calibration("linear", "identity", (0.0,), (2.5,), (-0.75,)),
     "bent value": Calibration("isotonic", "identity", (0.0,), (1.0,), (0.0,), KNOTS, VALUES),
 }
@@ -75,6 +78,7 @@ def test_margins_beyond_all_reason(calibration: Calibration) -> None:
         margins = np.float32([[1e6, 1e6, -1e6], [-3e38, 0, 3e38], [1e6, 1e6 - 0.5, 1e6]])
     else:
         margins = np.float32([[-np.inf], [-3e37], [-1e6], [1e6], [3e37], [np.inf]])
+        margins = np.tile(margins, len(calibration.offset))
     expected = calibration.apply(margins.astype(np.float64)).reshape(len(margins), -1)
     np.testing.assert_allclose(run(session(calibration), margins, 10), expected, rtol=1e-7, atol=1e-7)
 

@@ -1,6 +1,7 @@
 """What each kind of problem measures, against scikit-learn and against what can be said by hand."""
 
 from datetime import UTC, datetime
+from itertools import permutations
 
 import numpy as np
 import polars as pl
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy.stats import norm
 from sklearn import metrics
 
 from core.errors import PerennialError
@@ -16,6 +18,7 @@ from core.spec import Spec
 from models.problem import Problem, as_answers, problem_of, relative_loss
 from models.problems.binary import Binary
 from models.problems.multiclass import Multiclass
+from models.problems.quantiles import Quantiles
 from models.problems.ranking import Ranking
 from models.problems.regression import Regression
 from models.rows import Rows
@@ -103,6 +106,55 @@ def test_costs_of_a_regression_know_the_side() -> None:
     assert problem.parts(rows([10.0, 10.0]), np.array([8.0, 12.0]))["cost"].tolist() == [6.0, 2.0]
 
 
+@given(st.integers(0, 1_000), st.sampled_from([(0.5,), (0.9,), (0.1, 0.9), (0.05, 0.5, 0.6, 0.99)]))
+def test_quantile_losses_are_those_of_scikit_learn(seed: int, levels: tuple[float, ...]) -> None:
+    random, problem = np.random.default_rng(seed), Quantiles(levels)
+    labels = random.normal(0, 3, 60).round(1)  # some of them at a quantile
+    answers = np.sort(random.normal(0, 3, (60, len(levels))).round(1), axis=1)
+    by_level = [
+        metrics.mean_pinball_loss(labels, column, alpha=level)
+        for column, level in zip(answers.T, levels, strict=True)
+    ]
+    found = problem.measures(rows(labels), answers)
+    assert found["pinball"] == pytest.approx(np.mean(by_level))
+    covered = labels <= answers[:, -1]
+    if len(levels) > 1:
+        covered &= labels >= answers[:, 0]
+    assert found["coverage"] == pytest.approx(covered.mean())
+    assert found["nominal"] == pytest.approx(levels[-1] - (levels[0] if len(levels) > 1 else 0))
+    assert ("mae" in found) == ("bias" in found) == (0.5 in levels)
+    assert ("width" in found) == (len(levels) > 1)
+
+
+def test_the_loss_of_quantiles_has_no_unit_and_no_constant_has_less_than_one() -> None:
+    labels, problem = RANDOM.lognormal(0, 1, 400), Quantiles((0.1, 0.5, 0.9))
+    answers = np.sort(RANDOM.lognormal(0, 1, (400, 3)), axis=1)
+    small = problem.losses(rows(labels), answers)
+    np.testing.assert_allclose(problem.losses(rows(labels * 1e6 + 7), answers * 1e6 + 7), small)
+    for _ in range(50):
+        constant = np.sort(RANDOM.choice(labels, 3))
+        assert problem.losses(rows(labels), np.tile(constant, (400, 1))).mean() >= 1 - 1e-12
+
+
+def test_quantiles_are_off_by_the_share_of_labels_below_them() -> None:
+    labels, problem = RANDOM.normal(0, 1, 20_000), Quantiles((0.1, 0.5, 0.9))
+    true = np.tile(norm.ppf([0.1, 0.5, 0.9]), (20_000, 1))
+    assert np.abs(problem.off(rows(labels), true).mean(axis=0)).max() < 0.01
+    narrow = problem.off(rows(labels), 0.5 * true).mean(axis=0)
+    assert narrow == pytest.approx([norm.cdf(-0.64) - 0.1, 0, norm.cdf(0.64) - 0.9], abs=0.015)
+
+
+def test_quantiles_that_cross_or_lie_far_out_are_no_answers() -> None:
+    problem, known = Quantiles((0.1, 0.9)), rows([0.0, 10.0, 5.0])
+    sound = np.array([[1.0, 2.0], [3.0, 3.0], [-9.0, 19.0]])
+    assert problem.fault(known, sound) is None
+    assert problem.fault(known, sound[:, ::-1]) == "2 of 3 rows have quantiles that cross"
+    assert str(problem.fault(known, sound + np.array([0, 5]))).startswith(
+        "1 of 3 rows have quantiles far from all"
+    )
+    assert str(problem.fault(known, sound * np.nan)).startswith("3 of 3")
+
+
 @given(st.integers(0, 1_000), st.integers(1, 12), st.booleans())
 def test_ndcg_is_that_of_scikit_learn_ties_included(seed: int, cutoff: int, tied: bool) -> None:
     random = np.random.default_rng(seed)
@@ -119,6 +171,30 @@ def test_ndcg_is_that_of_scikit_learn_ties_included(seed: int, cutoff: int, tied
     np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
+@given(st.integers(0, 1_000), st.integers(1, 6))
+def test_map_is_the_mean_over_all_orders_of_ties(seed: int, cutoff: int) -> None:
+    random = np.random.default_rng(seed)
+    groups = random.permutation(np.repeat(np.arange(3), random.integers(1, 6, 3)))
+    labels = random.integers(0, 3, len(groups)).astype(np.float64)
+    answers = random.integers(0, 3, len(groups)).astype(np.float64)
+    expected = []
+    for mask in (groups == group for group in np.unique(groups)):
+        hits, scores = labels[mask] > 0, answers[mask]
+        if hits.any():
+            orders = {
+                tuple(sorted(each, key=lambda k: -scores[k])) for each in permutations(range(len(hits)))
+            }
+            expected.append(np.mean([_precision(hits[list(order)], cutoff) for order in orders]))
+    found = Ranking(cutoff).parts(rows(labels, groups), answers)["map"]
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+def _precision(hits: NDArray[np.bool_], cutoff: int) -> float:
+    """The average precision of hits in order, at a cutoff."""
+    places = np.flatnonzero(hits[:cutoff]) + 1
+    return float((np.arange(1, len(places) + 1) / places).sum() / min(hits.sum(), cutoff))
+
+
 def test_lists_without_a_relevant_row_are_left_out() -> None:
     known = rows([0, 0, 1, 0, 2], [7, 7, 3, 3, 5])
     problem = Ranking()
@@ -133,6 +209,11 @@ PROBLEMS: dict[str, tuple[Problem, Rows, Floats]] = {
     "binary": (Binary(), rows([0, 1, 1, 0]), np.array([0.2, 0.7, 0.6, 0.4])),
     "multiclass": (Multiclass("log_loss", ("a", "b")), rows([0, 1, 1, 0]), probabilities(4, 2)),
     "regression": (Regression(), rows([1.0, 3.0, 2.0, 9.0]), np.array([1.0, 2.0, 2.0, 5.0])),
+    "quantiles": (
+        Quantiles((0.25, 0.75)),
+        rows([1.0, 3.0, 2.0, 9.0]),
+        np.array([[0.5, 1.5], [2.0, 4.0], [1.0, 2.5], [5.0, 8.0]]),
+    ),
     "ranking": (Ranking(), rows([0, 1, 0, 2], [1, 1, 2, 2]), np.array([0.1, 0.3, -1.0, 2.0])),
 }
 

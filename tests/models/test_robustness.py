@@ -16,7 +16,7 @@ from models.card.sample import asked, spread
 from models.rows import Columns, Rows
 
 Plant = Callable[..., Any]
-KINDS = ["binary", "multiclass", "regression", "ranking"]
+KINDS = ["binary", "multiclass", "regression", "quantiles", "ranking"]
 
 
 def _trials(made: Any, rows: Rows | None = None, answers: Any = None) -> dict[tuple[str, str], Trial]:

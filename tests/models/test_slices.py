@@ -34,11 +34,11 @@ def test_a_slice_is_measured_on_its_rows_alone(plant: Plant) -> None:
         assert each.observed == pytest.approx(alone["base_rate"])
 
 
-@pytest.mark.parametrize("kind", ["multiclass", "regression", "ranking"])
+@pytest.mark.parametrize("kind", ["multiclass", "regression", "quantiles", "ranking"])
 def test_every_problem_has_slices(kind: str, plant: Plant) -> None:
     made = plant(kind)
     found = by_column(made.fit.problem, made.holdout, made.answers, "airline", made.spec, OF)
-    names = {"multiclass": "accuracy", "regression": "rmse", "ranking": "ndcg"}
+    names = {"multiclass": "accuracy", "regression": "rmse", "quantiles": "coverage", "ranking": "ndcg"}
     assert all(np.isfinite(each.measures[names[kind]].value) for each in found.shown)
     assert (found.shown[0].observed is None) == (kind in ("multiclass", "ranking"))
 

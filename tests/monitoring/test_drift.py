@@ -124,3 +124,14 @@ def test_predictions_have_their_own_threshold() -> None:
     calm = prediction_drift(low, random.beta(2, 6, ROWS), rules)
     assert (calm.feature, calm.threshold, calm.drifted) == ("prediction", 0.3, False)
     assert prediction_drift(low[:3], high, rules).value is None
+
+
+def test_quantiles_drift_as_far_as_the_one_that_moved_most() -> None:
+    random = np.random.default_rng(4)
+    then, now = (np.sort(random.normal(0, 1, (count, 3)), axis=1) for count in (ROWS, ROWS // 2))
+    rules = Monitoring()
+    assert not prediction_drift(then, now, rules, values=True).drifted
+    higher = now + np.array([0, 0, 1.5])
+    moved = prediction_drift(then, higher, rules, values=True)
+    assert moved.drifted
+    assert moved.value == prediction_drift(then[:, 2], higher[:, 2], rules).value

@@ -13,6 +13,7 @@ from models.measures.probabilities import measures
 from models.problem import Problem
 from models.problems.binary import Binary
 from models.problems.multiclass import Multiclass
+from models.problems.quantiles import Quantiles
 from models.problems.ranking import Ranking
 from models.problems.regression import Regression
 from monitoring.performance import Judgement, realised
@@ -136,7 +137,7 @@ def of_problem(problem: Problem, **outcome: object) -> Judgement:
     return Judgement(problem, Outcome.model_validate(known), KEY)
 
 
-@pytest.mark.parametrize("kind", ["multiclass", "regression", "ranking"])
+@pytest.mark.parametrize("kind", ["multiclass", "regression", "quantiles", "ranking"])
 def test_predictions_of_every_problem_are_measured(
     predictions: pl.DataFrame, outcomes: pl.DataFrame, kind: str
 ) -> None:
@@ -149,6 +150,11 @@ def test_predictions_of_every_problem_are_measured(
             pl.when("label").then(pl.lit("late")).otherwise(pl.lit("on time")),
         ),
         "regression": (of_problem(Regression()), to_column(chance), pl.col("label").cast(pl.Float64)),
+        "quantiles": (
+            of_problem(Quantiles((0.6, 0.95))),
+            to_column(np.stack([chance > 0.4, chance > 0.05], axis=1) * 1.0),
+            pl.col("label").cast(pl.Float64),
+        ),
         "ranking": (of_problem(Ranking(), group=["day"]), to_column(chance), pl.col("label").cast(pl.Int64)),
     }[kind]
     found = realised(predictions.with_columns(answers), outcomes.with_columns(label=label), LATER, by)

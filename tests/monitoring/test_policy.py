@@ -147,3 +147,37 @@ def test_where_drift_is_not_watched_performance_alone_decides() -> None:
     assert drifts == () and not shift.drifted
     decision = decide(drifts, {"wind": 1.0}, shift, None, {}, rules)
     assert decision.action == "nothing" and "not watched" in " ".join(decision.reasons)
+
+
+def test_intervals_that_do_not_hold_what_they_claim_retrain() -> None:
+    held = judge(outcome(coverage=0.77, nominal=0.8))
+    assert held.action == "nothing"
+    for coverage in (0.7, 0.9):  # too narrow, or of no use
+        found = judge(outcome(coverage=coverage, nominal=0.8))
+        assert found.action == "retrain"
+        assert found.reasons[0] == (
+            f"Coverage {coverage:.3f} where 0.800 was claimed (limit 0.050 to either side)"
+        )
+        assert (found.numbers["coverage"], found.numbers["nominal"]) == (coverage, 0.8)
+    noisy = judge(outcome(coverage=0.7, nominal=0.8, width=0.2))
+    assert noisy.action == "watch"
+    assert "its 95% interval by day, 0.500 to 0.900, reaches that" in noisy.reasons[0]
+    assert judge(outcome(coverage=0.7, nominal=0.8), rules=Monitoring(coverage_gap=0.12)).action == "nothing"
+
+
+def test_a_challenger_is_due_after_so_many_batches_without_one() -> None:
+    every = Monitoring(every=3)
+    calm, tried = judge(outcome()), judge(outcome(auc=0.6))
+    for history, due in (
+        ((), False),
+        ((calm,), False),
+        ((calm, calm), True),
+        ((calm, calm, tried), False),  # it was refused: the champion is the same
+        ((calm, calm, tried, calm, calm), True),
+    ):
+        decision = judge(outcome(), rules=every, history=history)
+        assert (decision.action == "retrain") == due, history
+        assert not decision.calls
+    assert decision.reasons[0] == "Batches without a challenger: 3 (one is due after 3)"
+    assert judge(outcome(), rules=Monitoring(every=1)).action == "retrain"
+    assert judge(outcome(), history=(calm,) * 50).action == "nothing"

@@ -76,10 +76,10 @@ def test_there_is_a_line_a_batch_with_what_came_of_it(root: ElementTree.Element)
     lines = {line[0]: line for line in tables(root)["Batches"]}
     assert list(lines) == [f"2013-{month:02d}" for month in range(1, 13)]
     assert lines["2013-05"] == [
-        "2013-05", "flights/2", "0.720 [0.69, 0.75]", "0.710", "0.500", "25.0%", "0.010", "10%",
+        "2013-05", "flights/2", "0.720 [0.69, 0.75]", "0.710", "0.500", DASH, "25.0%", "0.010", "10%",
         "● retrainflights/5 released", "28,005", "28,002", "3",
     ]  # fmt: skip
-    assert lines["2013-09"][8] == "● retrainchallenger refused"
+    assert lines["2013-09"][9] == "● retrainchallenger refused"
     assert lines["2013-03"][1:3] == [DASH, DASH]
     assert lines["2013-07"][1:3] == ["the file ends in the middle of row 4", "■ stopped"]
 
@@ -148,6 +148,16 @@ def test_drift_is_told_as_numbers_most_important_first(root: ElementTree.Element
     assert lines[0][5] == DASH
 
 
+def test_the_relative_loss_is_shown_under_the_name_that_its_problem_gives_it(
+    summary: Summary, tmp_path: Path
+) -> None:
+    summary["relative_loss_name"] = "normalised entropy"
+    summary["batches"][4]["measures"] = {"auc": 0.7, "log_loss": 0.4, "relative_loss": 0.893}
+    root = opened(summary, tmp_path)
+    assert tables(root)["Batches"][4][5] == "0.893"
+    assert "normalised entropy" in [header.text for header in root.iter("th")]
+
+
 def test_before_the_first_champion_there_is_a_page_too(summary: Summary, tmp_path: Path) -> None:
     summary["batches"], summary["versions"] = summary["batches"][:2], []
     root = opened(summary, tmp_path)
@@ -199,3 +209,17 @@ def test_the_picture_stands_alone(standard: Year) -> None:
     root = ElementTree.fromstring(base64.b64decode(content))
     assert root.tag == f"{SVG}svg"
     assert "background: white" in root.attrib["style"]
+
+
+def test_quantiles_are_told_by_their_loss_and_their_coverage(summary: Summary, tmp_path: Path) -> None:
+    summary["headlines"] = ("pinball", "coverage")
+    for batch in summary["batches"]:
+        if batch["auc"] is not None:
+            batch["measures"] = {"pinball": 21.5, "coverage": 0.7312, "nominal": 0.8}
+            batch["intervals"] = {"pinball": [20.0, 23.0], "coverage": [0.70, 0.76]}
+            batch["baseline"] = {"pinball": 23.25, "coverage": 0.7}
+    text = page(summary, tmp_path).read_text()
+    assert "claimed, 80%" in text
+    assert "<strong>Coverage</strong>" in text
+    assert "21.500" in text and "0.731" in text
+    assert "By pinball loss, the champion was better than the baseline in" in text

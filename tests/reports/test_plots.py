@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 import matplotlib as mpl
 import pytest
 
+from reports import coverage as of_quantiles
 from reports import plots
 from reports.plots import Event
 
@@ -41,7 +42,16 @@ def rows(batches: list[str]) -> str:
     return plots.rows(batches, [28_000] * len(batches), [0, 684, *[3] * (len(batches) - 2)])
 
 
-DRAWN: tuple[Callable[[list[str]], str], ...] = (performance, rates, calibration, drift, rows)
+def coverage(batches: list[str]) -> str:
+    measures = [{}, *({"coverage": 0.75 + 0.01 * place, "nominal": 0.8} for place in range(len(batches) - 1))]
+    told = [
+        {"batch": batch, "measures": found, "intervals": {"coverage": [0.7, 0.9]} if found else {}}
+        for batch, found in zip(batches, measures, strict=True)
+    ]
+    return of_quantiles.coverage(told, EVENTS)
+
+
+DRAWN: tuple[Callable[[list[str]], str], ...] = (performance, rates, coverage, calibration, drift, rows)
 every_plot = pytest.mark.parametrize("draw", DRAWN, ids=lambda draw: draw.__name__)
 
 
