@@ -38,7 +38,7 @@ def grown_apart(
     begin = [np.tile(base, (len(table.rows), 1)) for table in tables]
     if start is not None:
         begin = [start.predict(table.inputs, raw_score=True, num_threads=1) for table in tables]
-    by_output = zip(*(np.reshape(each, (-1, truth.outputs)).T for each in begin), strict=True)
+    by_output = zip(*(np.reshape(each, (-1, truth.outputs)).T.copy() for each in begin), strict=True)
     boosters = [
         _begun(told | {"alpha": level}, tables, margins, native)
         for level, margins in zip(truth.levels, by_output, strict=True)
