@@ -58,7 +58,7 @@ def test_rows_without_weight_teach_nothing(name: str, kind: str, tasks: dict[str
     assert doubted < right + 0.3 * (believed - right)
 
 
-@pytest.mark.parametrize("kind", ["binary", "regression", "quantiles", "ranking"])
+@pytest.mark.parametrize("kind", ["binary", "regression", "absolute", "quantiles", "ranking"])
 @pytest.mark.parametrize("name", ["linear", "lightgbm"])
 def test_a_monotone_feature_only_raises_or_only_lowers(name: str, kind: str, tasks: dict[str, Any]) -> None:
     task = tasks[kind]
