@@ -73,7 +73,7 @@ def meeting(workspace: Workspace, benchmark: Benchmark) -> Meeting:
             f"{workspace.spec.name}: no prediction has an outcome: nothing is to be compared"
         )
     answers = {name: np.concatenate([said[name] for _, said in found]) for name in found[0][1]}
-    return Meeting(workspace.spec, pl.concat([rows for rows, _ in found]), answers)
+    return Meeting(workspace.spec, pl.concat([rows for rows, _ in found]), answers, all_rows=False)
 
 
 def _lists(workspace: Workspace, rules: Candidates, batch: Batch) -> Lists:

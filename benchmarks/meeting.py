@@ -27,24 +27,29 @@ class Meeting:
     """The labelled rows of scored batches in order of event time, and everybody's `answers` to them.
 
     `rows` hold the events' columns, the features, `batch`, `version` (which gave the champion's
-    answers), `label` and `known_at`. Answers are [n] or [n, K], the champion's first.
+    answers), `label` and `known_at`. Answers are [n] or [n, K], the champion's first. Where the rows are
+    not `all_rows` that were answered, but what somebody put first, a constant has no place among them.
     """
 
     spec: Spec
     rows: pl.DataFrame
     answers: Mapping[str, Floats]
+    all_rows: bool = True
 
     def by_batch(self) -> Iterator[tuple[str, "Meeting"]]:
         """What of it was in each batch, in order of time."""
         for batch in self.rows["batch"].unique(maintain_order=True):
             among = (self.rows["batch"] == batch).to_numpy()
             answers = {name: answer[among] for name, answer in self.answers.items()}
-            yield batch, Meeting(self.spec, self.rows.filter(among), answers)
+            yield batch, replace(self, rows=self.rows.filter(among), answers=answers)
 
     def measures(self, name: str) -> dict[str, float]:
         """The problem's measures of somebody's answers."""
         problem, rows, answers = problem_of(self.spec), self._labelled, self.answers[name]
-        return problem.measures(rows, answers) | {"relative_loss": relative_loss(problem, rows, answers)}
+        found = problem.measures(rows, answers)
+        if self.all_rows:
+            found["relative_loss"] = relative_loss(problem, rows, answers)
+        return found
 
     def gain(self, over: str) -> Interval:
         """By how much the champion's loss is lower than a baseline's, drawn by blocks as the gate draws."""

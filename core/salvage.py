@@ -73,9 +73,9 @@ def salvaged(value: Any) -> tuple[Spec, set[Keys]]:
             return _of_unknown_kinds(validated(mended), doubtful), doubtful
         except ValidationError as error:
             faults = {place(fault["loc"])[0]: fault for fault in error.errors()}
-        extra = {keys for keys, fault in faults.items() if fault["type"] == "extra_forbidden"}
-        tried |= {_mend(mended, keys, faults[keys], tried) for keys in faults.keys() - extra}
-        doubtful |= tried | extra
+        extra = [keys for keys, fault in faults.items() if fault["type"] == "extra_forbidden"]
+        tried |= {_mend(mended, keys, faults[keys], tried) for keys in faults if keys not in extra}
+        doubtful |= {*tried, *extra}
         for keys in extra:
             doubtful |= _renamed(_at(mended, keys[:-1]), keys, place(faults[keys]["loc"])[1])
 

@@ -64,9 +64,8 @@ def batches(line: Timeline) -> Batches:
     """The batches for a table with times: the length that gives some 8 to 40 of them, with rows enough."""
     if len(line.starts) == 1:
         raise SpecError(
-            f"the time is {line.starts[0]:%Y-%m-%d %H:%M} in every row: nothing can be cut by it;"
-            " name another TIME,"
-            " or leave TIME out (batches then go by the order of rows)"
+            f"the time is {line.starts[0]:%Y-%m-%d %H:%M} in every row: nothing can be cut by it; name"
+            " another TIME, or leave TIME out (batches then go by the order of rows)"
         )
     cuts = [_cut(line, every) for every in _EVERY]
     best = min((each for each in cuts if each), key=_cost)

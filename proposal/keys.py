@@ -102,8 +102,8 @@ def _candidates(table: Delivered) -> list[str]:
     found = [
         name
         for name in table.columns
-        if not sample.schema[name].is_float()
-        and not sample.schema[name].is_nested()
+        if not sample[name].dtype.is_float()
+        and not sample[name].dtype.is_nested()
         and name not in RESERVED
         and sample[name].null_count() == 0
         and sample[name].n_unique() == sample.height

@@ -164,8 +164,7 @@ def _refuse_ids(column: str, values: pl.Series) -> None:
     if each_once and (rises or _ID.search(column.lower())):
         raise SpecError(
             f"the label {column!r} is another whole number in each row: it names the rows; name"
-            " another LABEL,"
-            " or say PROBLEM=regression if it is an amount after all"
+            " another LABEL, or say PROBLEM=regression if it is an amount after all"
         )
 
 

@@ -131,7 +131,7 @@ def _with_label(name: str, sample: pl.DataFrame, label: Label) -> str:
 
 
 def _later(name: str, known: pl.DataFrame, time: str) -> str:
-    if not isinstance(known.schema[name], pl.Datetime) or name == time:
+    if not isinstance(known[name].dtype, pl.Datetime) or name == time:
         return ""
     after = (known[name] > known[time]).drop_nulls()
     share = float(after.mean() or 0) if len(after) else 0.0  # type: ignore[arg-type]
@@ -168,8 +168,10 @@ def _together(
     bounds: Limits,
 ) -> dict[str, Told]:
     """The numbers that add up to the label: those without which a straight line no longer tells it."""
-    left = [name for name, each in found.items() if not each.leak and known.schema[name].is_numeric()]
+    left = [name for name, each in found.items() if not each.leak and known[name].dtype.is_numeric()]
     left = sorted(left, key=lambda name: -found[name].strength)[: limits.MAX_FEATURES]
+    if not left:
+        return {}
     # Few rows will do: what adds up does so in each, and every column is tried in turn.
     some = np.arange(len(rows)) % (len(rows) // _TRIED + 1) == 0
     frame = Rows(known.select(pl.col(left).cast(pl.Float32)), rows.labels, rows.times).at(some)

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from core.errors import DeliveryError, SpecError
 from core.secrets import PLACEHOLDER, holds_password
 from core.sources.declared import DeltaSource, FilesSource, Source, SqlSource
-from core.sources.patterns import is_pattern
+from core.sources.patterns import BATCH, is_pattern
 from core.sources.staging import ARCHIVES
 
 _SUFFIXES = (".csv", ".parquet", ".pq", ".jsonl", ".ndjson", ".json")
@@ -37,6 +37,8 @@ def located(data: str, here: Path, folder: Path, checkout: Path) -> Source:
     absolute. A database's URL ends with `#table`. Raises SpecError when it holds a password or no
     table, DeliveryError when no such thing is read.
     """
+    if BATCH in data:
+        raise SpecError(f"{data}: which batches there are is not known yet: write * in place of {BATCH}")
     if data.startswith("s3://"):
         return (
             FilesSource(kind="files", path=data) if _is_file(data) else DeltaSource(kind="delta", path=data)

@@ -19,9 +19,8 @@ def sorted_by(sample: pl.DataFrame, label: Label) -> str:
         return ""
     return (
         f"the order of the rows alone explains {means:.0%} of the label: the table is sorted by"
-        " something that goes"
-        " with it; shuffle its rows first, as in polars.read_csv(path).sample(fraction=1,"
-        " shuffle=True, seed=1)"
+        " something that goes with it; shuffle its rows first, as in"
+        " polars.read_csv(path).sample(fraction=1, shuffle=True, seed=1)"
     )
 
 

@@ -10,7 +10,9 @@ from typing import Any
 from expectations.proposal.draft import scalar as quoted
 
 WIDE = 108
-_PLAIN = re.compile(r"[A-Za-z_][\w./-]*|[1-9]\d*(h|d|w|m|s|mo|y)|\d{4}-\d\d-\d\d", re.ASCII)
+_PLAIN = re.compile(
+    r"(?:[.]{2}/|/)*[A-Za-z_][\w./-]*( [\w./-]+)*|[1-9]\d*(h|d|w|m|s|mo|y)|\d{4}-\d\d-\d\d", re.ASCII
+)
 _MEANT = frozenset({"true", "false", "null"})
 
 
@@ -70,8 +72,8 @@ def rendered(parts: Iterable[Part]) -> tuple[str, list[Found]]:
 def value(held: Any) -> str:
     """A value in YAML's flow style, as `core.documents` reads it back; plain where that is the same.
 
-    >>> value({"every": "1mo", "column": "a b", "over": 2})
-    "{every: 1mo, column: 'a b', over: 2}"
+    >>> value({"every": "1mo", "column": "paid in", "classes": ["1", "yes?"], "over": 2})
+    "{every: 1mo, column: paid in, classes: ['1', 'yes?'], over: 2}"
     """
     if isinstance(held, Mapping):
         return "{" + ", ".join(f"{value(key)}: {value(each)}" for key, each in held.items()) + "}"

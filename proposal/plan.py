@@ -105,8 +105,8 @@ def _require(ask: Ask, table: Delivered) -> None:
     if table.count < limits.MIN_LABELLED:
         raise SpecError(
             f"{table.source.described} has {table.count:,} rows: a fit, its validation and its"
-            " holdout take at least"
-            f" {limits.MIN_LABELLED} together, and a gate that can tell skill from luck some thousands"
+            f" holdout take at least {limits.MIN_LABELLED} together, and a gate that can tell skill from"
+            " luck some thousands"
         )
     if isinstance(table.source, SqlSource) and not ask.time and len(ask.key) != 1:
         raise SpecError(

@@ -48,10 +48,8 @@ def outcome(plan: Plan) -> Iterator[Part]:
     else:
         yield Comment(
             f"Nothing says when a label is known: {known.after} after the event is a guess, made in"
-            " functions.py."
-            " Set it there to the time that an outcome really takes: what is held to be known too"
-            " early flatters"
-            " every model.",
+            " functions.py. Set it there to the time that an outcome really takes: what is held to be"
+            " known too early flatters every model.",
             2,
         )
     yield f"  known_at: {value(known.column)}"
@@ -72,8 +70,7 @@ def features(plan: Plan) -> Iterator[Part]:
         yield ""
         yield Decision(
             f"{each.column!r} may know the label: {each.why}. If it is known when the decision is"
-            " made, take the mark"
-            " from the line.",
+            " made, take the mark from the line.",
             2,
         )
         assert each.feature is not None
@@ -120,8 +117,7 @@ def gate(plan: Plan) -> Iterator[Part]:
     yield "gate:"
     yield Comment(
         f"What is drawn to tell skill from luck: {cut.blocks} such blocks lie in the rows that the"
-        " first challenger"
-        f" is judged by. See `make gate-power PROJECT={plan.ask.name}`.",
+        f" first challenger is judged by. See `make gate-power PROJECT={plan.ask.name}`.",
         2,
     )
     if cut.doubt and len(cut.rows) > 1:

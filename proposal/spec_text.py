@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from core.sources.declared import DeltaSource, FilesSource, Source, SqlSource
+from proposal.label import Label
 from proposal.page import Comment, Decision, Found, Part, rendered, value
 from proposal.plan import Plan
 from proposal.spec_learning import decision, features, gate, monitoring, outcome, training
@@ -56,10 +57,10 @@ def _objective(plan: Plan) -> Iterator[Part]:
     yield "objective:"
     yield "  business: What is decided by the answer, and what it is worth"
     what = {
-        "binary": f"the probability that {label.name!r} is true",
-        "multiclass": f"the probability of each class of {label.name!r}",
-        "regression": f"the value of {label.name!r}",
-        "ranking": f"an order of the events of one list by {label.name!r}",
+        "binary": f"the probability that {_named(label)}",
+        "multiclass": f"the probability of each class of {label.name}",
+        "regression": f"the value of {label.name}",
+        "ranking": f"an order of the events of one list by {label.name}",
     }[label.problem]
     yield f"  learning: {value(what[0].upper() + what[1:])}"
     yield f"  output: {value(what)}"
@@ -74,6 +75,11 @@ def _objective(plan: Plan) -> Iterator[Part]:
     yield ""
 
 
+def _named(label: Label) -> str:
+    """What is so where the label is true."""
+    return label.name if label.positive is not None else f"{label.name} is true"
+
+
 def _batches(plan: Plan) -> Iterator[Part]:
     cut = plan.batches
     low, high = min(cut.rows), max(cut.rows)
@@ -84,8 +90,7 @@ def _batches(plan: Plan) -> Iterator[Part]:
     if cut.counted:
         yield Comment(
             "There is no time: the rows are counted in the order of their delivery, and so many"
-            " stand for a day that"
-            " never was. Let `end` grow with the data (docs/decisions/0016)."
+            " stand for a day that never was. Let `end` grow with the data (docs/decisions/0016)."
         )
         said = "without a TIME the order of the rows stands for the order of events: if they are sorted by"
         said += " anything but time, shuffle them, or name a column of time"

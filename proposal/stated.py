@@ -22,8 +22,8 @@ def label_of(table: Delivered, column: str, reading: Reading, problem: ProblemKi
     if labelled < MIN_LABELLED:
         raise SpecError(
             f"{labelled:,} of {table.count:,} rows have a label: a fit, its validation and its"
-            " holdout take at"
-            f" least {MIN_LABELLED} together, and a gate that can tell skill from luck some thousands"
+            f" holdout take at least {MIN_LABELLED} together, and a gate that can tell skill from luck"
+            " some thousands"
         )
     if reading.kind == "datetime":
         raise SpecError(f"the label {column!r} holds dates: a model predicts classes or numbers")

@@ -85,8 +85,8 @@ class Time:
 def literal(text: str) -> str:
     """A text as Python has it, in the quotes that a formatter prefers.
 
-    >>> literal("price"), literal('say "price"')
-    ('"price"', '\'say "price"\'')
+    >>> print(literal("price"), literal('say "price"'))
+    "price" 'say "price"'
     """
     return repr(text) if '"' in text else json.dumps(text, ensure_ascii=False)
 
@@ -106,8 +106,8 @@ def time_of(table: Delivered, column: str) -> Time:
         shown = ", ".join(map(repr, some.unique(maintain_order=True)[:4]))
         raise SpecError(
             f"TIME={column}: these are no times that can be read: {shown}; write them as"
-            " 2013-03-15T10:30:00Z,"
-            " as 2013-03-15, as seconds since 1970, or leave TIME out (batches then go by the order of rows)"
+            " 2013-03-15T10:30:00Z, as 2013-03-15, as seconds since 1970, or leave TIME out (batches then"
+            " go by the order of rows)"
         )
     return found
 

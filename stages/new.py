@@ -78,8 +78,7 @@ def _require_new(name: str, folder: Path, suites: Path) -> None:
     if not re.fullmatch(NAME, name) or len(name) > _LONGEST or name in _RESERVED:
         raise SpecError(
             f"NAME={name}: a project's name is of lower-case letters, digits and _, begins with a"
-            " letter, and has up"
-            f" to {_LONGEST} of them, such as late_arrivals"
+            f" letter, and has up to {_LONGEST} of them, such as late_arrivals"
         )
     for path in (folder, suites):
         if path.exists():

@@ -39,7 +39,7 @@ def made_from_of(workspace: Workspace, rules: Candidates, at: datetime) -> str:
         rules.model_dump(mode="json"),
         (events.key, events.event_time, spec.outcome.known_at, spec.training.seed),
         spec.decision.model_dump(mode="json"),
-        {batch: workspace.content(spec.events, batch) for batch in _over(workspace, at)},
+        _over(workspace, at),
     )
 
 
@@ -50,7 +50,7 @@ def facts(workspace: Workspace, rules: Candidates, at: datetime) -> pl.DataFrame
     known = pl.col(spec.outcome.known_at)
     names = dict.fromkeys((*spec.datasets[spec.events].key, *rules.by, rules.item, *rules.about))
     return (
-        lake.scan(events, _over(workspace, at))
+        lake.scan(events, list(_over(workspace, at)))
         .filter(known <= at)
         .select(*names, known.alias(KNOWN), decision(workspace).alias(DECISION))
         .filter(pl.col(KNOWN) > pl.col(DECISION))  # as `features.past` has it
@@ -115,7 +115,11 @@ def decision(workspace: Workspace) -> pl.Expr:
     return pl.col(rules.before) - rules.lead
 
 
-def _over(workspace: Workspace, at: datetime) -> list[str]:
-    """The ingested batches that were over at an instant: no later one was there to be known."""
-    events = workspace.spec.events
-    return [each.id for each in workspace.batches(at) if workspace.content(events, each.id) is not None]
+def _over(workspace: Workspace, at: datetime) -> dict[str, str]:
+    """The content of each ingested batch that was over at an instant: no later one was there to be known."""
+    done = workspace.ledger.results(f"ingest/{workspace.spec.events}")
+    return {
+        batch.id: done[batch.id]["content"]
+        for batch in workspace.batches(at)
+        if done.get(batch.id, {}).get("content") is not None
+    }

@@ -25,7 +25,10 @@ def names(folder: Path, source: Source, staging: Path, secrets: Secrets) -> list
         return shielded(source.table, secrets, lambda: _of_table(folder, source, secrets))
     if isinstance(source, DeltaSource):
         return delta.names(folder, source)
-    item = files.items(folder, source, [], {}, secrets)[0]
+    there = files.items(folder, source, [], {}, secrets)
+    if not there:
+        raise DeliveryError(f"{source.described}: there is none such")
+    item = there[0]
     form = files.form_of(item.name, source)
     with files.delivered(folder, source, item, staging) as (file, _):
         path = unpack(file, staging)

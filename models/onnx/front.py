@@ -33,18 +33,20 @@ def inputs(columns: Columns) -> list[onnx.ValueInfoProto]:
 def front(
     columns: Columns,
     encoded: Sequence[onnx.NodeProto],
-    tables: Mapping[str, Sequence[str]],
+    tables: Mapping[str, tuple[Sequence[str], int]],
     parts: Sequence[Part] = (),
     tokens: Sequence[str] = (),
 ) -> onnx.ModelProto:
     """The encoded inputs, laid side by side as the tables that a core takes; an empty one is left out.
 
-    `parts` are those of texts, of which the core takes the `tokens` as they are.
+    Of a table there are the names of its parts and its width. `parts` are those of texts, of which the
+    core takes the `tokens` as they are.
     """
-    filled = {FRONT + name: found for name, found in tables.items() if found}
+    filled = {FRONT + name: found for name, (found, _) in tables.items() if found}
     joins = [helper.make_node("Concat", found, [name], axis=1) for name, found in filled.items()]
     kinds = {FRONT + "codes": TensorProto.INT64}
-    outputs = [column(name, kinds.get(name, TensorProto.FLOAT), len(found)) for name, found in filled.items()]
+    widths = {FRONT + name: width for name, (_, width) in tables.items()}
+    outputs = [column(name, kinds.get(name, TensorProto.FLOAT), widths[name]) for name in filled]
     given = [FRONT + name for name in token_names(len(tokens))]
     joins += [helper.make_node("Identity", [one], [name]) for one, name in zip(tokens, given, strict=True)]
     outputs += [helper.make_tensor_value_info(name, TensorProto.INT64, ["n", f"{name}/t"]) for name in given]

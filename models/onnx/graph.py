@@ -54,7 +54,8 @@ def from_trees(
     parts = token_parts(columns)
     told = [_told(each, part) for each, part in zip(grams, parts, strict=True)]
     inner = [*_outputs(encoded), *(name for part in told for name in part.outputs)]
-    first = front(columns, encoded, {"x": [*columns.numbers, *inner]}, [*parts, *told])
+    table = ([*columns.numbers, *inner], booster.num_feature())
+    first = front(columns, encoded, {"x": table}, [*parts, *told])
     graph, outputs = merged(first, tree_margin(booster)), booster.num_model_per_iteration()
     return graph if unit == Unit() else from_members([graph], [unit.scale], np.full(outputs, unit.mean))
 
@@ -90,7 +91,11 @@ def from_linear(
     sums = [_sums(each, part) for (each, _), part in zip(grams, parts, strict=True)]
     scales = [1.0] * len(encodings) + [scale for _, scale in grams]
     added = [*_outputs(terms), *(name for part in sums for name in part.outputs)]
-    first = front(columns, terms, {"numbers": columns.numbers, "terms": added}, [*parts, *sums])
+    tables = {
+        "numbers": (columns.numbers, len(columns.numbers)),
+        "terms": (added, len(scales) * len(intercept)),
+    }
+    first = front(columns, terms, tables, [*parts, *sums])
     return merged(first, linear_margin(scaling, dense, intercept, scales))
 
 
@@ -140,7 +145,10 @@ def from_network(
     """
     require_match(columns, encodings, columns.texts)
     encoded = [code_node(encoding, f"{FRONT}{encoding.column}/code") for encoding in encodings]
-    tables = {"codes": _outputs(encoded), "numbers": columns.numbers}
+    tables = {
+        "codes": (_outputs(encoded), len(encoded)),
+        "numbers": (columns.numbers, len(columns.numbers)),
+    }
     parts = token_parts(columns)
     first = front(columns, encoded, tables, parts, [part.outputs[0 if in_order else 1] for part in parts])
     given = {value.name.removeprefix(FRONT) for value in first.graph.output}

@@ -16,7 +16,6 @@ Floats = NDArray[np.float64]
 
 LEVELS = (0.1, 0.5, 0.9)
 YEAR = pl.duration(weeks=52)
-NUMBERS = cs.float()  # the number features, and nothing else
 
 
 def seasonal(known: pl.DataFrame, rows: pl.DataFrame, by: str) -> Floats:
@@ -37,7 +36,8 @@ def seasonal(known: pl.DataFrame, rows: pl.DataFrame, by: str) -> Floats:
 
 def plain_lightgbm(known: pl.DataFrame, rows: pl.DataFrame) -> Floats:
     """A LightGBM for each quantile with its default parameters on the champion's number features."""
-    seen, asked = (frame.select(NUMBERS).to_numpy() for frame in (known, rows))
+    names = rows.select(cs.float()).columns  # the number features: the day's own weather is not among them
+    seen, asked = (frame.select(names).to_numpy() for frame in (known, rows))
     models = (lightgbm.LGBMRegressor(objective="quantile", alpha=q, verbose=-1, n_jobs=1) for q in LEVELS)
     answers = [np.asarray(model.fit(seen, known["label"].to_numpy()).predict(asked)) for model in models]
     return np.sort(np.column_stack(answers), axis=1)

@@ -1,4 +1,4 @@
-"""The moderation project: what is made of real tweets, and a labelled set of others in their place."""
+"""The moderation project: its data, and that a labelled set of the well-known columns takes their place."""
 
 import re
 from collections.abc import Iterator

@@ -193,8 +193,8 @@ def test_two_dozen_problems_are_said_at_once_and_nothing_that_follows_from_them(
         ),
         (
             "project.yaml",
-            "  shop: {from: row",
-            "  label: {from: row",
+            "  opened: {",
+            "  label: {",
             r"features\.label: every feature table has",
         ),
         ("orders.yaml", "shops.shop", "shops.town", r"orders\.yaml:6: .*'shops\.town'.* no column 'town'"),
