@@ -21,9 +21,7 @@ FAILING = pl.Schema({"row": pl.UInt32, "expectation": pl.String, "column": pl.St
 _CLOCKS = ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M")
 _ZONED = ("%+", *(f"{clock}%#z" for clock in _CLOCKS))
 _NAIVE = (*_CLOCKS, "%Y-%m-%d")
-_BOOLEANS = dict.fromkeys(("true", "t", "yes", "1", "1.0"), True) | dict.fromkeys(
-    ("false", "f", "no", "0", "0.0"), False
-)
+_TRUE, _FALSE = ("true", "t", "yes", "1", "1.0"), ("false", "f", "no", "0", "0.0")
 # What Python, and so every library that a value may meet, can hold.
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 _UNREADABLE = "\N{REPLACEMENT CHARACTER}"
@@ -117,7 +115,8 @@ def _parse(text: pl.Expr, kind: Kind) -> pl.Expr:
         return pl.when(~text.str.contains(_UNREADABLE, literal=True)).then(text)
     text = text.str.strip_chars()
     if kind == "boolean":
-        return text.str.to_lowercase().replace_strict(_BOOLEANS, default=None, return_dtype=pl.Boolean)
+        said = text.str.to_lowercase()  # by `is_in`, which Polars streams, and `replace_strict` it does not
+        return pl.when(said.is_in(_TRUE)).then(True).when(said.is_in(_FALSE)).then(False)
     if kind == "date":
         return _dated(text).str.strptime(pl.Date, "%Y-%m-%d", strict=False)
     if kind == "datetime":
@@ -141,13 +140,22 @@ def _dated(text: pl.Expr) -> pl.Expr:
 
 
 def _datetimes(texts: pl.Series) -> pl.Series:
-    """Read each text in the first form that fits; a form is only tried on what none has fitted yet."""
+    """Read each text in the form that fits; a form is only tried on what none has fitted yet.
+
+    Where two fit a text they mean the same by it, so that any may come first: that of the first text
+    does, which mostly is that of all.
+    """
     read = pl.repeat(None, texts.len(), dtype=DTYPES["datetime"], eager=True)
-    for form in (*_ZONED, *_NAIVE):
+    first = texts.drop_nulls().head(1)
+    for form in sorted((*_ZONED, *_NAIVE), key=lambda form: _instants(first, form).is_null().any()):
         left = texts.is_not_null() & read.is_null()
         if not left.any():
             break
-        zone = "UTC" if form in _ZONED else None
-        found = texts.set(~left, None).str.strptime(pl.Datetime("us", zone), form, strict=False)
-        read = read.zip_with(~left, found.dt.replace_time_zone("UTC"))
+        read = read.zip_with(~left, _instants(texts.set(~left, None), form))
     return read.set(~read.is_between(_FIRST, _LAST), None)
+
+
+def _instants(texts: pl.Series, form: str) -> pl.Series:
+    zone = "UTC" if form in _ZONED else None
+    read = texts.str.strptime(pl.Datetime("us", zone), form, strict=False)
+    return read.dt.replace_time_zone("UTC")

@@ -76,21 +76,22 @@ def batches(line: Timeline) -> Batches:
 def counted(labelled: Ints) -> Batches:
     """The batches for rows without a time; `labelled` says of each row whether it has a label [n]."""
     count = len(labelled)
-    some = int(np.clip(count // (2 * limits.BATCH_ROWS), 8, limits.IDEAL))
-    each = -(-count // some)
+    few, many = limits.BATCHES
+    some = int(np.clip(count // (2 * limits.BATCH_ROWS), few, limits.IDEAL))
+    each = -(-count // max(some, min(many, count // limits.BATCH_MOST)))
     start = datetime.combine(_COUNTED_FROM, datetime.min.time(), UTC)
     day = timedelta(days=1)
     number = -(-count // each)
     calendar = Calendar("1d", "UTC", _COUNTED_FROM, _COUNTED_FROM + number * day)
-    places = np.arange(count)
-    minutes = places // each * 1440 + places % each * 1440 // each
-    found, where = np.unique(minutes, return_index=True)
+    minutes = np.arange(number * 1440)  # of the made time, which the rows of a batch share evenly
+    places = np.minimum(minutes // 1440 * each - (-(minutes % 1440 * each) // 1440), count)
+    rows = np.diff(places, append=count)
     line = Timeline(
-        tuple(start + timedelta(minutes=int(minute)) for minute in found),
-        np.diff(np.append(where, count)),
-        np.add.reduceat(labelled.astype(np.int64), where),
+        tuple(start + timedelta(minutes=int(minute)) for minute in minutes[rows > 0]),
+        rows[rows > 0],
+        np.add.reduceat(labelled, places[rows > 0], dtype=np.int64),
     )
-    held = np.bincount(places // each, minlength=number)
+    held = np.minimum(each, count - each * np.arange(number))
     return _planned(line, calendar, held, 0, counted=each)
 
 
@@ -136,12 +137,13 @@ def _trimmed(calendar: Calendar, held: Ints) -> tuple[Calendar, Ints]:
 
 
 def _cost(cut: tuple[Calendar, Ints, int]) -> float:
-    """How far a calendar is from some 16 batches of some hundred rows, none of them empty."""
+    """How far a calendar is from some 16 batches, none empty, of hundreds of rows and not of millions."""
     held = cut[1]
     few, many = limits.BATCHES
     outside = max(log(few / len(held)), log(len(held) / many), 0)
-    thin = max(log(limits.BATCH_ROWS / max(float(np.median(held)), 1)), 0)
-    return abs(log(len(held) / limits.IDEAL)) + 3 * outside + 2 * thin + 8 * float((held == 0).mean())
+    usual = max(float(np.median(held)), 1)
+    unwieldy = max(log(limits.BATCH_ROWS / usual), log(usual / limits.BATCH_MOST), 0)
+    return abs(log(len(held) / limits.IDEAL)) + 3 * outside + 2 * unwieldy + 8 * float((held == 0).mean())
 
 
 def _planned(

@@ -25,7 +25,7 @@ class Delivered:
     """The staged `rows` as they were delivered, and how many they are.
 
     `columns` can be declared in a spec; `unusable` cannot, each with the reason. `sample` is every
-    k-th row, or all.
+    k-th row, or all. `staging` is a folder of its own.
     """
 
     source: Source
@@ -35,6 +35,13 @@ class Delivered:
     count: int
     malformed: int
     sample: pl.DataFrame
+    staging: Path
+
+    def kept(self, rows: pl.LazyFrame, name: str) -> pl.LazyFrame:
+        """The rows, made once and in a stream: what is asked of them again and again is read from disk."""
+        path = self.staging / f"{name}.parquet"
+        rows.sink_parquet(path, compression="lz4")
+        return pl.scan_parquet(path, glob=False)
 
 
 def delivered(source: Source, folder: Path, staging: Path, secrets: Secrets) -> Delivered:
@@ -54,9 +61,8 @@ def delivered(source: Source, folder: Path, staging: Path, secrets: Secrets) -> 
     most = min(SAMPLE_ROWS, max(1_000, SAMPLE_CELLS // len(columns)))
     step = -(-count // most) or 1
     sample = rows.filter(pl.col("row") % step == 0, pl.col(FIELDS).is_null()).select("row", *columns)
-    return Delivered(
-        source, tuple(columns), unusable, rows, count, malformed, sample.collect(engine="streaming")
-    )
+    looked_at = sample.collect(engine="streaming")
+    return Delivered(source, tuple(columns), unusable, rows, count, malformed, looked_at, staging)
 
 
 def _require_commas(source: Source, there: list[str]) -> None:

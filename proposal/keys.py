@@ -1,7 +1,7 @@
 """What tells events apart, and whose they are."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -43,34 +43,36 @@ def key_of(table: Delivered, rows: pl.LazyFrame, key: Sequence[str], time: str |
     asked = list(key)
     if asked:
         return _of_asked(table, rows, asked, time)
-    repeated = _repeated(table)
     for column in _candidates(table):
-        if _unique(rows, [column], table.count):
+        if _counted(table, rows, _hash([column])) == (table.count, table.count):
             return Key((column,), f"{column!r} is another in each row, and never null")
-    return _made(time, "no column is another in each row", repeated)
+    return _made(table, time, "no column is another in each row")
 
 
-def distinct(rows: pl.LazyFrame, columns: Sequence[str], count: int) -> int:
-    """How many distinct tuples of these columns there are, by their hash; held in parts of some million."""
-    parts = -(-count // _AT_ONCE) or 1
-    hashed = rows.select(pl.struct(columns).hash(20130101).alias("hash"))
-    found = 0
+def _hash(columns: Sequence[str]) -> pl.Expr:
+    """A hash of the values of some columns, null where one of them is."""
+    return pl.when(pl.all_horizontal(pl.col(columns).is_not_null())).then(pl.struct(columns).hash(20130101))
+
+
+def _counted(table: Delivered, rows: pl.LazyFrame, hashed: pl.Expr) -> tuple[int, int]:
+    """How many rows have a hash, and how many distinct ones there are; held in parts of some million."""
+    hashes = table.kept(rows.select(hashed.alias("hash")).drop_nulls(), "hashes")
+    parts = -(-table.count // _AT_ONCE) or 1
+    known = values = 0
     for part in range(parts):
-        some = hashed.filter(pl.col("hash") % parts == part).select(pl.col("hash").n_unique())
-        found += some.collect(engine="streaming").item()
-    return found
+        some = hashes.filter(pl.col("hash") % parts == part)
+        found = some.select(pl.len(), distinct=pl.col("hash").n_unique()).collect(engine="streaming")
+        known, values = known + found["len"].item(), values + found["distinct"].item()
+    return known, values
 
 
 def _of_asked(table: Delivered, rows: pl.LazyFrame, asked: list[str], time: str | None) -> Key:
     named = ", ".join(map(repr, asked))
-    known = (
-        rows.select(pl.all_horizontal(pl.col(asked).is_not_null()).sum()).collect(engine="streaming").item()
-    )
+    known, values = _counted(table, rows, _hash(asked))
     if not known:
         raise SpecError(
             f"KEY={','.join(asked)}: the column is null in every row: name another, or leave KEY out"
         )
-    values = distinct(rows.filter(pl.all_horizontal(pl.col(asked).is_not_null())), asked, table.count)
     if values == known == table.count and not set(asked) & set(RESERVED):
         return Key(tuple(asked), f"KEY is {named}: another in each of {table.count:,} rows")
     nulls = f", and is null in {table.count - known:,}" if known < table.count else ""
@@ -79,21 +81,17 @@ def _of_asked(table: Delivered, rows: pl.LazyFrame, asked: list[str], time: str 
     entity = tuple(asked) if each >= 1.5 else ()
     both = [*asked, time] if time else []
     usable = both and not nulls and not set(both) & set(RESERVED)
-    if usable and _unique(rows, both, table.count):
+    if usable and _counted(table, rows, _hash(both)) == (table.count, table.count):
         return Key(tuple(both), f"{told}: with its time it is another in each row", entity, each)
-    made = _made(time, told, _repeated(table))
-    return Key(made.columns, made.why, entity, each, made.made, made.repeated)
+    return replace(_made(table, time, told), entity=entity, events_each=each)
 
 
-def _made(time: str | None, told: str, repeated: int) -> Key:
+def _made(table: Delivered, time: str | None, told: str) -> Key:
     if time is None:
         return Key((COUNTED,), f"{told}: the place in the order of delivery tells rows apart", made=None)
     why = f"{told}: the hash of the whole row tells rows apart, and repetitions are set aside"
-    return Key((HASHED,), why, made=HASHED, repeated=repeated)
-
-
-def _repeated(table: Delivered) -> int:
-    return table.count - distinct(table.rows, table.columns, table.count)
+    _, values = _counted(table, table.rows, pl.struct(table.columns).hash(20130101))
+    return Key((HASHED,), why, made=HASHED, repeated=table.count - values)
 
 
 def _candidates(table: Delivered) -> list[str]:
@@ -116,8 +114,3 @@ def _candidates(table: Delivered) -> list[str]:
 def _is_fraction(values: pl.Series) -> bool:
     """Whether these are texts of measured numbers, which differ by chance alone."""
     return bool(values.cast(pl.String).str.contains(r"^-?\d+\.\d+$").all())
-
-
-def _unique(rows: pl.LazyFrame, columns: Sequence[str], count: int) -> bool:
-    there = rows.select(pl.all_horizontal(pl.col(columns).is_not_null()).all())
-    return bool(there.collect(engine="streaming").item()) and distinct(rows, columns, count) == count

@@ -63,7 +63,7 @@ def planned(ask: Ask, table: Delivered) -> Plan:
         key = replace(key, columns=tuple(dict.fromkeys([*ask.group, *key.columns])))
     sample = _sample(table, read, time)
     series = is_series(sample, time, label, key)
-    cut = _batches(timed, label, time)
+    cut = _batches(table, timed, label, time)
     known, later = known_of(sample, label, time, cut)
     key_of_series = replace(key, entity=(SERIES,)) if series else key
     aside = (label.column, *((time.column,) if time else ()), *((known.column,) if later else ()), *ask.group)
@@ -129,11 +129,11 @@ def _sample(table: Delivered, read: dict[str, Reading], time: Time | None) -> pl
     return rows.with_columns(time.instant().alias(time.name)).sort(time.name, "row").collect()
 
 
-def _batches(rows: pl.LazyFrame, label: Label, time: Time | None) -> Batches:
+def _batches(table: Delivered, rows: pl.LazyFrame, label: Label, time: Time | None) -> Batches:
     known = label.values().is_not_null().alias("known")
     if time is None:
         return counted(rows.select(known).collect(engine="streaming")["known"].to_numpy())
-    return batches(timeline(rows.select(pl.col(time.name).alias("time"), known)))
+    return batches(timeline(table.kept(rows.select(pl.col(time.name).alias("time"), known), "times")))
 
 
 def _unread(table: Delivered, rows: pl.LazyFrame, read: dict[str, Reading]) -> dict[str, int]:

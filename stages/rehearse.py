@@ -13,7 +13,7 @@ from core.settings import Settings
 from core.sources.read import read
 from models.split import split
 from proposal.functions_text import functions_text
-from proposal.limits import REHEARSED, REHEARSED_ROWS
+from proposal.limits import REHEARSED, REHEARSED_LEAST, REHEARSED_ROWS
 from proposal.page import value
 from proposal.plan import Plan
 from proposal.spec_text import spec_text
@@ -25,10 +25,14 @@ from stages.workspace import Workspace, open_workspace
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """What became of the table under the proposed suite: its batches, and what keeps a fit from it."""
+    """What became of the table under the proposed suite: its batches, and what keeps a fit from it.
+
+    `ingested` are those batches of `every` that were tried: of a large table, some.
+    """
 
     suite: str
     ingested: tuple[Ingested, ...]
+    every: int
     first: int
     unfit: str
 
@@ -40,7 +44,9 @@ class Rehearsal:
         )
         stopped = [each for each in self.ingested if each.stopped]
         told = f"Under the proposed suite {aside:,} of {received:,} rows are set aside"
-        return f"{told}, and {len(stopped)} of {len(self.ingested)} batches stop."
+        told = f"{told}, and {len(stopped)} of {len(self.ingested)} batches stop"
+        tried = f"; rehearsed on {len(self.ingested)} of {self.every} batches, and no first fit"
+        return f"{told}{tried if len(self.ingested) < self.every else ''}."
 
 
 def room_of(room: Path) -> Settings:
@@ -70,7 +76,7 @@ def rehearse(plan: Plan, own: Settings) -> Rehearsal:
     _put(suite, _suite(workspace, plan, some))
     found = tuple(ingest(workspace, name, batch, as_of) for batch in some)
     fitted, unfit = _first_fit(workspace, plan, every, as_of) if some == every else (plan.batches.first, "")
-    return Rehearsal(suite.read_text(encoding="utf-8"), found, fitted, unfit)
+    return Rehearsal(suite.read_text(encoding="utf-8"), found, len(every), fitted, unfit)
 
 
 def _suite(workspace: Workspace, plan: Plan, some: Sequence[Batch]) -> str:
@@ -106,8 +112,8 @@ def _put(path: Path, text: str) -> None:
 def _some(plan: Plan, every: Sequence[Batch]) -> list[Batch]:
     """The batches on which the suite is proposed and tried: all, or of a large table some of them."""
     filled = [batch for batch, rows in zip(every, plan.batches.rows, strict=True) if rows]
-    share = min(1.0, REHEARSED_ROWS / plan.table.count, REHEARSED / len(filled))
-    step = max(1, round(1 / share))
+    share = max(plan.table.count / REHEARSED_ROWS, len(filled) / REHEARSED)
+    step = max(1, min(round(share), len(filled) // REHEARSED_LEAST))
     return list(every) if step == 1 and len(filled) == len(every) else filled[::step]
 
 

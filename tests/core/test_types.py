@@ -1,8 +1,10 @@
 """A delivered value is read as what the spec declares, or is missing, or is reported: never lost."""
 
 import math
+import re
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
@@ -275,3 +277,25 @@ def test_an_instant_is_the_same_however_it_is_written(instants: list[datetime]) 
     expected = [instant.astimezone(UTC) for instant in instants]
     assert read([instant.isoformat() for instant in expected], "datetime")[0] == expected
     assert read([instant.strftime("%Y-%m-%d %H:%M:%S.%f") for instant in expected], "datetime")[0] == expected
+
+
+def test_a_time_is_read_the_same_whatever_form_stands_before_it() -> None:
+    clocks = ("2013-07-04T16:30:00.25", "2013-07-04 16:30:00", "2013-07-04T16:30", "2013-07-04 16:30")
+    texts = [clock + zone for clock in clocks for zone in ("", "Z", "+02:00", "-0430", "+05")]
+    texts += ["2013-07-04", "soon", "2013-13-01T00:00:00", "10:30", "2013-07-04 16"]
+    alone = [read([text], "datetime")[0][0] for text in texts]
+    assert alone[0] == NOON.replace(microsecond=250_000) and alone[-4:] == [None] * 4
+    for first, text in enumerate(texts):
+        assert read([text, *texts], "datetime")[0] == [alone[first], *alone]
+
+
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_a_kind_is_read_in_a_stream(kind: Kind, tmp_path: Path) -> None:
+    """Where one column is not, those beside it wait in memory: of a large delivery, all of it."""
+    pl.DataFrame({"x": ["1"], "y": ["1"]}).write_parquet(tmp_path / "delivered.parquet")
+    rows = pl.scan_parquet(tmp_path / "delivered.parquet").select(
+        read_as(name, pl.String(), kind) for name in ("x", "y")
+    )
+    steps = rows.show_graph(engine="streaming", plan_stage="physical", raw_output=True, show=False)
+    assert steps is not None and "multi-scan" in steps
+    assert not re.search("columnar-function|zip", steps)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from core.batches import Batch
 from core.errors import SpecError
+from core.expressions import parse
 from core.spec import Spec
 from features.build import build
 from features.derived import derive
@@ -372,3 +374,38 @@ def test_what_python_makes_of_other_rows_is_found_wherever_they_are() -> None:
         derive(frame, {"filled": filled})
     doubled = pl.col("x").map_batches(lambda values: values * 2).alias("doubled")
     assert derive(frame, {"doubled": doubled})["doubled"].equals(frame["x"] * 2)
+
+
+@pytest.mark.parametrize(
+    ("made", "is_own"),
+    [
+        (lambda x: x / 86_400, True),
+        (lambda x: (x / 86_400).cast(pl.Float32), True),
+        (lambda x: 1 / (x - x), True),  # nothing but infinities
+        (lambda x: (x - x) / (x - x), True),
+        (lambda x: x - x.mean(), False),
+        (lambda x: x / x.max(), False),
+        (lambda x: x + 1e-9 * x.reverse(), False),
+        (lambda x: x.shift(1), False),
+        (lambda x: pl.Series([math.inf] * (len(x) - 1) + [1.0] if len(x) > 1 else [2.0]), False),
+    ],
+)
+def test_last_bits_are_no_other_rows_and_a_small_share_of_another_row_is(
+    made: Callable[[pl.Series], pl.Series], is_own: bool
+) -> None:
+    x = pl.Series("x", np.random.default_rng(0).normal(1e9, 1e7, 5_001))
+    by_python = {"y": pl.col("x").map_batches(made).alias("y")}
+    if is_own:
+        assert derive(x.to_frame(), by_python).height == len(x)
+        return
+    with pytest.raises(SpecError, match="feature y: its expression reads other rows"):
+        derive(x.to_frame(), by_python)
+
+
+@pytest.mark.parametrize("rows", [2, 3, 1_000])
+def test_what_is_divided_is_its_own_however_much_its_last_bits_show(rows: int) -> None:
+    text = "x / 86400 - FLOOR(x / 86400)"
+    by_python = pl.col("x").map_batches(lambda x: x / 86_400 - (x / 86_400).floor()).alias("z")
+    for seed in range(20):
+        seconds = pl.Series("x", np.random.default_rng(seed).normal(1e9, 1e7, rows)).to_frame()
+        assert derive(seconds, {"y": parse(text).alias("y"), "z": by_python}).height == rows
