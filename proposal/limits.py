@@ -22,6 +22,7 @@ CODES: Final = 10  # whole numbers 0, 1, 2 ... up to so many are taken for class
 CATEGORY: Final = 1_000  # values that a category may have
 REPEATS: Final = 5  # rows that a value of a category should have on average
 UNIQUE: Final = 0.9  # share of distinct values from which a column names the rows
+COUNTED_UP: Final = 0.99  # share of rising steps from which whole numbers, each once, count the rows
 WORDS: Final = 4.0  # words from which a text is free text
 MAX_FEATURES: Final = 150
 ENTITIES: Final = 3  # columns beside KEY whose past becomes features

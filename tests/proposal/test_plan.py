@@ -70,12 +70,31 @@ def test_columns_that_know_the_label_are_left_out_and_honest_ones_stay(tmp_path:
     assert "returned_at" not in names(plan)
 
 
+def test_what_counts_the_rows_is_no_feature_whatever_its_name(tmp_path: Path) -> None:
+    luck, place = np.random.default_rng(9), pl.int_range(pl.len())
+    counts = place * 1_000 + pl.Series(luck.integers(0, 999, ROWS))
+    swapped = pl.when(place % 400 == 7).then(counts - 5_000).otherwise(counts)  # a few came late
+    plan = plan_of(orders().with_columns(seen=swapped, left=-swapped, paid=counts.shuffle(1)), tmp_path)
+    assert {"seen", "left"} <= left(plan).keys() and "paid" in names(plan)
+
+
+def test_a_record_of_a_wrong_length_says_nothing_of_the_label(tmp_path: Path) -> None:
+    kind = pl.Series("kind", np.random.default_rng(2).choice(["a", "b", "c"], ROWS))
+    path = tmp_path / "table.csv"
+    orders().drop("back").with_columns(kind).write_csv(path)
+    with path.open("a") as file:
+        file.write("7,2020-03-01,1.0\n8,2020-03-01,1.0,Bergen,odd,b\n")
+    plan = plan_at(str(path), tmp_path, "kind")
+    assert (plan.table.count, plan.table.malformed, plan.label.labelled) == (ROWS + 2, 2, ROWS)
+    assert plan.label.classes == ("a", "b", "c")
+
+
 def test_numbers_that_add_up_to_the_label_are_found_together(tmp_path: Path) -> None:
     luck = np.random.default_rng(3)
     parts = {name: luck.integers(0, 500, ROWS) for name in ("casual", "registered")}
     table = orders().drop("back").with_columns(**{name: pl.Series(part) for name, part in parts.items()})
     plan = plan_of(table.with_columns(total=pl.col("casual") + pl.col("registered")), tmp_path, "total")
-    assert len({"casual", "registered"} & set(left(plan))) == 1
+    assert {"casual", "registered"} <= set(left(plan)) and {"price", "city"} <= set(names(plan))
     assert plan.label.problem == "regression"
 
 
