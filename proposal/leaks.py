@@ -137,9 +137,7 @@ def _later(name: str, known: pl.DataFrame, time: str) -> str:
     after = (known[name] > known[time]).drop_nulls()
     share = float(after.mean() or 0) if len(after) else 0.0  # type: ignore[arg-type]
     if share > limits.LATER:
-        return (
-            f"it lies after the event in {share:.0%} of the rows: it is not known when the decision is made"
-        )
+        return f"it lies after the event in {share:.0%} of the rows"
     return ""
 
 

@@ -63,8 +63,8 @@ MATURITY: Final[dict[Every, str]] = {
     "1y": "14d",
 }
 
-# The suite of a large table is proposed, and tried, on some of its batches: up to so many of them, and of
-# its rows, but on three at least.
-REHEARSED: Final = 40
+# The suite of a large table is proposed, and tried, on some of its batches, three at least: up to so many
+# rows, and up to so many columns over all batches, each of which takes a suite some hundredths of a second.
+REHEARSED_COLUMNS: Final = 1_500
 REHEARSED_LEAST: Final = 3
 REHEARSED_ROWS: Final = 2_000_000

@@ -106,6 +106,13 @@ def test_what_is_filled_with_the_outcome_is_seen_by_the_rows_whose_outcome_is_op
     assert "not known yet" in left(plan)["note"]
 
 
+def test_what_is_mostly_filled_for_one_label_is_suspected(tmp_path: Path) -> None:
+    luck = np.random.default_rng(6)
+    filled = (pl.col("back") == 1) ^ pl.Series(luck.random(ROWS) < 0.04)
+    table = orders().with_columns(note=pl.when(filled).then(pl.Series(luck.choice(["a", "b"], ROWS))))
+    assert "whether it is filled tells the label" in left(plan_of(table, tmp_path))["note"]
+
+
 @pytest.mark.parametrize(
     ("as_delivered", "form"),
     [
