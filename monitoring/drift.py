@@ -1,11 +1,4 @@
-"""How far a batch lies from the reference, a feature at a time: an effect size, never a p-value.
-
-The population stability index (PSI) is used for numbers, categories and probabilities alike, so
-that one threshold and one picture hold for all. It is the symmetric Kullback-Leibler divergence
-(Jeffreys, 1946) of two histograms. Numbers are cut at quantiles of the reference: bins of equal
-width put a skewed feature into one bin and see nothing, and Wasserstein needs a scale that one
-outlier moves and sees no missing values. Every histogram has a bin for those.
-"""
+"""How far a batch lies from the reference, a feature at a time: an effect size, never a p-value."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,11 +10,8 @@ from numpy.typing import NDArray
 from core.spec import Monitoring
 from models.learning.tokens import words_of
 from models.rows import Columns
+from monitoring.stability import counts_of, cuts_of, histogram, pooled, psi
 
-# A smaller share counts as this one. It bounds what an empty bin adds, and, unlike a floor of one
-# row, gives the same shift the same size in a batch of any length.
-FLOOR = 0.001
-CUTS = 9
 # A bin costs about 1/reference rows + 1/batch rows of PSI by chance alone: few bins, or 500 rows
 # without any drift come near the threshold.
 MAX_CATEGORIES = 20
@@ -110,19 +100,6 @@ def prediction_drift(
     return _number_drift("prediction", reference, current, rules.prediction_drift)
 
 
-def psi(reference: NDArray[np.int64], current: NDArray[np.int64]) -> float:
-    """Population stability index of two histograms over the same bins: sum((p - q) ln(p / q)).
-
-    `reference` and `current` are counts [bins], not all zero; shares below FLOOR count as FLOOR.
-
-    >>> round(psi(np.array([50, 50]), np.array([80, 20])), 4)  # 0.3 ln 1.6 - 0.3 ln 0.4
-    0.4159
-    """
-    expected = np.maximum(reference / reference.sum(), FLOOR)
-    found = np.maximum(current / current.sum(), FLOOR)
-    return float(np.sum((found - expected) * np.log(found / expected)))
-
-
 def _too_few(reference: int, current: int, rules: Monitoring) -> str:
     if min(reference, current) >= rules.min_rows:
         return ""
@@ -144,33 +121,17 @@ def _categories(frame: pl.DataFrame, name: str) -> pl.Series:
 def _number_drift(
     name: str, reference: NDArray[np.float64], current: NDArray[np.float64], threshold: float
 ) -> Drift:
-    cuts = _cuts(reference[~np.isnan(reference)])
-    value = psi(_histogram(reference, cuts), _histogram(current, cuts))
+    cuts = cuts_of(reference[~np.isnan(reference)])
+    value = psi(histogram(reference, cuts), histogram(current, cuts))
     note = _missing_note(float(np.isnan(reference).mean()), float(np.isnan(current).mean()))
     return Drift(name, "psi", value, threshold, value >= threshold, note)
 
 
-def _cuts(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Deciles of the known values; each is a bin of its own too.
-
-    So a value that many rows share (zero rain, a constant) is seen leaving in either direction.
-    """
-    if values.size == 0:
-        return values
-    deciles = np.unique(np.quantile(values, np.arange(1, CUTS + 1) / (CUTS + 1), method="lower"))
-    return np.unique(np.concatenate([deciles, np.nextafter(deciles, -np.inf)]))
-
-
-def _histogram(values: NDArray[np.float64], cuts: NDArray[np.float64]) -> NDArray[np.int64]:
-    # NaN sorts after every number: with a last cut at infinity it falls into a bin of its own.
-    return np.bincount(np.searchsorted(np.append(cuts, np.inf), values), minlength=cuts.size + 2)
-
-
 def _category_drift(name: str, reference: pl.Series, current: pl.Series, threshold: float) -> Drift:
-    expected, found = _counts(reference), _counts(current)
+    expected, found = counts_of(reference), counts_of(current)
     kept = list(expected)[:MAX_CATEGORIES]
     kept += [value for value, rows in found.items() if value not in kept and rows >= COMMON * len(current)]
-    value = psi(_pooled(expected, kept, reference.null_count()), _pooled(found, kept, current.null_count()))
+    value = psi(pooled(expected, kept, reference.null_count()), pooled(found, kept, current.null_count()))
     new = _absent(found, expected, len(reference) / len(current))
     vanished = _absent(expected, found, len(current) / len(reference))
     missing = _missing_note(reference.null_count() / len(reference), current.null_count() / len(current))
@@ -204,18 +165,6 @@ def _lengths(words: pl.Series) -> NDArray[np.float64]:
 def _evenly(texts: pl.Series) -> pl.Series:
     """Texts spread evenly over all of them, so many as tell enough."""
     return texts.gather_every(-(-len(texts) // MOST_TEXTS) or 1)
-
-
-def _counts(values: pl.Series) -> dict[str, int]:
-    """Rows by known value, the most frequent first, ties in order of the value."""
-    counts = values.drop_nulls().alias("value").value_counts(name="rows")
-    return dict(counts.sort(["rows", "value"], descending=[True, False]).iter_rows())
-
-
-def _pooled(counts: Mapping[str, int], kept: Sequence[str], missing: int) -> NDArray[np.int64]:
-    """Rows of each kept value, of all other values, and without one: rare values share a bin."""
-    own = [counts.get(value, 0) for value in kept]
-    return np.array([*own, sum(counts.values()) - sum(own), missing])
 
 
 def _absent(here: Mapping[str, int], there: Mapping[str, int], scale: float) -> tuple[str, ...]:

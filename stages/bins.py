@@ -112,7 +112,7 @@ def _round_width(width: float) -> float:
 
 
 def _cuts(deciles: list[float]) -> tuple[float, ...]:
-    """As `monitoring.drift` cuts: so that a value that many rows share is seen leaving either way."""
+    """As `monitoring.stability` cuts: so that a value that many rows share is seen leaving either way."""
     values = np.unique(np.array(deciles, dtype=np.float64))
     return tuple(np.unique(np.concatenate([values, np.nextafter(values, -np.inf)])).tolist())
 

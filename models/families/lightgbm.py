@@ -1,7 +1,7 @@
 """Gradient-boosted trees on numbers, on encoded or native categories and on texts, all in float32."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -15,15 +15,15 @@ from core.errors import SpecError
 from core.learning import Range
 from models.family import Ability, Job, Parameter, read_parameters, report_losses, require_able, shares
 from models.learning.boosting import refitted, trained
-from models.learning.encode import CategoryValues, fit_codes, fit_values, out_of_fold
-from models.learning.grams import fit_grams, load_grams, save_grams
-from models.learning.inputs import Inputs, Table
+from models.learning.encode import CategoryValues
+from models.learning.grams import load_grams, save_grams
+from models.learning.inputs import Inputs, Table, fit_inputs, told_labels
 from models.learning.losses import Truth, Unit
-from models.learning.objectives import Parameters, settings
-from models.learning.tokens import tokens
+from models.learning.objectives import Parameters, own_objective, settings
+from models.learning.quantile_trees import grown_apart
 from models.learning.truth import best_constant, truth_of
 from models.onnx.graph import from_trees
-from models.rows import Columns, Floats, categories, numbers
+from models.rows import Columns, Floats
 
 name = "lightgbm"
 complexity = 3
@@ -113,14 +113,7 @@ def load(folder: Path) -> Trees:
 
 
 def _fresh(job: Job, chosen: Parameters, truth: Truth) -> Trees:
-    values = _told(job, truth)
-    folds = np.arange(len(job.train)) * chosen.folds // len(job.train)
-    inputs, encoded = _encoded(job, chosen, values, folds)
-    read = zip(job.columns.texts, tokens(job.train.frame, job.columns), strict=True)
-    found = [fit_grams(name, each, truth, values, folds) for name, each in read]
-    inputs = replace(inputs, grams=tuple(grams for grams, _ in found))
-    told = [part for _, part in found]
-    seen = np.column_stack([numbers(job.train.frame, job.columns), *encoded, *told])
+    inputs, seen = fit_inputs(job, chosen, truth)
     booster = _grown(inputs, seen, job, chosen, truth, None)
     return Trees(inputs, booster, truth.unit, tuple(best_constant(truth).tolist()))
 
@@ -138,11 +131,12 @@ def _updated(job: Job, chosen: Parameters, truth: Truth, start: object) -> Trees
     same, seen = truth.in_unit(start.unit), start.inputs.of(job.train.frame)
     if chosen.update == "continue":
         return replace(start, booster=_grown(start.inputs, seen, job, chosen, same, start.booster))
-    if job.focal or job.targets is not None or same.loss == "pinball":
+    if job.targets is not None or same.loss == "pinball" or own_objective(job, same):
         raise SpecError(
-            "training.parameters.lightgbm.update: refit knows no focal loss and no quantiles: say continue"
+            "training.parameters.lightgbm.update: refit knows no focal loss, no quantiles "
+            "and no monotone medians: say continue"
         )
-    (labels, _), gains = _labels(job, same)
+    (labels, _), gains = told_labels(job, same)
     table, told = Table.of(seen, labels, job.train), settings(chosen, job, same, gains, seen.shape[1])
     model = replace(start, booster=refitted(told, table, chosen, start.booster, np.array(start.base)))
     report_losses(job, model)
@@ -158,50 +152,9 @@ def _grown(
     start: lgb.Booster | None,
 ) -> lgb.Booster:
     """The trees grown on `seen`, the inputs of the train rows, after those of `start`."""
-    labels, gains = _labels(job, truth)
+    labels, gains = told_labels(job, truth)
     unseen = Table.of(inputs.of(job.validation.frame), labels[1], job.validation)
     tables = Table.of(seen, labels[0], job.train), unseen
     told = settings(chosen, job, truth, gains, seen.shape[1])
-    return trained(told, tables, chosen, job, truth, inputs.categorical, start)
-
-
-def _encoded(
-    job: Job, chosen: Parameters, values: Floats, folds: NDArray[np.int64]
-) -> tuple[Inputs, Sequence[NDArray[np.float32]]]:
-    """The encodings of the categories, and those of the train rows, each from the other folds only.
-
-    Of several classes a category has an encoding by each.
-    """
-    texts = categories(job.train.frame, job.columns)
-    if chosen.categories == "native":
-        codes = tuple(fit_codes(series, 1).numbered() for series in texts)
-        return Inputs(job.columns, codes, True), [
-            code.apply(series) for code, series in zip(codes, texts, strict=True)
-        ]
-    pairs = [(series, column) for series in texts for column in values.T]
-    encodings = tuple(fit_values(series, column, chosen.smoothing) for series, column in pairs)
-    encoded = [out_of_fold(series, column, folds, chosen.smoothing) for series, column in pairs]
-    return Inputs(job.columns, encodings, False), encoded
-
-
-def _told(job: Job, truth: Truth) -> Floats:
-    """What categories are encoded by [n, columns]: the targets, or the one label that makes them all."""
-    if truth.lists is not None:
-        return job.train.labels[:, None]
-    return truth.targets[:, :1] if truth.loss == "pinball" else truth.targets
-
-
-def _labels(job: Job, truth: Truth) -> tuple[tuple[Floats, Floats], list[float]]:
-    """What LightGBM is to learn from the rows of train and of validation, and the gain of each grade.
-
-    A class is its number, a value is in its unit; grades, which may be fractions, are numbered,
-    and have the gain 2^grade - 1.
-    """
-    later = job.validation.labels
-    if truth.lists is not None:
-        grades, codes = np.unique(np.concatenate([job.train.labels, later]), return_inverse=True)
-        numbered = codes.astype(np.float64)
-        return (numbered[: len(job.train)], numbered[len(job.train) :]), (np.exp2(grades) - 1).tolist()
-    if truth.loss == "softmax":
-        return (job.train.labels, later), []
-    return (truth.targets[:, 0], truth.unit.back(later)), []
+    apart = truth.loss == "pinball" and not own_objective(job, truth)
+    return (grown_apart if apart else trained)(told, tables, chosen, job, truth, inputs.categorical, start)

@@ -1,6 +1,7 @@
 """What LightGBM takes: numbers, encoded categories, texts side by side; rows in the order of their lists."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from core.errors import PerennialError
-from models.learning.encode import CategoryValues
-from models.learning.grams import Grams
+from models.family import Job
+from models.learning.encode import CategoryValues, fit_codes, fit_values, out_of_fold
+from models.learning.grams import Grams, fit_grams
+from models.learning.losses import Truth
+from models.learning.objectives import Parameters
 from models.learning.tokens import tokens
 from models.rows import Columns, Floats, Rows, categories, numbers
 
@@ -86,3 +90,60 @@ class Table:
             "group": sizes,
             "init_score": margins,
         } | more
+
+
+def fit_inputs(job: Job, chosen: Parameters, truth: Truth) -> tuple[Inputs, NDArray[np.float32]]:
+    """What is told of the train rows: how, and the inputs themselves.
+
+    What a row is told of its categories and texts is learnt from other stretches of time than its own.
+    """
+    values = _told(job, truth)
+    folds = np.arange(len(job.train)) * chosen.folds // len(job.train)
+    inputs, encoded = _encoded(job, chosen, values, folds)
+    read = zip(job.columns.texts, tokens(job.train.frame, job.columns), strict=True)
+    found = [fit_grams(name, each, truth, values, folds) for name, each in read]
+    told = [part for _, part in found]
+    seen = np.column_stack([numbers(job.train.frame, job.columns), *encoded, *told])
+    return replace(inputs, grams=tuple(grams for grams, _ in found)), seen
+
+
+def told_labels(job: Job, truth: Truth) -> tuple[tuple[Floats, Floats], list[float]]:
+    """What LightGBM is to learn from the rows of train and of validation, and the gain of each grade.
+
+    A class is its number, a value is in its unit; grades, which may be fractions, are numbered,
+    and have the gain 2^grade - 1.
+    """
+    later = job.validation.labels
+    if truth.lists is not None:
+        grades, codes = np.unique(np.concatenate([job.train.labels, later]), return_inverse=True)
+        numbered = codes.astype(np.float64)
+        return (numbered[: len(job.train)], numbered[len(job.train) :]), (np.exp2(grades) - 1).tolist()
+    if truth.loss == "softmax":
+        return (job.train.labels, later), []
+    return (truth.targets[:, 0], truth.unit.back(later)), []
+
+
+def _encoded(
+    job: Job, chosen: Parameters, values: Floats, folds: NDArray[np.int64]
+) -> tuple[Inputs, Sequence[NDArray[np.float32]]]:
+    """The encodings of the categories, and those of the train rows, each from the other folds only.
+
+    Of several classes a category has an encoding by each.
+    """
+    texts = categories(job.train.frame, job.columns)
+    if chosen.categories == "native":
+        codes = tuple(fit_codes(series, 1).numbered() for series in texts)
+        return Inputs(job.columns, codes, True), [
+            code.apply(series) for code, series in zip(codes, texts, strict=True)
+        ]
+    pairs = [(series, column) for series in texts for column in values.T]
+    encodings = tuple(fit_values(series, column, chosen.smoothing) for series, column in pairs)
+    encoded = [out_of_fold(series, column, folds, chosen.smoothing) for series, column in pairs]
+    return Inputs(job.columns, encodings, False), encoded
+
+
+def _told(job: Job, truth: Truth) -> Floats:
+    """What categories are encoded by [n, columns]: the targets, or the one label that makes them all."""
+    if truth.lists is not None:
+        return job.train.labels[:, None]
+    return truth.targets[:, :1] if truth.loss == "pinball" else truth.targets

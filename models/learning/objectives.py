@@ -18,6 +18,7 @@ OBJECTIVES = {
     "softmax": {"objective": "multiclass", "metric": "multi_logloss"},
     "squared": {"objective": "regression", "metric": "l2"},
     "absolute": {"objective": "regression_l1", "metric": "l1"},
+    "pinball": {"objective": "quantile", "metric": "none"},
     "listwise": {"objective": "lambdarank", "metric": "ndcg"},
 }
 
@@ -76,7 +77,7 @@ def settings(
 
 def _aim(job: Job, truth: Truth, gains: Sequence[float]) -> dict[str, Any]:
     """What is to be learnt, and measured on the way."""
-    if _own_objective(job, truth):
+    if own_objective(job, truth):
         classes = {"num_class": truth.outputs} if truth.outputs > 1 else {}
         # Without the filter, features that so few rows cannot split stay: LightGBM fails where none does.
         return {"objective": _objective(truth), "metric": "none", "feature_pre_filter": False} | classes
@@ -95,13 +96,17 @@ def _aim(job: Job, truth: Truth, gains: Sequence[float]) -> dict[str, Any]:
 def own_measure(job: Job, truth: Truth) -> bool:
     """Whether LightGBM cannot measure it: by what it learns, validation rows have no truth but another."""
     taught = job.problem.kind == "ranking" and job.targets is not None
-    return taught or _own_objective(job, truth)
+    return taught or truth.loss == "pinball" or own_objective(job, truth)
 
 
-def _own_objective(job: Job, truth: Truth) -> bool:
-    """Whether LightGBM has no objective for it: the focal loss, quantiles, several soft answers."""
-    several = truth.outputs > 1 and (job.targets is not None or truth.loss != "softmax")
-    return truth.loss in ("focal", "pinball") or several
+def own_objective(job: Job, truth: Truth) -> bool:
+    """Whether LightGBM has no objective for it: the focal loss, several soft answers, monotone medians.
+
+    It sets the leaves of absolute and pinball losses to quantiles of what is left, in no direction.
+    """
+    several = truth.outputs > 1 and (job.targets is not None or truth.loss not in ("softmax", "pinball"))
+    monotone = truth.loss in ("absolute", "pinball") and any(job.monotone.values())
+    return truth.loss == "focal" or several or monotone
 
 
 def _objective(truth: Truth) -> Callable[[Floats, lgb.Dataset], tuple[Floats, Floats]]:
@@ -109,11 +114,13 @@ def _objective(truth: Truth) -> Callable[[Floats, lgb.Dataset], tuple[Floats, Fl
 
     The curvature of a softmax is taken K / (K - 1) times, as LightGBM's own objective does.
     """
+    # Half an absolute error is the pinball loss of the median.
+    loss, levels = ("pinball", (0.5,)) if truth.loss == "absolute" else (truth.loss, truth.levels)
     outputs = truth.targets.shape[1]
     factor = outputs / (outputs - 1) if truth.loss == "softmax" else 1.0
 
     def objective(margins: Floats, _: lgb.Dataset) -> tuple[Floats, Floats]:
-        _, slope, curvature = slopes(truth.loss, margins.reshape(-1, outputs), truth.targets, truth.levels)
+        _, slope, curvature = slopes(loss, margins.reshape(-1, outputs), truth.targets, levels)
         weights = truth.weights[:, None]
         return (slope * weights).squeeze(), (curvature * weights * factor).squeeze()
 

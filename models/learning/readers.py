@@ -44,7 +44,7 @@ class Attention(nn.Module):
         rows = words.shape[0]
         found = self.table(words) + self.places[: words.shape[1]]
         found = torch.cat([self.first.expand(rows, -1, -1), found], dim=1)
-        known = torch.cat([torch.ones_like(words[:, :1]).expand(rows, 1) > 0, words > 0], dim=1)
+        known = torch.cat([words.new_ones((rows, 1)) > 0, words > 0], dim=1)
         for block in self.blocks:
             found = block(found, known)
         read: Tensor = self.norm(found[:, 0])

@@ -79,6 +79,8 @@ def session(content: bytes, name: str) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    # An arena keeps for good what the largest run took, and with texts of any length grows from run to run.
+    options.enable_cpu_mem_arena = False
     providers = _providers()
     try:
         loaded = ort.InferenceSession(content, options, providers=providers)

@@ -142,7 +142,7 @@ def tasks(rows_frame: pl.DataFrame, columns: Columns) -> dict[str, Task]:
     labels = {
         "binary": heard > 0,
         "multiclass": np.array(["early", "late", "later"])[np.digitize(heard, [-0.5, 1.5])],
-        "regression": 1_000 + 100 * heard,
+        **dict.fromkeys(("regression", "absolute"), 1_000 + 100 * heard),
         "quantiles": 1_000 + 100 * heard,
         "ranking": np.digitize(heard, [0.0, 1.5, 3.0]),
     }
@@ -150,6 +150,7 @@ def tasks(rows_frame: pl.DataFrame, columns: Columns) -> dict[str, Task]:
         "binary": Binary(),
         "multiclass": Multiclass("log_loss", ("early", "late", "later", "never")),
         "regression": Regression(),
+        "absolute": Regression("mae"),
         "quantiles": Quantiles((0.1, 0.5, 0.9)),
         "ranking": Ranking(5),
     }

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import polars as pl
+import psutil
 import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto
@@ -184,6 +185,25 @@ def test_a_graph_that_reads_its_texts_otherwise_is_run_whole() -> None:
         assemble("lower", nodes, inputs, [column("probability")], shapes).SerializeToString(), "lower"
     )
     assert set(model.predict(pl.DataFrame({"airline": ["uA"] * MANY})).tolist()) == {0.75}
+
+
+def test_a_run_gives_back_the_memory_that_it_took() -> None:
+    width = 20_000  # of what lies between one number and the answer
+    nodes = [
+        onnx.helper.make_node("Expand", ["wind", ":shape"], [":wide"]),
+        onnx.helper.make_node("ReduceMean", [":wide", ":axis"], ["value"], keepdims=1),
+    ]
+    constants = [
+        onnx.numpy_helper.from_array(np.array([1, width], np.int64), ":shape"),
+        onnx.numpy_helper.from_array(np.array([1], np.int64), ":axis"),
+    ]
+    wide = assemble("wide", nodes, [column("wind")], [column("value")], constants)
+    model = Model(wide.SerializeToString(), "wide")
+    rows = pl.DataFrame({"wind": np.ones(4_000)})
+    before = psutil.Process().memory_info().rss
+    assert model.predict(rows).tolist() == [1.0] * rows.height
+    taken = rows.height * width * 4
+    assert psutil.Process().memory_info().rss - before < taken / 4
 
 
 def test_only_the_registered_bytes_are_loaded(graph: onnx.ModelProto, tmp_path: Path) -> None:

@@ -52,10 +52,15 @@ OUTCOMES: dict[str, dict[str, Any]] = {
     "binary": {"label": "late"},
     "multiclass": {"label": "mood", "classes": ["calm", "cross", "gone"]},
     "regression": {"label": "minutes"},
+    "absolute": {"label": "minutes"},
     "quantiles": {"label": "minutes"},
     "ranking": {"label": "grade", "group": ["basket"]},
 }
-QUANTILES = {"metric": "pinball", "quantiles": [0.1, 0.5, 0.9]}
+# The regressions that are not by squared errors.
+ASKED: dict[str, dict[str, Any]] = {
+    "absolute": {"metric": "mae"},
+    "quantiles": {"metric": "pinball", "quantiles": [0.1, 0.5, 0.9]},
+}
 CITIES = ("Århus", "Bergen", "Cádiz", "Dôle")
 AS_OF = datetime(2013, 6, 2, tzinfo=UTC)
 
@@ -83,8 +88,8 @@ def write_spec(settings: Settings, problem: str, **changes: Any) -> None:
     """Write the spec anew."""
     document = yaml.safe_load(SPEC)
     document["batches"] |= {edge: str(document["batches"][edge]) for edge in ("start", "end")}
-    document["problem"] = "regression" if problem == "quantiles" else problem
-    document["objective"] |= QUANTILES if problem == "quantiles" else {}
+    document["problem"] = "regression" if problem in ASKED else problem
+    document["objective"] |= ASKED.get(problem, {})
     document["outcome"] |= OUTCOMES[problem]
     for section, values in changes.items():
         document[section] = document.get(section, {}) | values

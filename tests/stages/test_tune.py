@@ -116,7 +116,8 @@ def test_parameters_that_were_not_looked_for_stay(orders: Settings) -> None:
 
 
 @pytest.mark.parametrize(
-    ("problem", "judged"), [("multiclass", 1_900), ("regression", 1_900), ("ranking", 310)]
+    ("problem", "judged"),
+    [("multiclass", 1_900), ("regression", 1_900), ("quantiles", 1_900), ("ranking", 310)],
 )
 def test_every_problem_is_tuned(tmp_path: Path, problem: str, judged: int) -> None:
     """A ranking is judged by its lists of six rows, the others by rows."""
