@@ -106,6 +106,26 @@ def test_what_is_filled_with_the_outcome_is_seen_by_the_rows_whose_outcome_is_op
     assert "not known yet" in left(plan)["note"]
 
 
+def test_a_time_that_mostly_lies_after_the_event_is_suspected(tmp_path: Path) -> None:
+    luck = np.random.default_rng(6)
+    hours = {"sent_at": (-2, 9), "seen_at": (-9, 2)}
+    times = {
+        name: pl.col("at") + pl.duration(minutes=pl.Series(luck.integers(60 * low, 60 * high, ROWS)))
+        for name, (low, high) in hours.items()
+    }
+    plan = plan_of(orders().with_columns(**times), tmp_path)
+    assert "lies after the event in 8" in left(plan)["sent_at"] and "days_since_seen_at" in names(plan)
+
+
+def test_what_is_called_as_the_label_and_tells_of_it_is_suspected(tmp_path: Path) -> None:
+    luck = np.random.default_rng(6)
+    guess = orders()["back"].to_numpy() ^ (luck.random(ROWS) < 0.15)
+    calls = pl.Series(luck.integers(0, 9, ROWS))
+    table = orders().with_columns(back_flag=pl.Series(guess), angry=pl.Series(guess), back_calls=calls)
+    plan = plan_of(table, tmp_path)
+    assert "its name is like" in left(plan)["back_flag"] and {"angry", "back_calls"} <= set(names(plan))
+
+
 def test_what_is_mostly_filled_for_one_label_is_suspected(tmp_path: Path) -> None:
     luck = np.random.default_rng(6)
     filled = (pl.col("back") == 1) ^ pl.Series(luck.random(ROWS) < 0.04)
