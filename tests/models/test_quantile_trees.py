@@ -60,7 +60,7 @@ def test_a_quantile_that_nothing_lies_above_is_a_constant_beside_others(tasks: d
     model = fit(job)
     said, labels = model.margins(job.validation.frame), job.validation.labels
     assert said[:, 1] == pytest.approx(job.train.labels.max())
-    assert np.corrcoef(said[:, 0], labels)[0, 1] > 0.7
+    assert np.corrcoef(said[:, 0], labels)[0, 1] > 0.4
     np.testing.assert_allclose(of_graph(model, job), said, rtol=1e-5)
     again = fit(replace(job, start=model))
     assert again.booster.num_trees() > model.booster.num_trees()
