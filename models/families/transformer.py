@@ -25,11 +25,16 @@ space: Mapping[str, Range] = {
 class Parameters(network.Parameters):
     """What `training.parameters.transformer` may say: what the network of the torch family is told.
 
-    There is at least one block, and `heads` divides `text_width`.
+    There is at least one block, and `heads` divides `text_width`. It learns in small steps, fast, and
+    once: what it reads twice it soon knows by heart.
     """
 
     text_width: int = Field(default=32, ge=1)
     blocks: int = Field(default=1, ge=1)
+    learning_rate: float = Field(default=0.01, gt=0)
+    batch_rows: int = Field(default=64, ge=2)
+    epochs: int = Field(default=1, ge=1)
+    min_steps: int = Field(default=100, ge=1)
 
 
 def takes(parameters: Mapping[str, Parameter]) -> tuple[str, ...]:

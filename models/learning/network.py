@@ -144,7 +144,15 @@ def margins(network: DeepCross, inputs: Sequence[Tensor]) -> Tensor:
     The inputs are codes, numbers, and the tokens of each text.
     """
     network.eval()
-    rows = 1_024 if len(inputs) > 2 else 8_192
+    if len(inputs) == 2:
+        return _in_chunks(network, inputs, 8_192)
+    # Long texts come last: each would make all those beside it as long.
+    order = torch.argsort((torch.cat(list(inputs[2:]), dim=1) > 0).sum(1))
+    found = _in_chunks(network, [each[order] for each in inputs], 512)
+    return found[torch.argsort(order)]
+
+
+def _in_chunks(network: DeepCross, inputs: Sequence[Tensor], rows: int) -> Tensor:
     chunks = zip(*(torch.split(each, rows) for each in inputs), strict=True)
     with torch.inference_mode():
         return torch.cat([network(*chunk[:2], *map(shortened, chunk[2:])) for chunk in chunks])

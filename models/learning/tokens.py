@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
+import onnxruntime as ort
 import polars as pl
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
@@ -55,11 +57,13 @@ class Tokens:
 
 
 def tokens(frame: pl.DataFrame, columns: Columns) -> list[Tokens]:
-    """The tokens of each text of a frame, in the order of the columns."""
+    """The tokens of each text of a frame, in the order of the columns; the same text is read once."""
     found = []
     for series in texts(frame, columns):
-        words, every, _ = _run(series)
-        found.append(Tokens(*(_joined(parts, np.int32(0)) for parts in (words, every))))
+        distinct = series.to_arrow().dictionary_encode()
+        words, every, _ = _run(distinct.dictionary.to_numpy(zero_copy_only=False))
+        read = Tokens(*(_joined(parts, np.int32(0)) for parts in (words, every)))
+        found.append(read.at(distinct.indices.to_numpy()))
     return found
 
 
@@ -69,12 +73,22 @@ def words_of(series: pl.Series) -> pl.Series:
     >>> words_of(pl.Series(["Stop it!", None])).to_list()
     [['stop', 'it', '!'], []]
     """
-    table = _joined(_run(series.cast(pl.String).fill_null(""))[2], "")
+    table = _joined(_run(series.cast(pl.String).fill_null("").to_numpy())[2], "")
     return pl.Series(series.name, [[word for word in row if word] for row in table], pl.List(pl.String))
 
 
-def _run(series: pl.Series) -> list[list[NDArray[Any]]]:
-    """What the nodes give for texts, some at a time: by output, then by turn."""
+def _run(read: NDArray[Any]) -> list[list[NDArray[Any]]]:
+    """What the nodes give for texts [n], some at a time: by output, then by turn."""
+    front = _front()
+    names = [output.name for output in front.get_outputs()]
+    turns = (read[start : start + AT_ONCE] for start in range(0, len(read), AT_ONCE))
+    runs = [front.run(names, {"text": turn}) for turn in turns]
+    return [[run[place] for run in runs] for place in range(len(names))]
+
+
+@cache
+def _front() -> ort.InferenceSession:
+    """The nodes of a text as a graph of their own, loaded once."""
     part = token_part("text", ":tokens")
     given = [helper.make_tensor_value_info("text", TensorProto.STRING, ["n"])]
     kinds = (TensorProto.INT64, TensorProto.INT64, TensorProto.STRING)
@@ -83,10 +97,7 @@ def _run(series: pl.Series) -> list[list[NDArray[Any]]]:
         for name, kind in zip(part.outputs, kinds, strict=True)
     ]
     graph = assemble("tokens", part.nodes, given, made, part.constants)
-    front = session(graph.SerializeToString(), "the tokens of texts")
-    turns = (series[start : start + AT_ONCE] for start in range(0, len(series), AT_ONCE))
-    runs = [front.run(list(part.outputs), {"text": turn.to_numpy()}) for turn in turns]
-    return [[run[place] for run in runs] for place in range(len(made))]
+    return session(graph.SerializeToString(), "the tokens of texts")
 
 
 def _joined(parts: Sequence[NDArray[Any]], nothing: np.int32 | str) -> NDArray[Any]:

@@ -14,9 +14,10 @@ from models.problem import Floats
 from models.runtime.model import CHUNK, Model
 
 # The largest sees every row, as bulk does; of the smaller ones, an even sample of at most so many runs,
-# and so many inputs handed over in all of them, for a run takes time for each of its columns.
+# and so many inputs handed over in all of them, for a run takes time for each of its columns; or so many
+# texts, each of which takes as long as some hundred numbers.
 BATCH_SIZES = (1, 2, 63, 64, 1000)
-MAX_RUNS, MAX_INPUTS = 2000, 100_000
+MAX_RUNS, MAX_INPUTS, MAX_TEXTS = 2000, 100_000, 500
 # An answer that moves by more than this with the batch, or two that native tells apart by more than
 # twice this and the graph the other way round, are no matter of rounding.
 STEADY = 1e-5
@@ -126,14 +127,15 @@ def _answers(model: Model, frame: pl.DataFrame, width: int) -> tuple[Floats, NDA
 
     The last ones are those of all rows at once, as they are scored in bulk.
     """
-    runs = min(MAX_RUNS, MAX_INPUTS // len(model.columns.names))
+    runs, texts = min(MAX_RUNS, MAX_INPUTS // len(model.columns.names)), len(model.columns.texts)
     answers = np.zeros((len(BATCH_SIZES) + 1, frame.height, width))
     seen = np.zeros(answers.shape[:2], bool)
     answers[-1], seen[-1] = model.predict(frame).reshape(frame.height, -1), True
     for offset in range(0, frame.height, CHUNK):
         feed = model.feed(frame[offset : offset + CHUNK])
         for place, size in enumerate(BATCH_SIZES):
-            stride = 1 if size == BATCH_SIZES[-1] else math.ceil(frame.height / size / max(1, runs))
+            most = max(1, min(runs, MAX_TEXTS // size // texts if texts else runs))
+            stride = 1 if size == BATCH_SIZES[-1] else math.ceil(frame.height / size / most)
             for start in range(0, min(CHUNK, frame.height - offset), size * stride):
                 found = model.run({name: values[start : start + size] for name, values in feed.items()})
                 rows = slice(offset + start, offset + start + len(found))

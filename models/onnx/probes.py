@@ -12,8 +12,8 @@ from onnx import helper, numpy_helper
 from models.rows import Columns, categories, numbers, texts
 
 # Splits that get rows of their own, an even sample; rows that show each missing or unseen value; and
-# rows at random.
-MAX_SPLITS, SHOWN, FUZZED = 500, 8, 2000
+# rows at random, fewer where there are texts to be read.
+MAX_SPLITS, SHOWN, FUZZED, FUZZED_TEXTS = 500, 8, 2000, 500
 LESS_OR_EQUAL = 0
 UNSEEN = "∅ never seen"
 TINY, HUGE = np.finfo(np.float32).smallest_subnormal, np.finfo(np.float32).max
@@ -63,7 +63,8 @@ def compared_rows(
     unseen = {name: pl.lit(UNSEEN) for name in columns.categories + columns.texts}
     changes = [{name: value} for name, value in [*missing.items(), *unseen.items()]] + [missing, unseen]
     edges = [base.head(SHOWN).with_columns(**change) for change in changes]
-    return pl.concat([base, _split_rows(model, columns, base), *edges, fuzzed(seen, columns, FUZZED, seed)])
+    strange = fuzzed(seen, columns, FUZZED_TEXTS if columns.texts else FUZZED, seed)
+    return pl.concat([base, _split_rows(model, columns, base), *edges, strange])
 
 
 def fuzzed(train: pl.DataFrame, columns: Columns, rows: int, seed: int) -> pl.DataFrame:
@@ -84,7 +85,10 @@ def fuzzed(train: pl.DataFrame, columns: Columns, rows: int, seed: int) -> pl.Da
         for series in every
     }
     made = dict(zip(columns.numbers, values.T, strict=True))
-    return pl.DataFrame(made | named, schema=_typed(train, columns).schema)
+    found = pl.DataFrame(made | named, schema=_typed(train, columns).schema)
+    # Long texts come last: each makes all those beside it as long.
+    lengths = [pl.col(name).str.len_bytes().fill_null(0) for name in columns.texts]
+    return found.sort(pl.max_horizontal(lengths), maintain_order=True) if lengths else found
 
 
 def _typed(frame: pl.DataFrame, columns: Columns) -> pl.DataFrame:

@@ -27,9 +27,14 @@ def assemble(
 
 
 def of_room(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same model, marked as of the room's opset and IR version; for one that fits them."""
+    """The same model, marked as of the room's opsets and IR version; for one that fits them.
+
+    Only one that reads texts asks for more than the standard.
+    """
+    reads = any(node.domain == CONTRIB for node in model.graph.node)
+    opsets = OPSETS if reads else {domain: OPSETS[domain] for domain in ("", ML)}
     del model.opset_import[:]
-    model.opset_import.extend(helper.make_opsetid(domain, version) for domain, version in OPSETS.items())
+    model.opset_import.extend(helper.make_opsetid(domain, version) for domain, version in opsets.items())
     model.ir_version, model.producer_name = IR_VERSION, "perennial"
     return model
 

@@ -20,7 +20,7 @@ __all__ = ["CHUNK", "OUTPUTS", "Model"]
 
 # Rows a run: larger chunks cost memory and gain no speed; of free texts a run holds every token, as many
 # for each row as the longest has. From MANY on, a look at the distinct categories pays.
-CHUNK, TEXT_CHUNK, MANY = 16_384, 1_024, 1_000
+CHUNK, TEXT_CHUNK, MANY = 16_384, 256, 1_000
 # What an input is by its type, and by how many dimensions it has.
 KINDS = {("tensor(float)", 2): "number", ("tensor(string)", 2): "category", ("tensor(string)", 1): "text"}
 # What a graph may give: one answer a row, or one for each class or quantile.
@@ -70,6 +70,11 @@ class Model:
             raise IntegrityError(f"{path} has SHA-256 {found}, not {sha256}: it is not the registered file")
         return cls(content, str(path))
 
+    @property
+    def rows_at_once(self) -> int:
+        """How many rows a run in bulk takes."""
+        return TEXT_CHUNK if self.columns.texts else CHUNK
+
     def predict(self, frame: pl.DataFrame) -> NDArray[np.float64]:
         """The answer to each row: [n], or [n, K] of classes or quantiles.
 
@@ -80,8 +85,7 @@ class Model:
         if not frame.height:
             return np.empty(shape)
         way = self._bulk.run if frame.height >= MANY and self._bulk else self._whole
-        rows = TEXT_CHUNK if self.columns.texts else CHUNK
-        return np.concatenate([self._exact(way(part)) for part in frame.iter_slices(rows)])
+        return np.concatenate([self._exact(way(part)) for part in frame.iter_slices(self.rows_at_once)])
 
     def feed(self, frame: pl.DataFrame) -> Feed:
         """The rows as the graph's inputs (see `feed`)."""
