@@ -23,7 +23,7 @@ class IntegrityError(PerennialError):
 
 
 class UnfitError(PerennialError):
-    """A fit of which no file may serve; those of other families may."""
+    """A fit of which no file may serve, or rows that nothing can be learnt from; others may be better."""
 
 
 class Gathered:

@@ -9,13 +9,14 @@ from prefect import flow
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
 from core.batches import Batch
-from core.errors import DeliveryError
+from core.errors import DeliveryError, UnfitError
 from flows.ingest import ingest
 from flows.monitor import monitor
 from flows.progress import mark, now
 from flows.report import report
 from flows.retrain import retrain
 from flows.score import score
+from models.gate.judge import GateReport
 from stages.monitor import Judged
 from stages.promote import decisions
 from stages.workspace import Workspace, open_workspace
@@ -83,9 +84,20 @@ def _monitor(workspace: Workspace, batch: Batch, as_of: datetime) -> None:
     # What the gate has decided stays decided: data that came late count from the next retraining on.
     if answer is None and _is_due(workspace, batch, as_of, judged) and not any(at > as_of for at in decided):
         now(f"{batch}: training challengers")
-        answer = retrain(workspace.project.name, as_of)
+        answer = _retrained(workspace, batch, as_of)
     if answer is not None:
         mark(batch.id, "retrain", f"{answer.challenger} {'promoted' if answer.accepted else 'refused'}")
+
+
+def _retrained(workspace: Workspace, batch: Batch, as_of: datetime) -> GateReport | None:
+    """The gate's answer; None where a champion serves, and nothing can be learnt that could replace it."""
+    try:
+        return retrain(workspace.project.name, as_of)
+    except UnfitError:
+        if workspace.champion(as_of) is None:
+            raise
+        mark(batch.id, "retrain", "no challenger: nothing fit to serve could be learnt")
+        return None
 
 
 def _is_due(workspace: Workspace, batch: Batch, as_of: datetime, judged: Judged | None) -> bool:

@@ -7,7 +7,7 @@ from prefect import flow
 from prefect.futures import PrefectFuture
 from prefect.logging import get_run_logger
 
-from core.errors import PerennialError, UnfitError
+from core.errors import UnfitError
 from flows.tune import tune
 from models.family import family
 from models.waves import waves
@@ -22,11 +22,11 @@ def train(project: str, as_of: datetime) -> list[str]:
     """Fit each family of the spec, those that others are made of first; the ids of their versions.
 
     Where the spec asks for tuning, the families that it names are tuned before. A family whose fit
-    may not serve is left out, and so is what would be made of it; PerennialError when none is left.
+    may not serve is left out, and so is what would be made of it; UnfitError when none is left.
     """
     rules = open_workspace(project).spec.training
     tuned = {each.family: each.parameters for each in tune(project, as_of)} if rules.tuning else {}
-    fits: dict[str, Candidate] = {}
+    fits, faults = dict[str, Candidate](), list[str]()
     for wave in waves(rules.families, rules.parameters):
         takes = {name: family(name).takes(rules.parameters.get(name, {})) for name in wave}
         futures = {
@@ -34,19 +34,20 @@ def train(project: str, as_of: datetime) -> list[str]:
             for name in wave
             if fits.keys() >= set(takes[name])
         }
-        fits |= _fit_to_serve(futures)
+        fits |= _fit_to_serve(futures, faults)
     left = [fits[name] for name in rules.families if name in fits]
     if not left:
-        raise PerennialError(f"{project}: of no family a fit may serve; the runs of its tasks say why")
+        raise UnfitError(f"{project}: no family is left: {'; '.join(dict.fromkeys(faults))}")
     return register_candidates(project, left)
 
 
-def _fit_to_serve(futures: Mapping[str, PrefectFuture[Candidate]]) -> dict[str, Candidate]:
-    """The fits by family, but for those that may not serve."""
+def _fit_to_serve(futures: Mapping[str, PrefectFuture[Candidate]], faults: list[str]) -> dict[str, Candidate]:
+    """The fits by family, but for those that may not serve, whose `faults` are added."""
     fits = {}
     for name, future in futures.items():
         try:
             fits[name] = future.result()
         except UnfitError as error:
             get_run_logger().warning("%s is left out: %s", name, error)
+            faults.append(str(error))
     return fits

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 
-from core.errors import PerennialError
+from core.errors import PerennialError, UnfitError
 from core.spec import Spec
 from models.problem import problem_of
 from models.rows import Columns, Rows, columns, numbers, require
@@ -116,13 +116,13 @@ def _whole_lists(part: pl.DataFrame, parts: Sequence[pl.DataFrame], group: list[
 
 
 def learnable(what: str, part: pl.DataFrame, spec: Spec) -> Rows:
-    """The rows of a part; PerennialError when they are too few, or their labels teach nothing."""
+    """The rows of a part; UnfitError when they are too few, or their labels teach nothing."""
     found, problem = Rows.of(part, spec.outcome), problem_of(spec)
     few = f"{len(found)} rows, and it takes at least {MIN_ROWS}"
     lack = few if len(found) < MIN_ROWS else problem.lack(found)
     if lack is None:
         return found
-    raise PerennialError(
+    raise UnfitError(
         f"{what} has {lack}: train on more batches, or change training.window or the shares of "
         "validation and holdout"
     )
