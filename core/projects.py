@@ -44,7 +44,7 @@ class Project:
 
 def names(settings: Settings) -> list[str]:
     """The projects that there are, in alphabetical order."""
-    return sorted(path.parent.name for path in settings.projects.glob("*/project.yaml"))
+    return sorted(path.parent.name for path in settings.projects.glob("[!.]*/project.yaml"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,17 +80,21 @@ def _facts(plan: Plan, written: Written) -> list[tuple[str, str]]:
     suspects = [each.column for each in plan.features.left if each.feature]
     others = [each.column for each in plan.features.left if not each.feature] + list(plan.table.unusable)
     when = (
-        f"at {plan.known.column!r}"
+        f"; known at {plan.known.column!r}"
         if plan.known.after is None
-        else f"{plan.known.after} after the event (a guess)"
+        else f"; known {plan.known.after} after the event (a guess)"
+        if plan.time
+        else ""
     )
+    malformed = f", {plan.table.malformed:,} of them of a wrong length" if plan.table.malformed else ""
     facts = [
         (
             "table",
-            f"{plan.table.count:,} rows, {len(plan.table.columns):,} columns; {plan.table.source.described}",
+            f"{plan.table.count:,} rows{malformed}, {len(plan.table.columns):,} columns;"
+            f" {plan.table.source.described}",
         ),
         ("problem", f"{label.problem}: {label.why}"),
-        ("label", f"{label.name!r}, known of {label.labelled:,} rows{rate}; known {when}"),
+        ("label", f"{label.name!r}, known of {label.labelled:,} rows{rate}{when}"),
         (
             "time",
             f"{plan.time.column!r}"

@@ -24,6 +24,9 @@ def lifecycle(console: Console, facts: Summary, page: Path) -> None:
     console.print(_batches(facts))
     champion = next((each["version"] for each in facts["versions"] if each["stage"] == "champion"), "none")
     console.print(f"champion   {champion}, of {len(facts['versions'])} versions")
+    if champion == "none":
+        for reason in next((each["reasons"] for each in reversed(facts["batches"]) if each["reasons"]), ()):
+            console.print(f"           {reason}", soft_wrap=True, highlight=False)
     console.print(f"report     {page}", soft_wrap=True, highlight=False)
     console.print("Prefect UI make ui", highlight=False)
 

@@ -13,7 +13,7 @@ from proposal import limits
 from proposal.keys import RESERVED
 from proposal.kinds import Reading
 
-_ID = re.compile(r"(^|[^a-z])(id|uuid|guid|code|zip|postcode|number|no|nr|key)s?$|Id$|ID$")
+_ID = re.compile(r"(^|[^a-z])(id|uuid|guid|code|zip|postcode|number|no|nr|key|rowname)(s|_str)?$|Id$|ID$")
 _TAKEN = (*RESERVED, *ANSWERS.values(), "margin", "batch", "row", "row_hash", "weight", "prediction", "group")
 
 
@@ -21,7 +21,7 @@ _TAKEN = (*RESERVED, *ANSWERS.values(), "margin", "batch", "row", "row_hash", "w
 class Facts:
     """A column of the typed sample: how many values it has, how many distinct ones, how long they are.
 
-    `words` is the mean number of words of a text. `rises`: each row has another, in order.
+    `words` is the mean number of words of a text. `rises`: the rows are counted up, or down, by it.
     """
 
     name: str
@@ -73,16 +73,22 @@ def facts(sample: pl.DataFrame, name: str) -> Facts:
     if column.dtype == pl.String and len(known):
         words = float(known.head(2_000).str.strip_chars().str.count_matches(r"\S+").mean() or 0.0)  # type: ignore[arg-type]
     distinct = known.n_unique()
-    rises = column.dtype.is_integer() and distinct == len(known) and known.is_sorted()
+    rises = column.dtype.is_integer() and _rises(known)
     example = str(known[0]) if len(known) else ""
     return Facts(name, column.dtype, len(column), len(known), distinct, words, rises, example)
+
+
+def _rises(known: pl.Series) -> bool:
+    """Whether nearly each value is above that before it, or nearly each below, as with what is counted up."""
+    steps = known.diff().drop_nulls()
+    return max((steps > 0).sum(), (steps < 0).sum()) >= max(limits.COUNTED_UP * len(steps), 1)
 
 
 def is_id(name: str) -> bool:
     """Whether a column is called as one that names something is.
 
-    >>> [is_id(name) for name in ("customer_id", "hotelId", "width", "paid")]
-    [True, True, False, False]
+    >>> [is_id(name) for name in ("customer_id", "hotelId", "id_str", "width", "paid")]
+    [True, True, True, False, False]
     """
     return bool(_ID.search(name) or _ID.search(name.lower().replace(" ", "_")))
 

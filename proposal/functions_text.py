@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from core.batches import duration
 from proposal.features import SERIES
 from proposal.keys import HASHED
+from proposal.page import Found
 from proposal.plan import Plan
 from proposal.spec_text import PREPARE, prepares
 from proposal.times import literal
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _WIDE = 110
+_GUESS = "A guess: how long after the event is its label known?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,19 @@ def functions_text(plan: Plan) -> str:
         *_added("return", known or first),
     ]
     return "\n".join(lines) + "\n"
+
+
+def guessed(plan: Plan) -> Found | None:
+    """The line of the file that guesses when a label is known; None where nothing is guessed."""
+    if plan.known.after is None or plan.time is None:
+        return None
+    lines = functions_text(plan).splitlines()
+    line = next(number for number, text in enumerate(lines, 1) if _GUESS in text) + 1
+    return Found(
+        line,
+        f"the label is taken to be known {plan.known.after} after its event: a guess, with which it runs."
+        " Set how long it really takes: what is held to be known too early flatters every model",
+    )
 
 
 def _added(begin: str, columns: list[Made]) -> Iterator[str]:
@@ -99,5 +114,4 @@ def _known(plan: Plan) -> Iterator[Made]:
     length = re.fullmatch(r"(\d+)([smhdw])", after)
     assert length is not None and duration(after)
     code = f"pl.col({literal(plan.event_time)}) + pl.duration({_UNITS[length[2]]}={length[1]})"
-    why = "A guess: how long after the event is its label known?"
-    yield Made(plan.known.column, (code,), why, alone=True)
+    yield Made(plan.known.column, (code,), _GUESS, alone=True)

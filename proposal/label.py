@@ -9,6 +9,7 @@ import polars as pl
 from core.errors import SpecError
 from core.learning import ProblemKind
 from core.scalars import Kind
+from core.sources.delimited import FIELDS
 from core.types import as_text, read_as
 from proposal.delivered import Delivered
 from proposal.kinds import Reading
@@ -57,7 +58,9 @@ class Label:
 
 def counted(table: Delivered, column: str, reading: Reading) -> tuple[dict[str, int], int]:
     """The rows by value as text (empty where there are too many), and how many have one."""
-    rows = table.rows.select(as_text(column, table.rows.collect_schema()[column]).alias("value"))
+    # In a record of a wrong length, what stands under the label may be of any column.
+    sound = table.rows.filter(pl.col(FIELDS).is_null())
+    rows = sound.select(as_text(column, table.rows.collect_schema()[column]).alias("value"))
     known = rows.filter(pl.col("value").is_not_null(), ~pl.col("value").is_in(list(reading.markers)))
     labelled = known.select(pl.len()).collect(engine="streaming").item()
     if table.sample[column].n_unique() > 2 * MAX_CLASSES:

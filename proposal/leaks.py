@@ -21,6 +21,7 @@ from proposal.label import Label
 
 _BLOCKS = 64
 _TRIED = 5_000
+_OPEN = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +137,7 @@ def _later(name: str, known: pl.DataFrame, time: str) -> str:
     after = (known[name] > known[time]).drop_nulls()
     share = float(after.mean() or 0) if len(after) else 0.0  # type: ignore[arg-type]
     if share > limits.LATER:
-        return (
-            f"it lies after the event in {share:.0%} of the rows: it is not known when the decision is made"
-        )
+        return f"it lies after the event in {share:.0%} of the rows"
     return ""
 
 
@@ -167,7 +166,7 @@ def _together(
     half: NDArray[np.bool_],
     bounds: Limits,
 ) -> dict[str, Told]:
-    """The numbers that add up to the label: those without which a straight line no longer tells it."""
+    """The numbers that add up to the label: all without which a straight line no longer tells it."""
     left = [name for name, each in found.items() if not each.leak and known[name].dtype.is_numeric()]
     left = sorted(left, key=lambda name: -found[name].strength)[: limits.MAX_FEATURES]
     if not left:
@@ -184,9 +183,15 @@ def _together(
             )
             for name in left
         }
-        name = min(without, key=lambda each: without[each])
-        why = "with others it adds up to the label: "
-        why += f"a straight line tells {whole:.4f}, without it {without[name]:.4f}"
-        suspects[name] = replace(found[name], leak=why)
-        left.remove(name)
+        parts = [name for name, rest in without.items() if _is_part(whole, rest, bounds)]
+        for name in parts or [min(without, key=lambda each: without[each])]:
+            why = "with others it adds up to the label: "
+            why += f"a straight line tells {whole:.4f}, without it {without[name]:.4f}"
+            suspects[name] = replace(found[name], leak=why)
+            left.remove(name)
     return suspects
+
+
+def _is_part(whole: float, without: float, bounds: Limits) -> bool:
+    """Whether a sum is none without a number: what the line leaves open grows many times over."""
+    return without < bounds.model and 1 - without > _OPEN * (1 - whole)

@@ -22,6 +22,7 @@ CODES: Final = 10  # whole numbers 0, 1, 2 ... up to so many are taken for class
 CATEGORY: Final = 1_000  # values that a category may have
 REPEATS: Final = 5  # rows that a value of a category should have on average
 UNIQUE: Final = 0.9  # share of distinct values from which a column names the rows
+COUNTED_UP: Final = 0.99  # share of rising steps from which whole numbers, each once, count the rows
 WORDS: Final = 4.0  # words from which a text is free text
 MAX_FEATURES: Final = 150
 ENTITIES: Final = 3  # columns beside KEY whose past becomes features
@@ -62,8 +63,8 @@ MATURITY: Final[dict[Every, str]] = {
     "1y": "14d",
 }
 
-# The suite of a large table is proposed, and tried, on some of its batches: up to so many of them, and of
-# its rows, but on three at least.
-REHEARSED: Final = 40
+# The suite of a large table is proposed, and tried, on some of its batches, three at least: up to so many
+# rows, and up to so many columns over all batches, each of which takes a suite some hundredths of a second.
+REHEARSED_COLUMNS: Final = 1_500
 REHEARSED_LEAST: Final = 3
 REHEARSED_ROWS: Final = 2_000_000

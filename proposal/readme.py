@@ -7,12 +7,14 @@ from proposal.page import Found
 from proposal.plan import Plan
 
 
-def readme_text(plan: Plan, source: Source, decisions: Sequence[Found], ingested: str) -> str:
-    """The text; `ingested` says what the proposed suite made of the table."""
+def readme_text(plan: Plan, source: Source, decisions: Sequence[tuple[str, Found]], ingested: str) -> str:
+    """The text; `decisions` stand each with its file; `ingested` says what the suite made of the table."""
     return "\n".join(_lines(plan, source, decisions, ingested)) + "\n"
 
 
-def _lines(plan: Plan, source: Source, decisions: Sequence[Found], ingested: str) -> Iterator[str]:
+def _lines(
+    plan: Plan, source: Source, decisions: Sequence[tuple[str, Found]], ingested: str
+) -> Iterator[str]:
     name, label, cut = plan.ask.name, plan.label, plan.batches
     yield f"# {name.replace('_', ' ').capitalize()}"
     yield ""
@@ -76,13 +78,11 @@ def _left(plan: Plan) -> Iterator[str]:
         yield ""
 
 
-def _checks(plan: Plan, decisions: Sequence[Found]) -> Iterator[str]:
+def _checks(plan: Plan, decisions: Sequence[tuple[str, Found]]) -> Iterator[str]:
     yield "## To look at"
     yield ""
-    for each in decisions:
-        yield f"- `project.yaml:{each.line}`: {each.text}"
-    if plan.known.after is not None and plan.time:
-        yield f"- `functions.py`: how long after an event its label is known; {plan.known.after} is a guess."
+    for file, each in decisions:
+        yield f"- `{file}:{each.line}`: {each.text.rstrip('.')}."
     for name, strength in plan.features.strong:
         yield f"- `{name}` tells {strength:.3f} by itself: is it known when the decision is made?"
     yield "- The objective, the costs of an error and the title in `project.yaml` are yours to write."

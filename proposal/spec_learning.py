@@ -37,8 +37,9 @@ def outcome(plan: Plan) -> Iterator[Part]:
     if plan.ask.group:
         yield f"  group: {value(plan.ask.group)}"
     if known.after is None:
-        yield Comment(
-            f"{known.column!r} is there with each label, and later than the event: the label is known then.",
+        yield Decision(
+            f"{known.column!r} is there with each label, and later than the event: it is taken for the time"
+            " at which the label is known. If it is another, name a column that says so, or make one",
             2,
         )
     elif plan.batches.counted:

@@ -16,9 +16,8 @@ from core.secrets import Secrets
 from core.settings import CHECKOUT, Settings
 from proposal.ask import Ask
 from proposal.delivered import delivered
-from proposal.functions_text import functions_text
+from proposal.functions_text import functions_text, guessed
 from proposal.located import located
-from proposal.page import Found
 from proposal.plan import Plan, planned
 from proposal.readme import readme_text
 from proposal.spec_text import spec_text
@@ -59,19 +58,20 @@ def propose_project(ask: Ask, settings: Settings, here: Path, blocks: Secrets | 
             raise DeliveryError(f"{source.described} cannot be understood: {why}") from error
         plan = _after(plan, rehearsal)
         told = located(ask.data, here, folder, CHECKOUT)
-        spec, decisions = spec_text(plan, told)
+        spec, found = spec_text(plan, told)
+        guess = guessed(plan)
+        decisions = [("project.yaml", each) for each in found]
+        decisions += [("functions.py", guess)] if guess else []
         files = {
             folder / "project.yaml": spec,
             folder / "functions.py": functions_text(plan),
             folder / "README.md": readme_text(plan, told, decisions, rehearsal.told),
             suites / f"{ask.name}.yaml": rehearsal.suite,
         }
-        _write({path: text for path, text in files.items() if text}, (folder, suites))
-    return Written(plan, folder, suites / f"{ask.name}.yaml", rehearsal, _decided(folder, decisions))
-
-
-def _decided(folder: Path, decisions: Sequence[Found]) -> tuple[tuple[Path, int, str], ...]:
-    return tuple((folder / "project.yaml", each.line, each.text) for each in decisions)
+        # The project last: a kill between the two leaves none that lacks its suite.
+        _write({path: text for path, text in files.items() if text}, (suites, folder))
+    decided = tuple((folder / file, each.line, each.text) for file, each in decisions)
+    return Written(plan, folder, suites / f"{ask.name}.yaml", rehearsal, decided)
 
 
 def _require_new(name: str, folder: Path, suites: Path) -> None:
@@ -110,7 +110,7 @@ def _write(files: Mapping[Path, str], folders: Sequence[Path]) -> None:
             for folder, draft in drafts.items():
                 draft.rename(folder)
                 moved.append(folder)
-        except OSError:
+        except BaseException:
             for folder in moved:
                 shutil.rmtree(folder)
             raise

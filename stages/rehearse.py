@@ -13,7 +13,7 @@ from core.settings import Settings
 from core.sources.read import read
 from models.split import split
 from proposal.functions_text import functions_text
-from proposal.limits import REHEARSED, REHEARSED_LEAST, REHEARSED_ROWS
+from proposal.limits import REHEARSED_COLUMNS, REHEARSED_LEAST, REHEARSED_ROWS
 from proposal.page import value
 from proposal.plan import Plan
 from proposal.spec_text import spec_text
@@ -112,8 +112,9 @@ def _put(path: Path, text: str) -> None:
 def _some(plan: Plan, every: Sequence[Batch]) -> list[Batch]:
     """The batches on which the suite is proposed and tried: all, or of a large table some of them."""
     filled = [batch for batch, rows in zip(every, plan.batches.rows, strict=True) if rows]
-    share = max(plan.table.count / REHEARSED_ROWS, len(filled) / REHEARSED)
-    step = max(1, min(round(share), len(filled) // REHEARSED_LEAST))
+    columns = len(filled) * len(plan.readings)
+    times = max(plan.table.count / REHEARSED_ROWS, columns / REHEARSED_COLUMNS)
+    step = max(1, min(round(times), len(filled) // REHEARSED_LEAST))
     return list(every) if step == 1 and len(filled) == len(every) else filled[::step]
 
 

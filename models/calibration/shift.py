@@ -23,7 +23,7 @@ def fit_shift(margins: Floats, labels: Floats, levels: tuple[float, ...]) -> Cal
     >>> labels = np.arange(400) % 100.0
     >>> found = fit_shift(np.tile([20.0 + 1e-6, 50.0], (400, 1)) + labels[:, None] * 1e-9, labels, (0.1, 0.9))
     >>> found.method, [round(shift) for shift in found.intercept]
-    ('shift', [-10, 40])
+    ('shift', [-11, 40])
     """
 
     def fits(margins: Floats, labels: Floats, plain: Calibration) -> dict[Method, Calibration]:

@@ -45,9 +45,10 @@ def takes(parameters: Mapping[str, Parameter]) -> tuple[str, ...]:
 def fit(job: Job) -> Network:
     """Fit a network that reads texts by attention; SpecError when no feature is a text."""
     require_able(name, abilities, job)
+    chosen = read_parameters(Parameters, name, job.parameters)
     if not job.columns.texts:
         raise SpecError("the family transformer reads texts, and no feature is of kind text: leave it out")
-    return fit_network(job, read_parameters(Parameters, name, job.parameters))
+    return fit_network(job, chosen)
 
 
 def load(folder: Path) -> Network:

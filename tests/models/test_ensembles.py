@@ -204,6 +204,17 @@ def test_a_student_is_small_and_says_what_its_teacher_does(
     assert size(model, tmp_path / "small") < size(full, tmp_path / "full")
 
 
+def test_a_student_of_quantiles_covers_what_its_teacher_does(tasks: dict[str, Any]) -> None:
+    """Labels, which are no quantiles, would draw them together."""
+    task = tasks["quantiles"]
+    job = job_of(task, {"teacher": "linear", "blend": 0.8})
+    teacher = family("linear").fit(replace(job, parameters={}))
+    model = family("distilled").fit(replace(job, members={"linear": teacher}))
+    frame, labels = task.later.frame, task.later.labels[:, None]
+    said, taught = ((labels <= each.margins(frame)).mean(0) for each in (model, teacher))
+    assert said == pytest.approx(taught, abs=0.05)
+
+
 def test_a_teacher_that_is_not_given_is_made_of_the_members(tasks: dict[str, Any]) -> None:
     job = job_of(tasks["binary"], {}, settings={"average": PAIR, **QUICK})
     members = {

@@ -107,6 +107,29 @@ def test_the_parts_of_an_example_sum_to_its_margin(kind: str, plant: Plant) -> N
         assert sizes == sorted(sizes, reverse=True)
 
 
+def test_an_example_of_quantiles_tells_of_the_middle_one(plant: Plant) -> None:
+    made = plant("quantiles")
+    apart = _Apart(made.fit.model)
+    for each in examples(made.fit.problem, apart, made.holdout, made.answers, _seen(made), made.spec):  # type: ignore[arg-type]
+        row = made.holdout.frame.filter(pl.col("flight").cast(pl.String) == each.event["flight"])
+        assert each.margin == pytest.approx(2 * made.fit.model.margins(row)[0, 1])
+
+
+class _Apart:
+    """The planted model, of whose margins each is twice, three times and so on what the one before is."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    def margins(self, frame: pl.DataFrame) -> Any:
+        found = self.model.margins(frame)
+        return found * np.arange(1, found.shape[1] + 1)
+
+    def contributions(self, frame: pl.DataFrame) -> Any:
+        found = self.model.contributions(frame)
+        return found * np.arange(1, found.shape[2] + 1)
+
+
 def test_examples_are_the_ends_and_the_worst(plant: Plant) -> None:
     made = plant("binary")
     rows, answers = made.holdout, made.answers

@@ -70,12 +70,31 @@ def test_columns_that_know_the_label_are_left_out_and_honest_ones_stay(tmp_path:
     assert "returned_at" not in names(plan)
 
 
+def test_what_counts_the_rows_is_no_feature_whatever_its_name(tmp_path: Path) -> None:
+    luck, place = np.random.default_rng(9), pl.int_range(pl.len())
+    counts = place * 1_000 + pl.Series(luck.integers(0, 999, ROWS))
+    swapped = pl.when(place % 400 == 7).then(counts - 5_000).otherwise(counts)  # a few came late
+    plan = plan_of(orders().with_columns(seen=swapped, left=-swapped, paid=counts.shuffle(1)), tmp_path)
+    assert {"seen", "left"} <= left(plan).keys() and "paid" in names(plan)
+
+
+def test_a_record_of_a_wrong_length_says_nothing_of_the_label(tmp_path: Path) -> None:
+    kind = pl.Series("kind", np.random.default_rng(2).choice(["a", "b", "c"], ROWS))
+    path = tmp_path / "table.csv"
+    orders().drop("back").with_columns(kind).write_csv(path)
+    with path.open("a") as file:
+        file.write("7,2020-03-01,1.0\n8,2020-03-01,1.0,Bergen,odd,b\n")
+    plan = plan_at(str(path), tmp_path, "kind")
+    assert (plan.table.count, plan.table.malformed, plan.label.labelled) == (ROWS + 2, 2, ROWS)
+    assert plan.label.classes == ("a", "b", "c")
+
+
 def test_numbers_that_add_up_to_the_label_are_found_together(tmp_path: Path) -> None:
     luck = np.random.default_rng(3)
     parts = {name: luck.integers(0, 500, ROWS) for name in ("casual", "registered")}
     table = orders().drop("back").with_columns(**{name: pl.Series(part) for name, part in parts.items()})
     plan = plan_of(table.with_columns(total=pl.col("casual") + pl.col("registered")), tmp_path, "total")
-    assert len({"casual", "registered"} & set(left(plan))) == 1
+    assert {"casual", "registered"} <= set(left(plan)) and {"price", "city"} <= set(names(plan))
     assert plan.label.problem == "regression"
 
 
@@ -85,6 +104,33 @@ def test_what_is_filled_with_the_outcome_is_seen_by_the_rows_whose_outcome_is_op
     note = pl.Series(np.random.default_rng(5).choice(["a", "b"], ROWS))
     plan = plan_of(table.with_columns(note=pl.when(~open_).then(note)), tmp_path)
     assert "not known yet" in left(plan)["note"]
+
+
+def test_a_time_that_mostly_lies_after_the_event_is_suspected(tmp_path: Path) -> None:
+    luck = np.random.default_rng(6)
+    hours = {"sent_at": (-2, 9), "seen_at": (-9, 2)}
+    times = {
+        name: pl.col("at") + pl.duration(minutes=pl.Series(luck.integers(60 * low, 60 * high, ROWS)))
+        for name, (low, high) in hours.items()
+    }
+    plan = plan_of(orders().with_columns(**times), tmp_path)
+    assert "lies after the event in 8" in left(plan)["sent_at"] and "days_since_seen_at" in names(plan)
+
+
+def test_what_is_called_as_the_label_and_tells_of_it_is_suspected(tmp_path: Path) -> None:
+    luck = np.random.default_rng(6)
+    guess = orders()["back"].to_numpy() ^ (luck.random(ROWS) < 0.15)
+    calls = pl.Series(luck.integers(0, 9, ROWS))
+    table = orders().with_columns(back_flag=pl.Series(guess), angry=pl.Series(guess), back_calls=calls)
+    plan = plan_of(table, tmp_path)
+    assert "its name is like" in left(plan)["back_flag"] and {"angry", "back_calls"} <= set(names(plan))
+
+
+def test_what_is_mostly_filled_for_one_label_is_suspected(tmp_path: Path) -> None:
+    luck = np.random.default_rng(6)
+    filled = (pl.col("back") == 1) ^ pl.Series(luck.random(ROWS) < 0.04)
+    table = orders().with_columns(note=pl.when(filled).then(pl.Series(luck.choice(["a", "b"], ROWS))))
+    assert "whether it is filled tells the label" in left(plan_of(table, tmp_path))["note"]
 
 
 @pytest.mark.parametrize(

@@ -1,20 +1,22 @@
 """A project is proposed from a table, written whole or not at all, and lives."""
 
+import errno
 import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
-from core.errors import PerennialError, SpecError
-from core.projects import Project, load
+from core.errors import SpecError
+from core.projects import Project, load, names
 from core.settings import CHECKOUT, Settings
 from proposal.ask import Ask
-from proposal.functions_text import functions_text
+from proposal.functions_text import functions_text, guessed
 from stages.new import Written, propose_project
 from tests.proposal.tables import ROWS, knowing, orders, plan_of
 
@@ -89,6 +91,15 @@ def test_a_suspected_leak_stands_at_its_line_and_comes_back_when_its_mark_is_tak
         path.write_text(before)
 
 
+def test_a_column_that_is_taken_for_when_the_label_is_known_is_told_at_its_line(
+    knows: tuple[Path, Written],
+) -> None:
+    _, written = knows
+    path, line, text = next(each for each in written.decisions if "'returned_at'" in each[2])
+    assert path.read_text().splitlines()[line - 1] == "  known_at: returned_at" and "is taken for" in text
+    assert not any(path.name == "functions.py" for path, _, _ in written.decisions)
+
+
 def test_without_a_time_it_says_so_and_drift_is_not_watched(counted: tuple[Path, Written]) -> None:
     folder, written = counted
     spec = loaded(folder).spec
@@ -111,6 +122,9 @@ def test_its_functions_are_written_as_the_formatter_has_them(tmp_path: Path) -> 
         ruff = [sys.executable, "-m", "ruff", *command, *config, str(path)]
         run = subprocess.run(ruff, capture_output=True, check=False)
         assert run.returncode == 0, path.read_text()
+    guess = guessed(plan)
+    assert guess is not None and f"known {plan.known.after} after its event: a guess" in guess.text
+    assert "+ pl.duration(" in path.read_text().splitlines()[guess.line - 1]
 
 
 def test_what_is_there_stays_and_a_wrong_name_is_refused(knows: tuple[Path, Written]) -> None:
@@ -124,18 +138,35 @@ def test_what_is_there_stays_and_a_wrong_name_is_refused(knows: tuple[Path, Writ
             propose_project(Ask(name, "orders.csv", "back", "at"), settings_of(folder), folder)
 
 
-def test_what_fails_half_way_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rename = Path.rename
+@pytest.mark.parametrize(
+    ("method", "error"),
+    [
+        ("write_text", OSError(errno.ENOSPC, "No space left on device")),
+        ("rename", PermissionError(errno.EACCES, "Permission denied")),
+        ("rename", KeyboardInterrupt()),
+    ],
+)
+def test_what_fails_half_way_leaves_nothing(
+    method: str, error: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second folder fails: what a kill would have left then is no project, either."""
+    done, calls = getattr(Path, method), []
+    settings = settings_of(tmp_path)
 
-    def refuse(path: Path, target: Path) -> Path:
-        if target.parent.name == "expectations":
-            raise PermissionError(13, "Permission denied")
-        return rename(path, target)
+    def fail(path: Path, *arguments: Any, **more: Any) -> Any:
+        if settings.home not in path.parents:
+            calls.append(path)
+        if len(calls) == 2:
+            assert names(settings) == []
+            raise error
+        return done(path, *arguments, **more)
 
-    monkeypatch.setattr(Path, "rename", refuse)
-    with pytest.raises((PerennialError, OSError)):
-        propose(tmp_path, orders())
-    assert list((tmp_path / "projects").iterdir()) == list((tmp_path / "expectations").iterdir()) == []
+    monkeypatch.setattr(Path, method, fail)
+    with pytest.raises(type(error)):
+        propose(tmp_path, orders(400))
+    monkeypatch.undo()
+    assert len(calls) == 2
+    assert list(settings.projects.iterdir()) == list(settings.suites.iterdir()) == []
 
 
 @pytest.mark.slow
