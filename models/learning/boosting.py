@@ -11,7 +11,7 @@ from models.family import Job
 from models.learning.inputs import Table
 from models.learning.losses import Truth, mean_loss
 from models.learning.objectives import Parameters, own_measure
-from models.learning.truth import best_constant
+from models.learning.truth import best_constant, later_base
 from models.rows import Floats
 
 
@@ -31,7 +31,8 @@ def trained(
     """
     base = best_constant(truth) if start is None else None
     seen = lgb.Dataset(tables[0].inputs, **tables[0].data(base, categorical_feature=native))
-    unseen = seen.create_valid(tables[1].inputs, **tables[1].data(base))
+    later = None if base is None else later_base(job, truth)
+    unseen = seen.create_valid(tables[1].inputs, **tables[1].data(later))
     booster = lgb.train(
         told,
         seen,

@@ -20,7 +20,7 @@ from models.learning.encode import CategoryCodes, Scaling, fit_codes, fit_scalin
 from models.learning.losses import Truth, Unit, mean_loss
 from models.learning.network import DeepCross, Parameters, margins, settled
 from models.learning.tokens import tokens
-from models.learning.truth import best_constant, truth_of
+from models.learning.truth import best_constant, later_base, truth_of
 from models.onnx.graph import from_network
 from models.onnx.network import network_margin
 from models.rows import Columns, Floats, Rows, categories, numbers
@@ -88,7 +88,8 @@ def fit_network(job: Job, chosen: Parameters) -> Network:
             for rows in (job.train, job.validation)
         )
         codes, values, *read = inputs
-        lesson = Lesson(Batch.of(codes, values, read, truth), truth.loss, _check(job, later), truth.levels)
+        seen, check = Batch.of(codes, values, read, truth), _check(job, truth, later)
+        lesson = Lesson(seen, truth.loss, check, truth.levels)
         warm = job.start is not None
         rate, best = chosen.learning_rate * (chosen.warm_rate if warm else 1.0), math.inf
         learn(network, lesson, begun.chosen, rate, job.report, lesson.check(network) if warm else best)
@@ -150,11 +151,12 @@ def _margins(network: DeepCross, inputs: Sequence[torch.Tensor]) -> Floats:
     return np.asarray(margins(network, inputs).double().cpu().numpy())
 
 
-def _check(job: Job, inputs: Sequence[torch.Tensor]) -> Callable[[DeepCross], float]:
-    """What a network loses on the validation rows."""
+def _check(job: Job, truth: Truth, inputs: Sequence[torch.Tensor]) -> Callable[[DeepCross], float]:
+    """What a network loses on the validation rows, once their own shares of the classes are known."""
+    moved = later_base(job, truth) - best_constant(truth)
 
     def check(network: DeepCross) -> float:
-        return mean_loss(job.problem, job.validation, _margins(network, inputs), job.focal)
+        return mean_loss(job.problem, job.validation, _margins(network, inputs) + moved, job.focal)
 
     return check
 

@@ -54,6 +54,17 @@ def best_constant(truth: Truth) -> Floats:
             return np.zeros(truth.targets.shape[1])
 
 
+def later_base(job: Job, truth: Truth) -> Floats:
+    """The margins [K] of the constant that stopping begins with: of classes, that of the validation rows.
+
+    Other shares of the classes than in training are for the calibration to mend. Held against those of
+    training, a fit would be stopped by how near it comes to the new shares, whatever else it tells.
+    """
+    if job.targets is not None or truth.loss not in ("logistic", "focal", "softmax"):
+        return best_constant(truth)
+    return best_constant(truth_of(replace(job, train=job.validation)))
+
+
 def _in_unit(problem: Problem, values: Floats, weights: Floats) -> Truth:
     """Values as deviations from their mean (or median), in their spread: alike whatever their unit is."""
     unit = _unit(values.mean(axis=1), weights)
