@@ -36,7 +36,7 @@ SHARES_OF_DAYS = (0.7, 1.5, 2.0)
 class Trial:
     """So many draws of a duel: over so many days, with a champion of this noise.
 
-    The challenger is of the usual noise, and of this complexity to the champion's 2.
+    The challenger is of noise `own`, of this complexity to the champion's 2, and may be the newer one.
     """
 
     kind: ProblemKind
@@ -44,6 +44,8 @@ class Trial:
     noise: float
     draws: int
     complexity: int = 2
+    own: float = NOISE
+    newer: bool = False
 
 
 def main() -> int:
@@ -61,6 +63,10 @@ def measures(spec: Spec, size: Size, draws: int = 1000, fewer: int = 200) -> lis
         f"a true gain of {gain:g}": Trial(kind, days, noise[1.0], draws),
         "no true gain, simpler": Trial(kind, days, NOISE, fewer, complexity=1),
     }
+    if margin := spec.gate.newer_margin:
+        worse = noise_for(spec, margin, size.base)
+        named["no true gain, newer"] = Trial(kind, days, NOISE, fewer, newer=True)
+        named[f"a true loss of {margin:g}, newer"] = Trial(kind, days, NOISE, fewer, own=worse, newer=True)
     for share in SHARES_OF_GAIN:
         named[f"a true gain of {gain * share:g}"] = Trial(kind, days, noise[share], fewer)
     for share in SHARES_OF_DAYS:
@@ -142,7 +148,8 @@ def _failed(task: tuple[Trial, int]) -> tuple[str, ...]:
     spec, random = _SPECS[trial.kind], np.random.default_rng(seed)
     problem, made = problem_of(spec), world(spec, trial.days, _SIZES[trial.kind], random)
     rows = with_features(spec, made.rows, random)
-    ours = contender("challenger", made.answers(problem, NOISE, random), trial.complexity)
+    answers = made.answers(problem, trial.own, random)
+    ours = contender("challenger", answers, trial.complexity, newer=trial.newer)
     theirs = contender("champion", made.answers(problem, trial.noise, random), 2)
     checks = judge(spec, rows, ours, theirs, base=problem.constant(rows)).checks
     return tuple(check.name for check in checks if not check.passed)

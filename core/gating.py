@@ -40,6 +40,9 @@ class Gate(Model):
 
     margin: float = Field(default=0.001, ge=0)
     """What a challenger that is simpler or cheaper may lose, and how far any may fall in AUC."""
+    newer_margin: float = Field(default=0, ge=0)
+    """What a challenger that was fitted on newer rows, and is no less simple, may lose: where the world
+    moves, the newer of two equals is the better one for the rows to come. By default it must gain, too."""
     gain: float = Field(default=0.01, gt=0)
     """The gain that is worth a release, which the gate should see in at least 8 of 10 cases
     (`make gate-power`)."""

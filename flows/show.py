@@ -149,7 +149,7 @@ def _batches(facts: Summary) -> Table:
         table.add_row(
             batch["batch"],
             *(f"{batch[name]:,}" for name in ("received", "accepted", "quarantined")),
-            batch["champion"] or "-",
+            _number_of(batch["champion"]) if batch["champion"] else "-",
             *(_number(measures.get(name)) for name in (*_headlines(facts), "relative_loss")),
             _drift(batch, facts),
             _decision(batch),
@@ -193,10 +193,15 @@ def _decision(batch: Batch) -> str:
     if batch.get("status") == "stopped":
         return "[bold red]stopped[/]"
     if released := batch.get("retrained"):
-        return f"{batch['decision'] or 'first'} → {released}"
+        return f"{batch['decision'] or 'first'} → {_number_of(released)}"
     if batch["decision"] == "retrain":
         return "retrain, refused"
     return batch["decision"] or "-"
+
+
+def _number_of(version: str) -> str:
+    """`2` of `flights/2`: the table is of one project."""
+    return version.rpartition("/")[2]
 
 
 def _number(value: float | None) -> str:

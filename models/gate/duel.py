@@ -56,15 +56,27 @@ class Duel:
 
 
 def better(duel: Duel) -> Check:
-    """The loss is surely lower, or surely not higher by the margin and the model is simpler or cheaper."""
-    gain, credit, why = duel.gain, duel.credit, _lighter(duel.ours, duel.theirs)
-    limit = (-duel.rules.margin if why else 0.0) - credit
+    """The loss is surely lower, or surely not higher by the margin of a simpler, cheaper or newer model."""
+    gain, credit = duel.gain, duel.credit
+    why, margin = _preferred(duel)
+    limit = -margin - credit
     detail = (
         f"gain {gain} in {duel.problem.metric} over {duel.theirs.id}; its low end must be above {limit:.2g}"
     )
     detail += f", as it is {why}" if why else ""
     detail += f", with {abs(credit):.4f} for being {'faster' if credit > 0 else 'slower'}" if credit else ""
     return Check("better", gain.low > limit, gain.low, limit, detail, gain.low, gain.high)
+
+
+def _preferred(duel: Duel) -> tuple[str | None, float]:
+    """Why ours would be taken of two equals, and the loss that it may be worse by for that."""
+    ours, theirs, rules = duel.ours, duel.theirs, duel.rules
+    lighter = _lighter(ours, theirs)
+    allowed = rules.margin if lighter else 0.0
+    newer = ours.fitted_until > theirs.fitted_until and ours.complexity <= theirs.complexity
+    if newer and rules.newer_margin > allowed:
+        return "newer", rules.newer_margin
+    return lighter, allowed
 
 
 def _lighter(ours: Contender, theirs: Contender) -> str | None:

@@ -1,6 +1,7 @@
 """Of every kind of problem: planted bad challengers are refused for the right reason, honest ones pass."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ import pytest
 from core.spec import Spec
 from models.gate.judge import Contender, GateReport, Served
 from models.problem import problem_of
+
+EARLIER = timedelta(days=90)
 
 
 def failed(report: GateReport) -> set[str]:
@@ -57,7 +60,25 @@ def test_an_equal_and_cheaper_one_is_accepted(stage: Any, served: Served, gained
     assert "as it is cheaper" in report.reasons[0]
 
 
+def test_an_equal_and_newer_one_is_accepted_where_the_spec_prefers_it(stage: Any) -> None:
+    newer = nearly(stage.challenger, "flights/3")
+    champion = replace(stage.challenger, fitted_until=stage.challenger.fitted_until - EARLIER)
+    assert failed(stage.judged(newer, champion)) == {"better"}
+    moving = with_gate(stage.spec, newer_margin=0.002)
+    report = stage.judged(newer, champion, spec=moving)
+    assert failed(report) == set()
+    assert "must be above -0.002, as it is newer" in report.reasons[0]
+    for no_newer in (replace(newer, fitted_until=champion.fitted_until), replace(newer, complexity=3)):
+        assert failed(stage.judged(no_newer, champion, spec=moving)) == {"better"}
+
+
 # Planted faults
+
+
+def test_a_newer_one_that_loses_more_than_the_spec_allows_is_refused(stage: Any) -> None:
+    champion = replace(stage.challenger, fitted_until=stage.challenger.fitted_until - EARLIER)
+    report = stage.judged(stage.champion, champion, spec=with_gate(stage.spec, newer_margin=0.002))
+    assert "better" in failed(report)
 
 
 def test_an_equal_one_that_saves_nothing_is_not_better(stage: Any, served: Served) -> None:
