@@ -12,6 +12,7 @@ from core.spec import (
     Expression,
     Input,
     Kind,
+    Lag,
     LocalTime,
     Lookup,
     Past,
@@ -103,6 +104,20 @@ def _of_counted(keys: Keys, rules: Dataset) -> Iterator[Fault]:
         yield (*keys, "source"), "comes in batches: `batches.rows` counts rows that come in none"
 
 
+def known_otherwise(spec: Spec, feature: Input) -> Iterator[Fault]:
+    """Where a feature would have the outcome of events as known at another time than it was."""
+    truly = spec.outcome.known_at
+    read, said = dict[Keys, str | None](), None
+    if isinstance(feature, Trailing | Lag):
+        read, said = {("value",): feature.value}, feature.known_at or truly
+    elif isinstance(feature, Lookup) and feature.dataset == spec.events and spec.events in spec.datasets:
+        there: dict[Keys, str | None] = {("by", here): column for here, column in feature.by.items()}
+        read, said = {("column",): feature.column, **there}, spec.datasets[spec.events].known_at
+    for keys, column in read.items():
+        if column in (spec.outcome.label, truly) and said != truly:
+            yield keys, f"{column!r} is known at {truly!r}, and not {f'at {said!r}' if said else 'always'}"
+
+
 def _of_feature(spec: Spec, keys: Keys, feature: Input) -> Iterator[Fault]:
     if isinstance(feature, RowFeature):
         yield from _column(spec, (*keys, "column"), spec.events, feature.column)
@@ -116,11 +131,19 @@ def _of_feature(spec: Spec, keys: Keys, feature: Input) -> Iterator[Fault]:
         if spec.datasets and feature.dataset not in spec.datasets:
             sentence = f"no dataset {feature.dataset!r}{nearest(feature.dataset, spec.datasets)}"
             yield (*keys, "dataset"), sentence
+        rules = spec.datasets.get(feature.dataset)
+        if feature.within is not None and rules is not None and rules.known_at is None:
+            yield (*keys, "within"), f"needs a dataset with `known_at`, and {feature.dataset!r} has none"
+        yield from _at(keys, known_otherwise(spec, feature))
         yield from _column(spec, (*keys, "column"), feature.dataset, feature.column)
         for here, there in feature.by.items():
             yield from _column(spec, (*keys, "by", here), spec.events, here)
             yield from _own(spec, (*keys, "by", here), here)
             yield from _column(spec, (*keys, "by", here), feature.dataset, there)
+
+
+def _at(keys: Keys, found: Iterator[Fault]) -> Iterator[Fault]:
+    return (((*keys, *inner), sentence) for inner, sentence in found)
 
 
 def _of_past(spec: Spec, keys: Keys, feature: Past) -> Iterator[Fault]:
@@ -134,8 +157,10 @@ def _of_past(spec: Spec, keys: Keys, feature: Past) -> Iterator[Fault]:
     if feature.value is not None:
         statistic = feature.statistic if isinstance(feature, Trailing) else "lag"
         yield from _column(spec, (*keys, "value"), spec.events, feature.value, *_OF.get(statistic, ()))
+    missing = []
     if feature.known_at is not None:
-        yield from _column(spec, (*keys, "known_at"), spec.events, feature.known_at, "datetime")
+        missing = [*_column(spec, (*keys, "known_at"), spec.events, feature.known_at, "datetime")]
+    yield from missing or _at(keys, known_otherwise(spec, feature))
 
 
 def _of_expression(spec: Spec, keys: Keys, feature: Expression) -> Iterator[Fault]:

@@ -7,6 +7,7 @@ import polars as pl
 from core.candidate_faults import row_columns, unknown
 from core.documents import Fault, told
 from core.errors import SpecError
+from core.references import known_otherwise
 from core.spec import (
     Derived,
     Expression,
@@ -77,7 +78,8 @@ def columns_read(spec: Spec, features: Mapping[str, Input], schema: pl.Schema) -
         columns = _columns(spec, feature)
         require(columns, schema, f"feature {name}", spec.events)
         check_known(spec, name, _own(feature))
-        _check_others(spec, name, feature)
+        for _, sentence in known_otherwise(spec, feature):
+            raise SpecError(f"feature {name}: {sentence}")
         read += columns
     return list(dict.fromkeys(read))
 
@@ -95,19 +97,6 @@ def check_known(spec: Spec, name: str, columns: Iterable[str]) -> None:
             raise SpecError(f"feature {name}: {unknown(column, had)}")
         if column in (spec.outcome.label, spec.outcome.known_at):
             raise SpecError(f"feature {name}: reads {column!r}, which is not known at decision time")
-
-
-def _check_others(spec: Spec, name: str, feature: Input) -> None:
-    """Raise SpecError when a feature has the outcome of events as known at another time than it was."""
-    known_at, read, known = spec.outcome.known_at, list[str | None](), None
-    if isinstance(feature, Trailing | Lag):
-        read, known = [feature.value], feature.known_at or known_at
-    elif isinstance(feature, Lookup) and feature.dataset == spec.events:
-        read, known = [feature.column, *feature.by.values()], spec.datasets[spec.events].known_at
-    for column in read:
-        if column in (spec.outcome.label, known_at) and known != known_at:
-            when = f"at {known!r}" if known else "always"
-            raise SpecError(f"feature {name}: {column!r} is known at {known_at!r}, and not {when}")
 
 
 def in_key(spec: Spec, schema: pl.Schema) -> list[str]:

@@ -323,6 +323,14 @@ def rename_column(document: Document) -> None:
             value("features", "founded", "dataset", to="citys"),
             "features.founded.dataset: no dataset 'citys'; did you mean 'cities'?",
         ),
+        (
+            value("features", "founded", "within", to="1d"),
+            "features.founded.within: needs a dataset with `known_at`, and 'cities' has none",
+        ),
+        (
+            value("features", "late_7d", "known_at", to="at"),
+            "features.late_7d.value: 'late' is known at 'seen', and not at 'at'",
+        ),
         (value("datasets", "trips", "prepare", to="tidy"), "prepare: functions.py has no function 'tidy'"),
         (
             value("features", "f", to={"from": "function", "function": "f", "kind": "number"}),
