@@ -14,7 +14,7 @@ from models.waves import waves
 from stages.train import Candidate
 from stages.workspace import open_workspace
 from tasks.fanout import fan_out
-from tasks.training import register_candidates, train_family
+from tasks.training import Unfit, register_candidates, train_family
 
 
 @flow(name="train", flow_run_name="train {project}", task_runner=fan_out())
@@ -41,13 +41,16 @@ def train(project: str, as_of: datetime) -> list[str]:
     return register_candidates(project, left)
 
 
-def _fit_to_serve(futures: Mapping[str, PrefectFuture[Candidate]], faults: list[str]) -> dict[str, Candidate]:
+def _fit_to_serve(
+    futures: Mapping[str, PrefectFuture[Candidate | Unfit]], faults: list[str]
+) -> dict[str, Candidate]:
     """The fits by family, but for those that may not serve, whose `faults` are added."""
     fits = {}
     for name, future in futures.items():
-        try:
-            fits[name] = future.result()
-        except UnfitError as error:
-            get_run_logger().warning("%s is left out: %s", name, error)
-            faults.append(str(error))
+        found = future.result()
+        if isinstance(found, Unfit):
+            get_run_logger().warning("%s is left out: %s", name, found.reason)
+            faults.append(found.reason)
+        else:
+            fits[name] = found
     return fits

@@ -1,10 +1,12 @@
 """Tasks that make models: a fit, tracked, exported and registered; and the gate."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from prefect import task
 from prefect.artifacts import create_table_artifact
 
+from core.errors import UnfitError
 from models.gate.judge import GateReport
 from stages.learn import Parameters
 from stages.promote import promote
@@ -14,12 +16,22 @@ from tasks.ingestion import slug
 from tasks.recovery import PATIENT
 
 
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """Why a family gave no fit that may serve: an answer like any other, and no failure of its task."""
+
+    reason: str
+
+
 @task(name="train", task_run_name="train {family}", **PATIENT)
 def train_family(
     project: str, family: str, as_of: datetime, members: list[Candidate], tuned: Parameters
-) -> Candidate:
+) -> Candidate | Unfit:
     """Fit, calibrate, export and measure one family, which is made of these fits."""
-    return train(open_workspace(project), family, as_of, members, tuned)
+    try:
+        return train(open_workspace(project), family, as_of, members, tuned)
+    except UnfitError as error:
+        return Unfit(str(error))
 
 
 @task(name="register", **PATIENT)

@@ -59,7 +59,7 @@ def better(duel: Duel) -> Check:
     """The loss is surely lower, or surely not higher by the margin of a simpler, cheaper or newer model."""
     gain, credit = duel.gain, duel.credit
     why, margin = _preferred(duel)
-    limit = -margin - credit
+    limit = 0.0 - margin - credit  # and not -0.0, which reads badly
     detail = (
         f"gain {gain} in {duel.problem.metric} over {duel.theirs.id}; its low end must be above {limit:.2g}"
     )
@@ -174,15 +174,16 @@ def _error(duel: Duel, contender: Contender, off: Floats, output: int) -> tuple[
 def consistent(now: Duel, before: Duel, *, champion: bool) -> Check:
     """The gain is not far above that on the rows before, which the fit only stopped and calibrated on.
 
-    What was fitted on the rows to be judged by knows them better than those. Over a `champion`, for
-    whom both are as hard, more than the spec's gain and chance is too much. Over a constant it takes
-    twice that, and twice the gain before or half of the loss left: months differ in what there is to know.
+    What was fitted on the rows to be judged by knows them better than those. More than chance explains is
+    too much from the spec's gain on (over a constant from twice that, for months differ in what there is to
+    know), but it may be twice the gain before, or half of the loss left: a champion ages, and one that
+    gained as much before is the better one without what is more.
     """
     here, there, worth = now.gain, before.gain, now.rules.gain
     more = here.value - there.value
     reach = float(np.hypot(here.value - here.low, there.value - there.low))
     left = float(before.problem.losses(before.rows, before.ours.answers).mean())
-    limit = worth if champion else max(2 * worth, min(there.value, left / 2))
+    limit = max(worth if champion else 2 * worth, min(there.value, left / 2))
     detail = (
         f"gains {here.value:+.4f} on {now.theirs.id}, and {there.value:+.4f} on the {len(before.rows)} rows "
         f"before: {more:+.4f} more ({more - reach:+.4f} to {more + reach:+.4f}), at most {limit:.4f}"

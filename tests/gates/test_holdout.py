@@ -104,6 +104,22 @@ def test_one_that_was_fitted_on_the_holdout_gains_more_there_than_before(
         assert any("on the 3000 rows before" in reason for reason in report.reasons)
 
 
+def test_a_champion_that_ages_makes_no_honest_challenger_suspect(
+    season: Season, champion: Contender, judged: Callable[..., GateReport]
+) -> None:
+    answers, earlier = champion.answers, np.asarray(champion.earlier)
+    aged = replace(champion, earlier=_blurred(earlier, kept=0.2), answers=_blurred(answers, kept=0.02))
+    report = judged(season.model("flights/2", 2, TRAIN), aged)
+    check = next(check for check in report.checks if check.name == "as before")
+    assert check.low is not None and check.low > 0  # it gains more than before, and not by chance
+    assert failed(report) == set()
+
+
+def _blurred(answers: NDArray[np.float64], kept: float) -> NDArray[np.float64]:
+    """Those of a model that knows but a part of what it knew."""
+    return np.asarray(answers.mean() + kept * (answers - answers.mean()))
+
+
 def test_a_champion_is_asked_about_no_row_that_it_was_fitted_on(
     season: Season, judged: Callable[..., GateReport]
 ) -> None:
