@@ -172,7 +172,8 @@ class Training(Model):
     )
 
     families: tuple[str, ...] = ("linear", "lightgbm", "torch")
-    """The families of models that are fitted, each of which may become a challenger."""
+    """The families of models that are fitted, each of which may become a challenger. The newest fit of the
+    first is the baseline that the pages show beside a champion of another."""
     first_batches: int = Field(default=3, ge=1)
     """After how many batches the first models are fitted."""
     window: Window | None = None

@@ -117,6 +117,11 @@ def _lede(batches: Sequence[Facts], headline: str) -> str:
     return text
 
 
+def _short(version: str) -> str:
+    """`v2` of `flights/2`: a page is of one project."""
+    return f"v{version.rpartition('/')[2]}"
+
+
 def _key_facts(facts: Facts, batches: Sequence[Facts]) -> list[dict[str, str]]:
     champions = [version for version in facts["versions"] if version["stage"] == "champion"]
     scores = [score for score in _of(batches, "score") if score is not None]
@@ -126,7 +131,10 @@ def _key_facts(facts: Facts, batches: Sequence[Facts]) -> list[dict[str, str]]:
     received, quarantined = sum(_of(batches, "received")), sum(_of(batches, "quarantined"))
     mean = sum(scores) / len(scores) if scores else None
     told = [
-        ("Champion", *((champions[0]["version"], champions[0]["family"]) if champions else ("none", ""))),
+        (
+            "Champion",
+            *((_short(champions[0]["version"]), champions[0]["family"]) if champions else ("none", "")),
+        ),
         (
             f"Mean {name_of(headlines_of(facts)[0])}",
             measure(mean),
@@ -190,9 +198,7 @@ def _of(batches: Sequence[Facts], fact: str) -> list[Any]:
 
 def _events(batches: Sequence[Facts], first: int) -> list[plots.Event]:
     """Releases and refusals, by position among the batches from `first` on."""
-    labels = [
-        f"v{batch['retrained'].rsplit('/')[-1]}" if batch["retrained"] else REFUSED for batch in batches
-    ]
+    labels = [_short(batch["retrained"]) if batch["retrained"] else REFUSED for batch in batches]
     return [
         plots.Event(place - first, labels[place], batch["retrained"] is not None)
         for place, batch in enumerate(batches)

@@ -73,9 +73,8 @@ def judge_batch(workspace: Workspace, batch: Batch, as_of: datetime) -> Judged |
         workspace.spec.monitoring,
         [_decision(each) for each in history],
     )
-    judged = _judged(
-        batch, version, found, drifts, shift, decision, _baseline(workspace, batch, as_of), made_from
-    )
+    baseline = _baseline(workspace, batch, version, as_of)
+    judged = _judged(batch, version, found, drifts, shift, decision, baseline, made_from)
     workspace.lake.write("metrics", batch.id, _metrics(judged, as_of))
     workspace.ledger.record("monitor", batch.id, made_from, asdict(judged), as_of)
     return judged
@@ -127,9 +126,14 @@ def _drift(
     return feature_drift(inputs, rows, names, spec.monitoring), shift
 
 
-def _baseline(workspace: Workspace, batch: Batch, as_of: datetime) -> dict[str, float]:
-    """The measures of the newest version of the first family that there was when the batch began."""
+def _baseline(workspace: Workspace, batch: Batch, champion: Version, as_of: datetime) -> dict[str, float]:
+    """The measures of the newest version of the first family that there was when the batch began.
+
+    There are none where the champion is of that family itself.
+    """
     spec, family = workspace.spec, workspace.spec.training.families[0]
+    if champion.family == family:
+        return {}
     known = [
         version
         for version in workspace.registry.versions(workspace.project.name)

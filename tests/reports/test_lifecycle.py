@@ -89,7 +89,7 @@ def test_the_key_facts_are_at_the_head(root: ElementTree.Element, standard: Year
         fact.findtext("dt"): [value.text for value in fact.iterfind("dd")]
         for fact in root.iterfind("body/header/dl/div")
     }
-    assert facts["Champion"] == ["flights/5", "torch"]
+    assert facts["Champion"] == ["v5", "torch"]
     assert facts["Retrainings"] == ["2", "1 released, 1 refused"]
     assert facts["Batches"] == ["12", "1 stopped"]
     assert facts["Wall time"] == ["244 s", "of the flows"]
