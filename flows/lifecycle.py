@@ -16,7 +16,6 @@ from flows.progress import mark, now
 from flows.report import report
 from flows.retrain import retrain
 from flows.score import score
-from models.gate.judge import GateReport
 from stages.monitor import Judged
 from stages.promote import decisions
 from stages.workspace import Workspace, open_workspace
@@ -28,9 +27,10 @@ Event = tuple[datetime, Literal["score", "monitor"], Batch]
 def lifecycle(project: str, as_of: datetime) -> Path:
     """Ingest all that is over at `as_of`, then live through it; the path of the page about it.
 
-    A batch that stops is left out while the others go on: DeliveryError tells of it at the end.
+    A batch that stops is left out while the others go on: DeliveryError tells of it at the end. So does
+    UnfitError where there is no champion to the end, for nothing fit to serve could be learnt.
     """
-    started = time.monotonic()
+    started, unfit = time.monotonic(), None
     workspace = open_workspace(project)
     # This flow's heartbeat speaks for its subflows, each of which would wait a second for its own.
     with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
@@ -39,10 +39,12 @@ def lifecycle(project: str, as_of: datetime) -> Path:
             if happens == "score":
                 _score(workspace, batch, instant)
             else:
-                _monitor(workspace, batch, instant)
+                unfit = _monitor(workspace, batch, instant)
         page = report(project, as_of, time.monotonic() - started)
     if stopped is not None:
         raise stopped
+    if unfit is not None and workspace.champion(as_of) is None:
+        raise unfit
     return page
 
 
@@ -73,7 +75,8 @@ def _score(workspace: Workspace, batch: Batch, as_of: datetime) -> None:
         mark(batch.id, "score", scored.version)
 
 
-def _monitor(workspace: Workspace, batch: Batch, as_of: datetime) -> None:
+def _monitor(workspace: Workspace, batch: Batch, as_of: datetime) -> UnfitError | None:
+    """Judge the batch and train where that is due; why nothing could be learnt, where that is so."""
     judged = None
     if batch.id in workspace.ledger.results("score"):
         now(f"{batch}: joining outcomes, measuring drift")
@@ -84,20 +87,14 @@ def _monitor(workspace: Workspace, batch: Batch, as_of: datetime) -> None:
     # What the gate has decided stays decided: data that came late count from the next retraining on.
     if answer is None and _is_due(workspace, batch, as_of, judged) and not any(at > as_of for at in decided):
         now(f"{batch}: training challengers")
-        answer = _retrained(workspace, batch, as_of)
+        try:
+            answer = retrain(workspace.project.name, as_of)
+        except UnfitError as error:
+            mark(batch.id, "retrain", f"no challenger: {error}")
+            return error
     if answer is not None:
         mark(batch.id, "retrain", f"{answer.challenger} {'promoted' if answer.accepted else 'refused'}")
-
-
-def _retrained(workspace: Workspace, batch: Batch, as_of: datetime) -> GateReport | None:
-    """The gate's answer; None where a champion serves, and nothing can be learnt that could replace it."""
-    try:
-        return retrain(workspace.project.name, as_of)
-    except UnfitError:
-        if workspace.champion(as_of) is None:
-            raise
-        mark(batch.id, "retrain", "no challenger: nothing fit to serve could be learnt")
-        return None
+    return None
 
 
 def _is_due(workspace: Workspace, batch: Batch, as_of: datetime, judged: Judged | None) -> bool:

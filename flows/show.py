@@ -200,7 +200,7 @@ def _decision(batch: Batch) -> str:
 
 
 def _number_of(version: str) -> str:
-    """`2` of `flights/2`: the table is of one project."""
+    """`2` of `shop/2`: the table is of one project."""
     return version.rpartition("/")[2]
 
 

@@ -118,7 +118,7 @@ def _lede(batches: Sequence[Facts], headline: str) -> str:
 
 
 def _short(version: str) -> str:
-    """`v2` of `flights/2`: a page is of one project."""
+    """`v2` of `shop/2`: a page is of one project."""
     return f"v{version.rpartition('/')[2]}"
 
 

@@ -58,9 +58,10 @@ def later_base(job: Job, truth: Truth) -> Floats:
     """The margins [K] of the constant that stopping begins with: of classes, that of the validation rows.
 
     Other shares of the classes than in training are for the calibration to mend. Held against those of
-    training, a fit would be stopped by how near it comes to the new shares, whatever else it tells.
+    training, a fit would be stopped by how near it comes to the new shares, whatever else it tells. One
+    that goes on from another has the shares that this one learnt, and keeps them.
     """
-    if job.targets is not None or truth.loss not in ("logistic", "focal", "softmax"):
+    if job.start is not None or job.targets is not None or truth.loss not in ("logistic", "focal", "softmax"):
         return best_constant(truth)
     return best_constant(truth_of(replace(job, train=job.validation)))
 
