@@ -178,13 +178,23 @@ def _weights(
     start = np.vstack([np.zeros((count, outputs)), base]).ravel()
     parts = np.array([count - texts * BUCKETS, texts * BUCKETS, 1]) * outputs
     penalty = np.repeat([1 / chosen.strength, 1 / chosen.text_strength, 0.0], parts)
-    bounds = [
-        (0.0 if sign > 0 else None, 0.0 if sign < 0 else None) for sign in signs for _ in range(outputs)
-    ]
-    bounds += [(None, None)] * (start.size - len(bounds))
-    flat, steps = least(truth, margins, slope, start, penalty, bounds, chosen.iterations)
+    flat, steps = least(
+        truth, margins, slope, start, penalty, chosen.iterations, _bounds(signs, outputs, start.size)
+    )
     weights = flat.reshape(count + 1, outputs)
     return weights[:-1], weights[-1], steps
+
+
+def _bounds(
+    signs: NDArray[np.int64], outputs: int, count: int
+) -> list[tuple[float | None, float | None]] | None:
+    """Of `count` weights those of numbers that go one way only; None where none does."""
+    if not signs.any():
+        return None
+    found: list[tuple[float | None, float | None]] = [
+        (0.0 if sign > 0 else None, 0.0 if sign < 0 else None) for sign in signs for _ in range(outputs)
+    ]
+    return found + [(None, None)] * (count - len(found))
 
 
 def _signs(job: Job) -> NDArray[np.int64]:

@@ -75,7 +75,7 @@ def _weights(job: Job, found: Sequence[tuple[Floats, NDArray[np.intp]]]) -> Floa
     levels = len(found) * truth.outputs
     start = np.append(spreads / count, np.zeros(levels))
     bounds: list[tuple[float | None, float | None]] = [(0.0, None)] * count + [(None, None)] * levels
-    flat, _ = least(truth, combined, slope, start, np.zeros(len(start)), bounds, ITERATIONS)
+    flat, _ = least(truth, combined, slope, start, np.zeros(len(start)), ITERATIONS, bounds)
     return flat[:count] / spreads
 
 

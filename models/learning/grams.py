@@ -68,7 +68,7 @@ def fit_weights(seen: sparse.csr_matrix, truth: Truth, strength: float, steps: i
 
     start = np.vstack([np.zeros((BUCKETS, outputs)), best_constant(truth)]).ravel()
     penalty = np.repeat([1 / strength, 0.0], [BUCKETS * outputs, outputs])
-    flat, _ = least(truth, margins, slope, start, penalty, [(None, None)] * len(start), steps)
+    flat, _ = least(truth, margins, slope, start, penalty, steps)
     return in_grains(flat.reshape(-1, outputs)[:-1])
 
 

@@ -140,13 +140,14 @@ def least(
     slope: Callable[[Floats], Floats],
     start: Floats,
     penalty: Floats,
-    bounds: Sequence[tuple[float | None, float | None]],
     iterations: int,
+    bounds: Sequence[tuple[float | None, float | None]] | None = None,
 ) -> tuple[Floats, int]:
-    """The weights [p] of least loss within their bounds, and how many steps that took; by L-BFGS-B.
+    """The weights [p] of least loss, within their bounds if there are any, and how many steps that took.
 
     `margins` turns weights into margins [n, K], `slope` the losses' slope by these into that by the
-    weights. To the rows' losses half of `penalty` [p] times each squared weight is added.
+    weights. To the rows' losses half of `penalty` [p] times each squared weight is added. It is found by
+    L-BFGS-B, to which a million bounds of nothing would be half of the work.
     """
     total = truth.weights.sum()
 

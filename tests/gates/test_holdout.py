@@ -115,6 +115,19 @@ def test_a_champion_that_ages_makes_no_honest_challenger_suspect(
     assert failed(report) == set()
 
 
+def test_a_champion_that_fails_is_replaced_however_fast_it_fell(
+    season: Season, champion: Contender, judged: Callable[..., GateReport]
+) -> None:
+    fallen = replace(champion, answers=_blurred(champion.answers, kept=-0.4))
+    report = judged(season.model("flights/2", 2, TRAIN), fallen)
+    check = next(check for check in report.checks if check.name == "as before")
+    assert check.value > 2 * check.limit
+    assert "the champion has aged" in check.detail
+    assert failed(report) == set()
+    sly = judged(season.model("flights/2", 2, TRAIN, HOLDOUT), fallen)
+    assert failed(sly) == {"as before"}
+
+
 def _blurred(answers: NDArray[np.float64], kept: float) -> NDArray[np.float64]:
     """Those of a model that knows but a part of what it knew."""
     return np.asarray(answers.mean() + kept * (answers - answers.mean()))
