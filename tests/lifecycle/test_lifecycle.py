@@ -147,6 +147,14 @@ def test_realised_measures_are_those_of_the_joined_tables(lived: Lived) -> None:
         assert facts["reasons"]
 
 
+def test_the_baseline_is_of_another_family_than_the_champion(lived: Lived) -> None:
+    families = {each["version"]: each["family"] for each in lived.summary["versions"]}
+    first = lived.workspace.spec.training.families[0]
+    for facts in lived.summary["batches"]:
+        if facts["champion"]:
+            assert bool(facts["baseline"]) is (families[facts["champion"]] != first)
+
+
 def test_a_decision_to_retrain_led_to_the_gate(lived: Lived) -> None:
     decided = [facts for facts in lived.summary["batches"] if facts["decision"] == "retrain"]
     generations = {version["version"] for version in lived.summary["versions"]}
