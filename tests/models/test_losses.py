@@ -180,8 +180,8 @@ def test_least_finds_the_bottom_within_bounds() -> None:
             lambda slope: (design.T @ slope)[:, 0],
             np.zeros(2),
             np.full(2, penalty),
-            bounds,
             100,
+            bounds,
         )[0]
 
     np.testing.assert_allclose(found([(None, None)] * 2, 0.0), [2, -1], atol=1e-4)
