@@ -9,9 +9,10 @@ from models.gate.checks import Check, Contender, Floats
 from models.measures.paired import Blocks, Estimates, Interval
 from models.measures.probabilities import BINS, auc, equal_bins
 from models.measures.subgroups import subgroups
-from models.problem import Problem, constant_losses
+from models.problem import Problem
 from models.rows import Rows
 
+CONSTANT = "the best constant"
 MIN_SLICE_ROWS = 200
 CHEAPER = 2.0  # how much smaller or faster counts: latencies of one file vary by up to half from run to run
 AS_CHEAP = 1.25
@@ -169,36 +170,6 @@ def _error(duel: Duel, contender: Contender, off: Floats, output: int) -> tuple[
     sums = np.bincount(cells, left, size).reshape(-1, BINS) / len(off)
     drawn = np.abs(duel.blocks.weights @ sums).sum(axis=1)
     return float(np.abs(shares).sum()), float(np.quantile(drawn, duel.rules.confidence))
-
-
-def consistent(now: Duel, before: Duel, *, champion: bool) -> Check:
-    """The gain is not far above that on the rows before, which the fit only stopped and calibrated on.
-
-    What was fitted on the rows to be judged by knows them better than those. More than chance explains is
-    too much from the spec's gain on (over a constant from twice that, for months differ in what there is to
-    know), but it may be twice the gain before, or half of the loss left. Over a `champion` it is suspect only
-    where the challenger by itself does better than before by as much: else it is the champion that has aged.
-    """
-    here, there, worth = now.gain, before.gain, now.rules.gain
-    more, alone = here.value - there.value, _alone(now) - _alone(before)
-    reach = float(np.hypot(here.value - here.low, there.value - there.low))
-    left = float(before.problem.losses(before.rows, before.ours.answers).mean())
-    limit = max(worth if champion else 2 * worth, min(there.value, left / 2))
-    detail = (
-        f"gains {here.value:+.4f} on {now.theirs.id}, and {there.value:+.4f} on the {len(before.rows)} rows "
-        f"before: {more:+.4f} more ({more - reach:+.4f} to {more + reach:+.4f}), at most {limit:.4f}"
-    )
-    aged = champion and more > limit >= alone
-    detail += f"; by itself it gains {alone:+.4f} more: the champion has aged" if aged else ""
-    passed = more <= limit or more - reach <= 0 or aged
-    return Check("as before", passed, more, limit, detail, more - reach, more + reach)
-
-
-def _alone(duel: Duel) -> float:
-    """What ours saves on the best constant of these very rows."""
-    problem, rows, answers = duel.problem, duel.rows, duel.ours.answers
-    saved = constant_losses(problem, rows, answers) - problem.losses(rows, answers)
-    return float(saved.mean())
 
 
 def worse(gain: Interval, margin: float) -> bool:

@@ -1,14 +1,13 @@
 """The gate: a challenger is released only on evidence against the champion, on rows unseen by both."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-
-import numpy as np
+from dataclasses import dataclass
 
 from core.errors import PerennialError
 from core.spec import Spec
 from models.gate import checks, duel
 from models.gate.checks import Check, Contender, Floats, Served
+from models.gate.consistency import consistent
 from models.gate.duel import Duel
 from models.gate.fairness import fairness
 from models.gate.leakage import leakage
@@ -17,8 +16,6 @@ from models.problem import Problem, problem_of, shape_of
 from models.rows import Rows
 
 __all__ = ["Check", "Contender", "GateReport", "Served", "judge"]
-
-CONSTANT = "the best constant"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +61,10 @@ def judge(
     found = [seen, sane, evidence]
     if sane.passed and evidence.passed:  # or else there is nothing to compute with
         always = duel.constant(base, challenger.answers)
-        theirs = champion or Contender(CONSTANT, always, 0, challenger.fitted_until)
+        theirs = champion or Contender(duel.CONSTANT, always, 0, challenger.fitted_until)
         match = Duel(problem, spec.gate, rows, blocks, challenger, theirs, spec.constraints.loss_per_ms)
         found += [checks.scored_afresh(challenger, champion), *_compared(match, champion is None)]
-        found += [*_consistent(match, spec, earlier, base), fairness(match), leakage(match, spec)]
+        found += [*consistent(match, spec, earlier, base), fairness(match), leakage(match, spec)]
     limits, files = spec.constraints, challenger.files
     found += [checks.parity(files), checks.latency(limits, files), checks.size(limits, files)]
     accepted = all(check.passed for check in found)
@@ -85,26 +82,3 @@ def _require_alike(problem: Problem, rows: Rows, contenders: Sequence[Contender]
 def _compared(match: Duel, first: bool) -> list[Check]:
     ranked = [duel.ranking(match, must_gain=first)] if match.problem.kind == "binary" else []
     return [duel.better(match), *ranked, duel.slices(match), duel.calibration(match)]
-
-
-def _consistent(match: Duel, spec: Spec, earlier: Rows | None, base: Floats) -> list[Check]:
-    """The gain on the rows before: over the champion, on those that it was not fitted on, or the constant."""
-    ours, theirs = match.ours, match.theirs
-    if earlier is None or ours.earlier is None:
-        return []
-    some = (earlier.times >= theirs.fitted_until).to_numpy()
-    champion = theirs.earlier is not None and _enough(earlier.at(some), spec)
-    if not champion:
-        some = np.ones_like(some)
-        answers, before = (duel.constant(base, each) for each in (ours.answers, ours.earlier))
-        theirs = replace(theirs, id=CONSTANT, answers=answers, earlier=before)
-    rows = earlier.at(some)
-    if match.problem.lack(rows):
-        return []
-    then = [replace(each, answers=np.asarray(each.earlier)[some]) for each in (ours, theirs)]
-    there = Duel(match.problem, match.rules, rows, drawn_blocks(rows, spec), then[0], then[1])
-    return [duel.consistent(replace(match, theirs=theirs), there, champion=champion)]
-
-
-def _enough(rows: Rows, spec: Spec) -> bool:
-    return len(rows) > 0 and drawn_blocks(rows, spec).count >= checks.MIN_BLOCKS
