@@ -72,7 +72,7 @@ def measures(spec: Spec, size: Size, draws: int = 1000, fewer: int = 200) -> lis
     for share in SHARES_OF_DAYS:
         many = round(days * share)
         named[f"a true gain of {gain:g}, {many} days"] = Trial(kind, many, noise[1.0], fewer)
-    for other in METRICS if kind == "binary" else ():  # worlds in which there is as much to gain as in nats
+    for other in METRICS if kind == "binary" else ():  # of a gain in nats there is twice as much in each
         if other != kind:
             named[f"no true gain, {other}"] = Trial(other, days, NOISE, 2 * fewer)
             bigger = noise_for(framed(spec, other), 2 * gain)

@@ -14,7 +14,7 @@ from onnx import ModelProto
 from core.errors import SpecError
 from core.learning import Range
 from models.family import Ability, Job, Parameter, read_parameters, report_losses, require_able, shares
-from models.learning.boosting import refitted, trained
+from models.learning.boosting import Growth, refitted, trained
 from models.learning.encode import CategoryValues
 from models.learning.grams import load_grams, save_grams
 from models.learning.inputs import Inputs, Table, fit_inputs, told_labels
@@ -157,4 +157,5 @@ def _grown(
     tables = Table.of(seen, labels[0], job.train), unseen
     told = settings(chosen, job, truth, gains, seen.shape[1])
     apart = truth.loss == "pinball" and not own_objective(job, truth)
-    return (grown_apart if apart else trained)(told, tables, chosen, job, truth, inputs.categorical, start)
+    growth = Growth(told, tables, chosen, job, truth, inputs.categorical, start)
+    return grown_apart(growth) if apart else trained(growth)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import lightgbm as lgb
@@ -15,33 +16,42 @@ from models.learning.truth import best_constant, later_base
 from models.rows import Floats
 
 
-def trained(
-    told: dict[str, Any],
-    tables: tuple[Table, Table],
-    chosen: Parameters,
-    job: Job,
-    truth: Truth,
-    native: list[int],
-    start: lgb.Booster | None,
-) -> lgb.Booster:
-    """The booster of these tables (to fit on, to stop by), cut at its best round; a step is a tree.
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """What trees grow from: what LightGBM is told, and the tables to fit on and to stop by.
 
-    It starts from the best constant, which its first trees hold in the end, or from the trees of
-    `start`, which it then holds too. `native` are the categorical columns.
+    `native` are the categorical columns. They start from the best constant of the `truth`, or from the
+    trees of `start`.
     """
+
+    told: dict[str, Any]
+    tables: tuple[Table, Table]
+    chosen: Parameters
+    job: Job
+    truth: Truth
+    native: list[int]
+    start: lgb.Booster | None
+
+
+def trained(growth: Growth) -> lgb.Booster:
+    """The booster that grows, cut at its best round; a step is a tree.
+
+    Its first trees hold in the end the constant that it started from, or it holds the trees of the start.
+    """
+    job, truth, tables, start = growth.job, growth.truth, growth.tables, growth.start
     base = best_constant(truth) if start is None else None
-    seen = lgb.Dataset(tables[0].inputs, **tables[0].data(base, categorical_feature=native))
+    seen = lgb.Dataset(tables[0].inputs, **tables[0].data(base, categorical_feature=growth.native))
     later = None if base is None else later_base(job, truth)
     unseen = seen.create_valid(tables[1].inputs, **tables[1].data(later))
     booster = lgb.train(
-        told,
+        growth.told,
         seen,
-        chosen.rounds,
+        growth.chosen.rounds,
         [seen, unseen],
         ["train", "validation"],
         feval=_measure(job, truth, tables, seen) if own_measure(job, truth) else None,
         init_model=start,
-        callbacks=[lgb.early_stopping(chosen.patience, verbose=False), _reporter(job, truth)],
+        callbacks=[lgb.early_stopping(growth.chosen.patience, verbose=False), _reporter(job, truth)],
     )
     return booster if base is None else raised(booster, base)  # lgb.train has cut it at its best round
 

@@ -9,7 +9,7 @@ import lightgbm as lgb
 import numpy as np
 
 from models.family import Job
-from models.learning.boosting import raised
+from models.learning.boosting import Growth, raised
 from models.learning.inputs import Table
 from models.learning.losses import Truth, mean_loss
 from models.learning.objectives import Parameters
@@ -20,30 +20,23 @@ from models.rows import Floats
 NOTHING = "num_leaves=1\nnum_cat=0\nleaf_value=0\nis_linear=0\nshrinkage=1"
 
 
-def grown_apart(
-    told: dict[str, Any],
-    tables: tuple[Table, Table],
-    chosen: Parameters,
-    job: Job,
-    truth: Truth,
-    native: list[int],
-    start: lgb.Booster | None,
-) -> lgb.Booster:
-    """The booster of K quantiles of these tables, as `models.learning.boosting.trained` gives one.
+def grown_apart(growth: Growth) -> lgb.Booster:
+    """The booster of K quantiles, as `models.learning.boosting.trained` gives one.
 
     A round adds a tree to each quantile's own booster, and the best one is that after which their mean
     loss is least. For its own objective LightGBM sets the leaves anew, to the quantile of what is left.
     """
+    truth, tables, start = growth.truth, growth.tables, growth.start
     base = best_constant(truth)
     begin = [np.tile(base, (len(table.rows), 1)) for table in tables]
     if start is not None:
         begin = [start.predict(table.inputs, raw_score=True, num_threads=1) for table in tables]
     by_output = zip(*(np.reshape(each, (-1, truth.outputs)).T.copy() for each in begin), strict=True)
     boosters = [
-        _begun(told | {"alpha": level}, tables, margins, native)
+        _begun(growth.told | {"alpha": level}, tables, margins, growth.native)
         for level, margins in zip(truth.levels, by_output, strict=True)
     ]
-    rounds = _best(boosters, chosen, job, truth)
+    rounds = _best(boosters, growth.chosen, growth.job, truth)
     grown = [_trees(booster)[:count] for booster, count in zip(boosters, rounds, strict=True)]
     empty = [[NOTHING] * (max(rounds) - count) for count in rounds]
     in_turn = zip(*(trees + more for trees, more in zip(grown, empty, strict=True)), strict=True)
