@@ -37,29 +37,34 @@ def batches(page: Path) -> dict[str, Any]:
     return {each["batch"]: each for each in json.loads((page.parent / "summary.json").read_text())["batches"]}
 
 
-def test_the_champion_serves_on_when_a_month_teaches_nothing(
-    make_project: Callable[..., Settings], inhabit: Inhabit
-) -> None:
+@pytest.fixture
+def lived(make_project: Callable[..., Settings], inhabit: Inhabit) -> Callable[[range, str], dict[str, Any]]:
+    """Lives through months of 2013, one of which teaches nothing: what became of each."""
     from flows.lifecycle import lifecycle
 
-    settings = make_project(range(3, 6), share=2, edit=forgetful)
-    keep(settings, "2013-04", 600)
-    with inhabit(settings):
-        told = batches(lifecycle("flights", AS_OF))
+    def live(months: range, poor: str) -> dict[str, Any]:
+        settings = make_project(months, share=2, edit=forgetful)
+        keep(settings, poor, 600)
+        with inhabit(settings):
+            return batches(lifecycle("flights", AS_OF))
+
+    return live
+
+
+def test_the_champion_serves_on_when_a_month_teaches_nothing(
+    lived: Callable[[range, str], dict[str, Any]],
+) -> None:
+    told = lived(range(3, 6), "2013-04")
     assert told["2013-03"]["retrained"] == "flights/1"
     assert (told["2013-04"]["decision"], told["2013-04"]["retrained"]) == ("retrain", None)
     assert told["2013-05"]["champion"] == "flights/1"
+    assert told["2013-05"]["baseline"] == {}  # no family but the champion's own was fitted
 
 
 def test_where_no_champion_serves_yet_the_next_month_is_learnt_from(
-    make_project: Callable[..., Settings], inhabit: Inhabit
+    lived: Callable[[range, str], dict[str, Any]],
 ) -> None:
-    from flows.lifecycle import lifecycle
-
-    settings = make_project(range(3, 5), share=2, edit=forgetful)
-    keep(settings, "2013-03", 600)
-    with inhabit(settings):
-        told = batches(lifecycle("flights", AS_OF))
+    told = lived(range(3, 5), "2013-03")
     assert (told["2013-03"]["retrained"], told["2013-04"]["retrained"]) == (None, "flights/1")
 
 
