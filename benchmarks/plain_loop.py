@@ -42,7 +42,7 @@ def main(project: str = "flights") -> None:
         first = (
             judged is None and number >= spec.training.first_batches and workspace.champion(matured) is None
         )
-        if first or (judged is not None and judged.decision == "retrain"):
+        if first or (judged is not None and judged.decision.startswith("retrain")):
             versions = register(workspace, fits(workspace, matured))
             promote(workspace, [version.id for version in versions], matured)
     for batch in batches:

@@ -18,9 +18,11 @@ from core.declarations import (
 )
 from core.gating import Gate
 from core.learning import METRICS, Constraints, Metric, Objective, Outcome, ProblemKind, Training
+from core.operating import Retention, Route, Schedules
 from core.past import Lag, Past, TargetRate, Trailing
 from core.scalars import NAME, Duration, FeatureKind, Kind, Model, Share, example
 from core.sources.declared import DeltaSource, FilesSource, PackageSource, Source, SqlSource
+from core.watching import Monitoring, Retraining
 
 __all__ = [
     "BatchRules",
@@ -46,8 +48,12 @@ __all__ = [
     "PackageSource",
     "Past",
     "QuarantineRules",
+    "Retention",
+    "Retraining",
     "Retrieved",
+    "Route",
     "RowFeature",
+    "Schedules",
     "Share",
     "Source",
     "Spec",
@@ -67,36 +73,6 @@ class Decision(Model):
     """The column of the events that it comes before."""
     lead: Duration
     """How long before."""
-
-
-class Monitoring(Model):
-    """When a batch counts as drifted, and what opens a retraining."""
-
-    model_config = example({"drift": 0.25, "persistence": 2})
-
-    drift: float | None = Field(default=0.2, gt=0)
-    """The population stability index from which a feature counts as drifted (0.1 is moderate, 0.2 large
-    by convention). `null` turns the watch of drift off: realised performance alone decides."""
-    prediction_drift: float = Field(default=0.2, gt=0)
-    """The population stability index from which the predictions count as drifted."""
-    drifted_importance: Share = 0.3
-    """The share of the model's importance in drifted features from which they matter."""
-    auc_drop: float = Field(default=0.02, gt=0)
-    """How far the realised AUC may fall below the reference."""
-    loss_rise: float = Field(default=0.02, gt=0)
-    """How far the loss may rise above the reference, both as shares of what the best constant loses on
-    their own rows (batches with unlike rates are not comparable otherwise)."""
-    coverage_gap: Share = 0.05
-    """How far the share of labels between the outermost quantiles may be from its nominal one."""
-    calibration_error: Share = 0.05
-    """The realised error of calibration from which, with drifted predictions, it counts."""
-    min_rows: int = Field(default=500, ge=1)
-    """Fewer rows, or fewer labelled rows, decide nothing."""
-    persistence: int = Field(default=1, ge=1)
-    """How many batches in a row must call for a retraining."""
-    every: int | None = Field(default=None, ge=1)
-    """After so many batches a challenger is tried though nothing calls for one, such as while the rows to
-    learn from still grow."""
 
 
 class Spec(Model):
@@ -134,6 +110,12 @@ class Spec(Model):
     """What a challenger must show."""
     monitoring: Monitoring = Monitoring()
     """When a batch counts as drifted, and what opens a retraining."""
+    schedules: Schedules = Schedules()
+    """When the deployments start by themselves."""
+    alerts: tuple[Route, ...] = ()
+    """Where alerts are sent, beside the record that is kept of each."""
+    retention: Retention = Retention()
+    """How long what is made is kept."""
 
     def counted(self, dataset: str) -> str | None:
         """The column of a dataset that is made by counting its rows: its time, where it has none."""

@@ -3,7 +3,6 @@
 import time
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
 
 from prefect import flow
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
@@ -16,11 +15,10 @@ from flows.progress import mark, now
 from flows.report import report
 from flows.retrain import retrain
 from flows.score import score
+from stages.events import events
 from stages.monitor import Judged
 from stages.promote import decisions
 from stages.workspace import Workspace, open_workspace
-
-Event = tuple[datetime, Literal["score", "monitor"], Batch]
 
 
 @flow(name="lifecycle", flow_run_name="lifecycle {project}")
@@ -46,17 +44,6 @@ def lifecycle(project: str, as_of: datetime) -> Path:
     if unfit is not None and workspace.champion(as_of) is None:
         raise unfit
     return page
-
-
-def events(workspace: Workspace, as_of: datetime) -> list[Event]:
-    """What happens up to `as_of`: a batch is scored when it is over, judged when its outcomes are in."""
-    ready = workspace.ledger.results("features")
-    batches = [batch for batch in workspace.batches(as_of) if batch.id in ready]
-    maturity = workspace.spec.outcome.maturity
-    scored: list[Event] = [(batch.end, "score", batch) for batch in batches]
-    judged: list[Event] = [(batch.end + maturity, "monitor", batch) for batch in batches]
-    past = [event for event in scored + judged if event[0] <= as_of]
-    return sorted(past, key=lambda event: (event[0], event[1] == "monitor", event[2]))
 
 
 def _ingest(project: str, as_of: datetime) -> DeliveryError | None:
@@ -100,5 +87,5 @@ def _monitor(workspace: Workspace, batch: Batch, as_of: datetime) -> UnfitError 
 def _is_due(workspace: Workspace, batch: Batch, as_of: datetime, judged: Judged | None) -> bool:
     """Whether to train: when the decision says so or, without a champion, when there are batches enough."""
     if workspace.champion(as_of) is not None:
-        return judged is not None and judged.decision == "retrain"
+        return judged is not None and judged.decision.startswith("retrain")
     return len(workspace.batches(batch.end)) >= workspace.spec.training.first_batches

@@ -194,9 +194,9 @@ def _decision(batch: Batch) -> str:
         return "[bold red]stopped[/]"
     if released := batch.get("retrained"):
         return f"{batch['decision'] or 'first'} → {_number_of(released)}"
-    if batch["decision"] == "retrain":
-        return "retrain, refused"
-    return batch["decision"] or "-"
+    if batch["decision"] in ("nothing", "watch", "roll back", None):
+        return batch["decision"] or "-"
+    return f"{batch['decision']}, refused"
 
 
 def _number_of(version: str) -> str:

@@ -1,4 +1,4 @@
-"""The decision after a batch: nothing, watch, or retrain, with its reasons in words and numbers.
+"""The decision after a batch: what to do, with its reasons in words and numbers.
 
 Realised performance decides where outcomes are known. A loss is compared as a share of what the
 best constant would have lost on the same rows (of log loss, the normalised entropy): batches of
@@ -9,13 +9,17 @@ that all is well.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from core.spec import Monitoring
 from monitoring.drift import Drift
-from monitoring.findings import Action, Finding, not_judged, of_drift, of_performance
+from monitoring.drift_findings import of_drift
+from monitoring.findings import CALLS, Call, Finding
 from monitoring.performance import Realised
+from monitoring.performance_findings import not_judged, of_performance
 
-_ORDER: tuple[Action, ...] = ("retrain", "watch", "nothing")
+Action = Literal["nothing", "watch", "recalibrate", "retrain stateful", "retrain stateless", "roll back"]
+"""What is done after a batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,32 +62,36 @@ def decide(
         findings = [*of_performance(realised, prediction, reference, rules), *findings]
     else:
         findings = [*findings, not_judged(realised, rules)]
-    calls = any(finding.action == "retrain" for finding in findings)
+    calls = any(finding.call == "retrain" for finding in findings)
     if calls and (run := 1 + _calls_in_a_row(history)) < rules.persistence:
         findings = [_held(finding) for finding in findings]
         findings.append(
             Finding("watch", f"{run} of the {rules.persistence} batches in a row that a retraining needs")
         )
     findings += _scheduled(history, rules.every)
-    findings.sort(key=lambda finding: _ORDER.index(finding.action))
+    findings.sort(key=lambda finding: -CALLS.index(finding.call))
     return Decision(
-        action=findings[0].action,
+        action=_action(findings[0].call),
         reasons=tuple(finding.reason for finding in findings),
         numbers={name: value for finding in findings for name, value in finding.numbers.items()},
         calls=calls,
     )
 
 
+def _action(call: Call) -> Action:
+    return "retrain stateless" if call == "retrain" else call
+
+
 def _scheduled(history: Sequence[Decision], every: int | None) -> Iterator[Finding]:
     """Time for a challenger: so many batches have been judged since the champion, or the last one it met."""
-    tried = [place for place, decision in enumerate(history) if decision.action == "retrain"]
+    tried = [place for place, decision in enumerate(history) if decision.action.startswith("retrain")]
     since = len(history) - (tried[-1] if tried else -1)
     if every is not None and since >= every:
         yield Finding("retrain", f"Batches without a challenger: {since} (one is due after {every})")
 
 
 def _held(finding: Finding) -> Finding:
-    return replace(finding, action="watch") if finding.action == "retrain" else finding
+    return replace(finding, call="watch") if finding.call == "retrain" else finding
 
 
 def _calls_in_a_row(history: Sequence[Decision]) -> int:

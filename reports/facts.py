@@ -31,7 +31,14 @@ _UNKNOWN: Facts = {
     "retrained": None,
     "drift_page": None,
 }
-_SYMBOLS = {"nothing": "○", "watch": "◐", "retrain": "●"}
+_SYMBOLS = {
+    "nothing": "○",
+    "watch": "◐",
+    "recalibrate": "●",
+    "retrain stateful": "●",
+    "retrain stateless": "●",
+    "roll back": "●",
+}
 
 
 def arranged(facts: Facts) -> Facts:
@@ -84,10 +91,11 @@ def _batch(given: Facts, headlines: tuple[str, str]) -> Facts:
     batch |= {"score": found.get(first), "second": found.get(second), "relative": found.get("relative_loss")}
     batch["score_interval"] = (batch["intervals"] or {"auc": batch["auc_interval"]}).get(first)
     batch["baseline_score"] = (batch["baseline"] or {"auc": batch["baseline_auc"]}).get(first)
+    batch["symbol"] = _SYMBOLS.get(batch["decision"], "")
     outcome = f"{batch['retrained']} released" if batch["retrained"] else ""
-    if batch["decision"] == "retrain" and not outcome:
+    if batch["symbol"] == "●" and not outcome:
         outcome = "challenger refused"
-    return batch | {"symbol": _SYMBOLS.get(batch["decision"], ""), "outcome": outcome}
+    return batch | {"outcome": outcome}
 
 
 def _scored(batches: Sequence[Facts]) -> list[Facts]:
@@ -125,7 +133,7 @@ def _short(version: str) -> str:
 def _key_facts(facts: Facts, batches: Sequence[Facts]) -> list[dict[str, str]]:
     champions = [version for version in facts["versions"] if version["stage"] == "champion"]
     scores = [score for score in _of(batches, "score") if score is not None]
-    calls = [batch for batch in batches if batch["decision"] == "retrain"]
+    calls = [batch for batch in batches if batch["symbol"] == "●"]
     released = sum(batch["retrained"] is not None for batch in calls)
     stopped = _of(batches, "status").count("stopped")
     received, quarantined = sum(_of(batches, "received")), sum(_of(batches, "quarantined"))

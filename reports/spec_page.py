@@ -23,6 +23,7 @@ _PATTERNS = {
     "^[A-Za-z]": "time zone",
     "^[a-z]": "name of `a-z`, `0-9` and `_`",
     "^[0-9a-f]{64}": "SHA-256",
+    "^[a-z0-9-]+/": "`<type>/<name>` of a block",
 }
 # What an example is called whose path does not say it.
 _NAMES = {"datasets.*": "a_dataset", "features.*": "a_feature", "training.tuning.space.*.*": "a_parameter"}
@@ -52,6 +53,8 @@ def _parts(whole: Node, path: str, node: Node, seen: set[str]) -> Iterator[tuple
             inside += [(f"{path}.{key}".lstrip("."), part) for key, part in resolved["properties"].items()]
         elif isinstance(inner := resolved.get("additionalProperties"), dict):
             inside.append((f"{path}.*", inner))
+        elif isinstance(inner := resolved.get("items"), dict):
+            inside.append((f"{path}[]", inner))
     for below, part in inside:
         yield from _parts(whole, below, part, seen)
 
@@ -75,7 +78,8 @@ def _section(whole: Node, path: str, node: Node) -> Iterator[str]:
     yield node.get("description", "") + "\n"
     for example in node.get("examples", []):
         ordered = {key: example[key] for key in node["properties"] if key in example}
-        held = {_NAMES.get(name, name.split(".")[-1]): ordered}
+        key = _NAMES.get(name, name.split(".")[-1])
+        held = {key.removesuffix("[]"): [ordered]} if key.endswith("[]") else {key: ordered}
         text = yaml.dump(held, sort_keys=False, default_flow_style=None, allow_unicode=True, width=100)
         yield f"```yaml\n{text}```\n"
     if not node["properties"]:

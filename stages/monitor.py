@@ -9,17 +9,12 @@ import polars as pl
 from core.batches import Batch
 from core.ledger import fingerprint
 from core.plain import plain
-from models.answers import from_column
-from models.problem import problem_of
 from models.registry.versions import Version
-from models.rows import Rows, columns
-from monitoring.drift import Drift, feature_drift, prediction_drift
-from monitoring.performance import Judgement, Realised, realised
+from monitoring.drift import Drift
+from monitoring.performance import Realised
 from monitoring.policy import Decision, decide
-from monitoring.profiles import profile
-from stages.bundle import REFERENCE
-from stages.featurise import labelled
-from stages.score import served
+from stages.drifts import drifts
+from stages.realise import baseline, realise
 from stages.workspace import Workspace
 
 
@@ -62,10 +57,10 @@ def judge_batch(workspace: Workspace, batch: Batch, as_of: datetime) -> Judged |
         return Judged(**done)
     version = workspace.registry.version(scored["version"])
     predictions = workspace.lake.scan("predictions", [batch.id]).collect()
-    found = _realised(workspace, batch, predictions, as_of)
-    drifts, shift = _drift(workspace, batch, version, predictions)
+    found = realise(workspace, batch, predictions, as_of)
+    moved, shift = drifts(workspace, batch, version, predictions)
     decision = decide(
-        drifts,
+        moved,
         version.metrics["importance"],
         shift,
         found,
@@ -73,8 +68,8 @@ def judge_batch(workspace: Workspace, batch: Batch, as_of: datetime) -> Judged |
         workspace.spec.monitoring,
         [_decision(each) for each in history],
     )
-    baseline = _baseline(workspace, batch, version, as_of)
-    judged = _judged(batch, version, found, drifts, shift, decision, baseline, made_from)
+    beside = baseline(workspace, batch, version, as_of)
+    judged = _judged(batch, version, found, moved, shift, decision, beside, made_from)
     workspace.lake.write("metrics", batch.id, _metrics(judged, as_of))
     workspace.ledger.record("monitor", batch.id, made_from, asdict(judged), as_of)
     return judged
@@ -93,12 +88,6 @@ def made_from_of(workspace: Workspace, batch: Batch, as_of: datetime) -> str:
     )
 
 
-def reference(workspace: Workspace, version: Version) -> tuple[pl.DataFrame, pl.Series]:
-    """What a version's batches are compared with: inputs that it was fitted on, answers to unseen ones."""
-    rows = pl.read_parquet(workspace.registry.file(version, REFERENCE))
-    return rows.filter(pl.col("prediction").is_null()), rows["prediction"].drop_nulls()
-
-
 def _history(workspace: Workspace, batch: Batch, version: str) -> list[dict[str, Any]]:
     """The judgements of the same version on earlier batches, in order."""
     earlier = [each.id for each in workspace.batches(batch.start)]
@@ -106,54 +95,14 @@ def _history(workspace: Workspace, batch: Batch, version: str) -> list[dict[str,
     return [judged[each] for each in earlier if each in judged and judged[each]["version"] == version]
 
 
-def _realised(workspace: Workspace, batch: Batch, predictions: pl.DataFrame, as_of: datetime) -> Realised:
-    spec = workspace.spec
-    outcomes = workspace.lake.scan("outcomes", [batch.id]).collect()
-    key = spec.datasets[spec.events].key
-    by = Judgement(problem_of(spec), spec.outcome, key, spec.batches.timezone, spec.training.seed)
-    return realised(predictions, outcomes, as_of, by)
-
-
-def _drift(
-    workspace: Workspace, batch: Batch, version: Version, predictions: pl.DataFrame
-) -> tuple[tuple[Drift, ...], Drift]:
-    spec, names = workspace.spec, columns(workspace.spec)
-    rows = workspace.lake.scan("features", [batch.id]).collect()
-    inputs, answers = reference(workspace, version)
-    workspace.lake.write("profiles", batch.id, profile(rows, names, batch.id).drop("batch"))
-    then, now = from_column(answers), from_column(predictions["prediction"])
-    shift = prediction_drift(then, now, spec.monitoring, values=problem_of(spec).link == "sorted")
-    return feature_drift(inputs, rows, names, spec.monitoring), shift
-
-
-def _baseline(workspace: Workspace, batch: Batch, champion: Version, as_of: datetime) -> dict[str, float]:
-    """The measures of the newest version of the first family that there was when the batch began.
-
-    There are none where the champion is of that family itself.
-    """
-    spec, family = workspace.spec, workspace.spec.training.families[0]
-    if champion.family == family:
-        return {}
-    known = [
-        version
-        for version in workspace.registry.versions(workspace.project.name)
-        if version.family == family and version.lineage.as_of < batch.end
-    ]
-    rows = labelled(workspace, as_of, batch.start).filter(pl.col("event_time") < batch.end)
-    if not known or rows.is_empty():
-        return {}
-    labels, answers = Rows.of(rows, spec.outcome), served(workspace, known[-1]).predict(rows)
-    return problem_of(spec).measures(labels, answers)
-
-
 def _judged(
     batch: Batch,
     version: Version,
     found: Realised,
-    drifts: tuple[Drift, ...],
+    moved: tuple[Drift, ...],
     shift: Drift,
     decision: Decision,
-    baseline: dict[str, float],
+    beside: dict[str, float],
     made_from: str,
 ) -> Judged:
     return Judged(
@@ -164,8 +113,8 @@ def _judged(
         measures=plain(found.measures),
         intervals=plain(found.intervals),
         calibration=plain(found.calibration),
-        baseline=plain(baseline),
-        drift={drift.feature: drift.value for drift in drifts},
+        baseline=plain(beside),
+        drift={drift.feature: drift.value for drift in moved},
         prediction_drift=shift.value,
         decision=decision.action,
         reasons=list(decision.reasons),

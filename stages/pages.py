@@ -17,7 +17,7 @@ from reports.lifecycle import Batch as BatchFacts
 from reports.lifecycle import File, Summary, page
 from reports.lifecycle import Version as VersionFacts
 from stages.cards import card_path
-from stages.monitor import reference
+from stages.drifts import reference
 from stages.promote import decisions
 from stages.workspace import Workspace
 

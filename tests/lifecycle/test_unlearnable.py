@@ -56,7 +56,7 @@ def test_the_champion_serves_on_when_a_month_teaches_nothing(
 ) -> None:
     told = lived(range(3, 6), "2013-04")
     assert told["2013-03"]["retrained"] == "flights/1"
-    assert (told["2013-04"]["decision"], told["2013-04"]["retrained"]) == ("retrain", None)
+    assert (told["2013-04"]["decision"], told["2013-04"]["retrained"]) == ("retrain stateless", None)
     assert told["2013-05"]["champion"] == "flights/1"
     assert told["2013-05"]["baseline"] == {}  # no family but the champion's own was fitted
 

@@ -49,7 +49,7 @@ def test_a_batch_as_good_as_the_reference_needs_nothing() -> None:
 
 def test_a_fallen_auc_retrains_and_says_by_how_much() -> None:
     decision = judge(outcome(auc=0.671))
-    assert decision.action == "retrain"
+    assert decision.action == "retrain stateless"
     assert decision.reasons[0] == "AUC 0.671 is 0.041 below the reference 0.712 (limit 0.020)"
     assert decision.numbers["auc"] == 0.671
     assert decision.numbers["auc_reference"] == 0.712
@@ -69,12 +69,12 @@ def test_a_risen_loss_retrains_in_a_problem_without_an_auc() -> None:
     worse = outcome(relative_loss=0.93)
     plain = replace(worse, measures={"relative_loss": 0.93})
     for decision in (judge(worse), judge(plain)):
-        assert decision.action == "retrain"
+        assert decision.action == "retrain stateless"
         assert decision.reasons[0] == "Relative loss 0.930 is 0.030 above the reference 0.900 (limit 0.020)"
 
 
 def test_bad_calibration_retrains_only_together_with_drifted_predictions() -> None:
-    assert judge(outcome(calibration_error=0.09), prediction=MOVED).action == "retrain"
+    assert judge(outcome(calibration_error=0.09), prediction=MOVED).action == "retrain stateless"
     assert judge(outcome(calibration_error=0.09)).action == "watch"
     assert judge(outcome(), prediction=MOVED).action == "watch"
 
@@ -90,8 +90,8 @@ def test_seasonal_inputs_that_the_model_hardly_uses_are_watched() -> None:
 
 def test_important_inputs_retrain_only_while_no_outcome_shows_that_all_is_well() -> None:
     moved = drifted("late_rate")
-    assert judge(None, moved, MOVED).action == "retrain"
-    assert judge(outcome(labelled=499), moved, MOVED).action == "retrain"
+    assert judge(None, moved, MOVED).action == "retrain stateless"
+    assert judge(outcome(labelled=499), moved, MOVED).action == "retrain stateless"
     assert judge(None, moved, STEADY).action == "watch"
     assert judge(outcome(), moved, MOVED).action == "watch"
 
@@ -125,7 +125,7 @@ def test_persistence_waits_for_batches_in_a_row() -> None:
     for auc in (0.6, 0.6, 0.712, 0.6, 0.6, 0.6):
         history += (judge(outcome(auc=auc), rules=rules, history=history),)
         actions.append(history[-1].action)
-    assert actions == ["watch", "watch", "nothing", "watch", "watch", "retrain"]
+    assert actions == ["watch", "watch", "nothing", "watch", "watch", "retrain stateless"]
     assert history[0].calls
     assert "1 of the 3 batches in a row that a retraining needs" in history[0].reasons
 
@@ -154,7 +154,7 @@ def test_intervals_that_do_not_hold_what_they_claim_retrain() -> None:
     assert held.action == "nothing"
     for coverage in (0.7, 0.9):  # too narrow, or of no use
         found = judge(outcome(coverage=coverage, nominal=0.8))
-        assert found.action == "retrain"
+        assert found.action == "retrain stateless"
         assert found.reasons[0] == (
             f"Coverage {coverage:.3f} where 0.800 was claimed (limit 0.050 to either side)"
         )
@@ -176,8 +176,8 @@ def test_a_challenger_is_due_after_so_many_batches_without_one() -> None:
         ((calm, calm, tried, calm, calm), True),
     ):
         decision = judge(outcome(), rules=every, history=history)
-        assert (decision.action == "retrain") == due, history
+        assert (decision.action == "retrain stateless") == due, history
         assert not decision.calls
     assert decision.reasons[0] == "Batches without a challenger: 3 (one is due after 3)"
-    assert judge(outcome(), rules=Monitoring(every=1)).action == "retrain"
+    assert judge(outcome(), rules=Monitoring(every=1)).action == "retrain stateless"
     assert judge(outcome(), history=(calm,) * 50).action == "nothing"
