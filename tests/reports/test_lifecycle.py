@@ -79,7 +79,7 @@ def test_there_is_a_line_a_batch_with_what_came_of_it(root: ElementTree.Element)
         "2013-05", "flights/2", "0.720 [0.69, 0.75]", "0.710", "0.500", DASH, "25.0%", "0.010", "10%",
         "● retrain statelessflights/5 released", "28,005", "28,002", "3",
     ]  # fmt: skip
-    assert lines["2013-09"][9] == "● retrainchallenger refused"
+    assert lines["2013-09"][9] == "● retrain statelesschallenger refused"
     assert lines["2013-03"][1:3] == [DASH, DASH]
     assert lines["2013-07"][1:3] == ["the file ends in the middle of row 4", "■ stopped"]
 
@@ -103,8 +103,8 @@ def test_decisions_come_with_their_reasons_in_order(root: ElementTree.Element) -
     assert len(told) == 9
     assert told[0] == "2013-03 flights/2 released"
     assert told[2].startswith(
-        "2013-05 ● retrain stateless flights/5 released AUC 0.671 is 0.041 below the reference 0.712 (limit 0.020) "
-        "1 more reason Prediction drift 0.05"
+        "2013-05 ● retrain stateless flights/5 released "
+        "AUC 0.671 is 0.041 below the reference 0.712 (limit 0.020) 1 more reason Prediction drift 0.05"
     )
     assert [link.get("href") for link in items.iter("a")][1] == "../drift/2013-05.html"
 
