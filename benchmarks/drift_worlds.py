@@ -36,6 +36,7 @@ DAY = 86_400_000_000  # microseconds
 NEW = "(new)"
 RAMP = 6  # batches over which a gradual drift grows
 STEPS = 24  # of the search for the strength that has a cost
+PARTS = 6  # of a day
 ROWS = 60_000  # a cost is measured on
 
 
@@ -44,7 +45,8 @@ class World:
     """Feature rows by day, what the champion says of them, and of them with its opposite inputs.
 
     `days` are the rows of each day; `usual` the days that the champion's own reference is made of, and
-    `season` the other days, in order of time. `shock` is the standard deviation of what days add to log-odds.
+    `season` the other days, in order of time. `shocks` are the standard deviations of what a day, and each
+    of its PARTS, adds to log-odds.
     """
 
     frame: pl.DataFrame
@@ -54,7 +56,7 @@ class World:
     days: Sequence[NDArray[np.intp]]
     usual: NDArray[np.intp]
     season: NDArray[np.intp]
-    shock: float
+    shocks: tuple[float, float]
     answers: Floats
     turned: Floats
 
@@ -67,7 +69,7 @@ class World:
         importance: Mapping[str, float],
         until: datetime,
         timezone: str,
-        shock: float,
+        shocks: tuple[float, float],
     ) -> "World":
         """The world of these feature rows, in order of time, whose reference ends at `until`."""
         names = local(frame["event_time"], timezone) // DAY
@@ -77,7 +79,7 @@ class World:
         answers = model.predict(frame)
         turned = model.predict(_turned(frame, columns, importance))
         usual, season = np.flatnonzero(first), np.flatnonzero(~first)
-        return cls(frame, model, columns, importance, days, usual, season, shock, answers, turned)
+        return cls(frame, model, columns, importance, days, usual, season, shocks, answers, turned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ def batch_of(
     at = np.concatenate([world.days[day] for day in taken])
     day = np.repeat(np.arange(days), [len(world.days[day]) for day in taken])
     strength = drift.at(place)
-    chances = _chances(world, drift.kind, strength, at, random.normal(0, world.shock, days)[day])
+    chances = _chances(world, drift.kind, strength, at, _shock(world, at, day, days, random))
     labels = (random.random(len(at)) < chances).astype(np.float64)
     if drift.kind == "swapped labels":
         labels = np.where(random.random(len(at)) < strength, 1 - labels, labels)
@@ -165,6 +167,22 @@ def _chances(world: World, kind: Kind, strength: float, at: NDArray[np.intp], sh
     return np.asarray(expit(margins + shock), np.float64)
 
 
+def _shock(
+    world: World, at: NDArray[np.intp], day: NDArray[np.intp], days: int, random: np.random.Generator
+) -> Floats:
+    """What the day of each row, and the part of the day, add to its log-odds."""
+    part = day * PARTS + parts_of(world.frame["event_time"][at])
+    of_day, of_part = world.shocks
+    return np.asarray(
+        random.normal(0, of_day, days)[day] + random.normal(0, of_part, days * PARTS)[part], np.float64
+    )
+
+
+def parts_of(times: pl.Series) -> NDArray[np.intp]:
+    """The part of the day that each instant is in, from 0."""
+    return (times.dt.epoch("us").to_numpy() % DAY // (DAY // PARTS)).astype(np.intp)
+
+
 def _observed(
     world: World, kind: Kind, strength: float, frame: pl.DataFrame, random: np.random.Generator
 ) -> pl.DataFrame | None:
@@ -209,17 +227,32 @@ def _times(times: pl.Series, day: NDArray[np.intp], begin: datetime) -> pl.Serie
     return pl.Series("event_time", start + day * DAY + clock).cast(pl.Datetime("us", "UTC"))
 
 
-def calm_shock(labels: Floats, answers: Floats, days: NDArray[np.int64]) -> float:
-    """The standard deviation of what days add to log-odds, from labels and answers of rows that no fit saw.
+def shocks_of(labels: Floats, answers: Floats, times: pl.Series) -> tuple[float, float]:
+    """The standard deviations of what days, and parts of them, add to log-odds, from rows that no fit saw.
 
-    Squared, what the days' mean errors vary beyond independent rows (DerSimonian and Laird, 1986).
+    First that of the days; then, where each day's answers are right on the whole, that of its parts.
     """
-    _, place = np.unique(days, return_inverse=True)
-    rows = np.bincount(place)
-    chance = answers * (1 - answers)
-    errors = np.bincount(place, labels - answers) / np.bincount(place, chance)
-    own = 1 / np.bincount(place, chance)
-    weights = 1 / own
+    day = times.dt.epoch("us").to_numpy() // DAY
+    right = _right(labels, answers, day)
+    return _spread_of(labels, answers, day), _spread_of(labels, right, day * PARTS + parts_of(times))
+
+
+def _spread_of(labels: Floats, answers: Floats, blocks: NDArray[np.int64]) -> float:
+    """What blocks vary beyond independent rows (DerSimonian and Laird, 1986), as a standard deviation."""
+    _, place = np.unique(blocks, return_inverse=True)
+    weights = np.bincount(place, answers * (1 - answers))
+    errors = np.bincount(place, labels - answers) / weights
     mean = float(np.average(errors, weights=weights))
-    excess = float(weights @ (errors - mean) ** 2) - (len(rows) - 1)
+    excess = float(weights @ (errors - mean) ** 2) - (len(weights) - 1)
     return float(np.sqrt(max(excess / (weights.sum() - (weights**2).sum() / weights.sum()), 0.0)))
+
+
+def _right(labels: Floats, answers: Floats, blocks: NDArray[np.int64]) -> Floats:
+    """The answers, those of each block shifted by the same log-odds to add up to its labels."""
+    _, place = np.unique(blocks, return_inverse=True)
+    margins, shift = logit(np.clip(answers, 1e-6, 1 - 1e-6)), np.zeros(place.max() + 1)
+    for _ in range(STEPS):
+        chances = expit(margins + shift[place])
+        step = np.bincount(place, labels - chances) / np.bincount(place, chances * (1 - chances))
+        shift += np.clip(step, -1, 1)
+    return np.asarray(expit(margins + shift[place]), np.float64)
