@@ -194,9 +194,7 @@ def _decision(batch: Batch) -> str:
         return "[bold red]stopped[/]"
     if released := batch.get("retrained"):
         return f"{batch['decision'] or 'first'} → {_number_of(released)}"
-    if batch["decision"] in ("nothing", "watch", "roll back", None):
-        return batch["decision"] or "-"
-    return f"{batch['decision']}, refused"
+    return f"{batch['decision'] or 'first'}, refused" if batch.get("challenger") else batch["decision"] or "-"
 
 
 def _number_of(version: str) -> str:
