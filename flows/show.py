@@ -135,6 +135,7 @@ def _headlines(facts: Summary) -> Sequence[str]:
 
 def _batches(facts: Summary) -> Table:
     table = _table(facts.get("title", facts["project"]), "batch")
+    table.padding = 0  # a space between columns: the decision with what came of it is to stay on one line
     for heading in ("received", "accepted", "quarantined"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("champion", no_wrap=True)

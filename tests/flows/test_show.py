@@ -69,6 +69,6 @@ def test_a_decision_is_told_with_what_came_of_it_in_110_columns() -> None:
         lifecycle(console, facts, Path("index.html"))
     lines = [line.rstrip() for line in said.get().splitlines()]
     for month, (*_, told) in enumerate(cases, 1):
-        (line,) = [line for line in lines if line.startswith(f"2024-{month:02}")]
+        (line,) = [line for line in lines if line.startswith(f" 2024-{month:02}")]
         assert line.endswith(told)
     assert max(map(len, lines)) <= 110
