@@ -19,6 +19,7 @@ from tests.stages.orders import AS_OF, fits, make_orders, orders
 pytestmark = pytest.mark.slow
 
 Inhabit = Callable[[Settings], AbstractContextManager[None]]
+CALM = {"confidence": 0.6, "max_calibration_error": 0.5}
 TREES = {"families": ["lightgbm"], "parameters": {"lightgbm": {"rounds": 20}}}
 
 
@@ -35,20 +36,20 @@ def lived(workspace: Workspace, as_of: datetime = AS_OF) -> dict[str, dict[str, 
     return {facts["batch"]: facts for facts in told["batches"]}
 
 
-@pytest.mark.parametrize("action", ["retrain stateful", "retrain stateless"])
-def test_what_was_decided_is_what_is_fitted(inhabit: Inhabit, tmp_path: Path, action: str) -> None:
-    training = TREES | ({"stateful": {}} if action == "retrain stateful" else {})
-    workspace = make_orders(tmp_path, training=training, monitoring={"every": 1})
+def test_fits_go_on_from_the_champion_where_that_was_decided(inhabit: Inhabit, tmp_path: Path) -> None:
+    training = TREES | {"stateful": {}}
+    workspace = make_orders(tmp_path, training=training, monitoring={"every": 1}, gate=CALM)
     with inhabit(workspace.settings):
         facts = lived(workspace, after(workspace, "2013-03"))["2013-03"]
-    assert facts["decision"] == action
-    version = workspace.registry.version(facts["challenger"])
-    assert version.lineage.starts == ({"lightgbm": "orders/1"} if action == "retrain stateful" else {})
-    assert version.id == "orders/2"
+    assert facts["decision"] == "retrain stateful"
+    assert "Fits go on from the champion (training.stateful)" in facts["reasons"]
+    assert facts["challenger"] == "orders/2"
+    version = workspace.registry.version("orders/2")
+    assert version.lineage.starts == {"lightgbm": "orders/1"}
 
 
 def test_a_worse_champion_is_rolled_back_once_and_for_all(inhabit: Inhabit, tmp_path: Path) -> None:
-    workspace = make_orders(tmp_path)
+    workspace = make_orders(tmp_path, gate=CALM)
     with inhabit(workspace.settings):
         lived(workspace, after(workspace, "2013-02"))
         at = after(workspace, "2013-02") + timedelta(hours=1)
