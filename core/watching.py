@@ -49,7 +49,7 @@ class Monitoring(Model):
     min_rows: int = Field(default=500, ge=1)
     """Fewer rows, or fewer labelled rows, decide nothing."""
     persistence: int = Field(default=1, ge=1)
-    """How many batches in a row must call for a retraining."""
+    """How many batches in a row must call for a recalibration or a retraining."""
     every: int | None = Field(default=None, ge=1)
     """After so many batches a challenger is tried though nothing calls for one, such as while the rows to
     learn from still grow."""

@@ -3,6 +3,7 @@
 import time
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 from prefect import flow
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
@@ -14,10 +15,13 @@ from flows.monitor import monitor
 from flows.progress import mark, now
 from flows.report import report
 from flows.retrain import retrain
+from flows.roll_back import roll_back
 from flows.score import score
+from monitoring.actions import Action, Challenge
 from stages.events import events
 from stages.monitor import Judged
 from stages.promote import decisions
+from stages.roll_back import rolled_back
 from stages.workspace import Workspace, open_workspace
 
 
@@ -69,13 +73,18 @@ def _monitor(workspace: Workspace, batch: Batch, as_of: datetime) -> UnfitError 
         now(f"{batch}: joining outcomes, measuring drift")
         judged = monitor(workspace.project.name, batch.id, as_of)
         mark(batch.id, "monitor", judged.decision if judged else "no rows")
-    decided = decisions(workspace)
+    decided, restored = decisions(workspace), rolled_back(workspace)
     answer = decided.get(as_of)
-    # What the gate has decided stays decided: data that came late count from the next retraining on.
-    if answer is None and _is_due(workspace, batch, as_of, judged) and not any(at > as_of for at in decided):
-        now(f"{batch}: training challengers")
+    # What was decided stays decided: data that came late count from the next retraining on.
+    settled = answer is not None or any(at > as_of for at in (*decided, *restored))
+    due = None if settled else _due(workspace, batch, as_of, judged)
+    if due == "roll back":
+        now(f"{batch}: rolling back")
+        mark(batch.id, "retrain", f"rolled back to {roll_back(workspace.project.name, as_of)}")
+    elif due is not None:
+        now(f"{batch}: {'calibrating anew' if due == 'recalibrate' else 'training challengers'}")
         try:
-            answer = retrain(workspace.project.name, as_of)
+            answer = retrain(workspace.project.name, as_of, due)
         except UnfitError as error:
             mark(batch.id, "retrain", f"no challenger: {error}")
             return error
@@ -84,8 +93,19 @@ def _monitor(workspace: Workspace, batch: Batch, as_of: datetime) -> UnfitError 
     return None
 
 
-def _is_due(workspace: Workspace, batch: Batch, as_of: datetime, judged: Judged | None) -> bool:
-    """Whether to train: when the decision says so or, without a champion, when there are batches enough."""
+def _due(
+    workspace: Workspace, batch: Batch, as_of: datetime, judged: Judged | None
+) -> Challenge | Literal["roll back"] | None:
+    """What was decided or, without a champion, to train when there are batches enough; None for nothing."""
     if workspace.champion(as_of) is not None:
-        return judged is not None and judged.decision.startswith("retrain")
-    return len(workspace.batches(batch.end)) >= workspace.spec.training.first_batches
+        return _acts(judged.decision) if judged else None
+    enough = len(workspace.batches(batch.end)) >= workspace.spec.training.first_batches
+    return "retrain stateless" if enough else None
+
+
+def _acts(decided: Action) -> Challenge | Literal["roll back"] | None:
+    match decided:
+        case "recalibrate" | "retrain stateful" | "retrain stateless" | "roll back":
+            return decided
+        case _:
+            return None

@@ -135,6 +135,7 @@ def _headlines(facts: Summary) -> Sequence[str]:
 
 def _batches(facts: Summary) -> Table:
     table = _table(facts.get("title", facts["project"]), "batch")
+    table.padding = 0  # a space between columns: the decision with what came of it is to stay on one line
     for heading in ("received", "accepted", "quarantined"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("champion", no_wrap=True)
@@ -194,9 +195,7 @@ def _decision(batch: Batch) -> str:
         return "[bold red]stopped[/]"
     if released := batch.get("retrained"):
         return f"{batch['decision'] or 'first'} → {_number_of(released)}"
-    if batch["decision"] in ("nothing", "watch", "roll back", None):
-        return batch["decision"] or "-"
-    return f"{batch['decision']}, refused"
+    return f"{batch['decision'] or 'first'}, refused" if batch.get("challenger") else batch["decision"] or "-"
 
 
 def _number_of(version: str) -> str:

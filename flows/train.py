@@ -18,8 +18,10 @@ from tasks.training import Unfit, register_candidates, train_family
 
 
 @flow(name="train", flow_run_name="train {project}", task_runner=fan_out())
-def train(project: str, as_of: datetime) -> list[str]:
+def train(project: str, as_of: datetime, stateful: bool = True) -> list[str]:
     """Fit each family of the spec, those that others are made of first; the ids of their versions.
+
+    That of the champion goes on from it where it is to be `stateful`, and the spec lets it.
 
     Where the spec asks for tuning, the families that it names are tuned before. A family whose fit
     may not serve is left out, and so is what would be made of it; UnfitError when none is left.
@@ -30,7 +32,9 @@ def train(project: str, as_of: datetime) -> list[str]:
     for wave in waves(rules.families, rules.parameters):
         takes = {name: family(name).takes(rules.parameters.get(name, {})) for name in wave}
         futures = {
-            name: train_family.submit(project, name, as_of, [fits[each] for each in takes[name]], tuned)
+            name: train_family.submit(
+                project, name, as_of, [fits[each] for each in takes[name]], tuned, stateful=stateful
+            )
             for name in wave
             if fits.keys() >= set(takes[name])
         }

@@ -45,6 +45,16 @@ class Given:
     members: Mapping[str, Fitted] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A model that was fitted before; `offset` undoes how its rows were balanced (see Calibration)."""
+
+    family: str
+    model: Fitted
+    parameters: Mapping[str, Parameter]
+    offset: tuple[float, ...]
+
+
 def fit(name: str, split: Split, spec: Spec, report: Report, given: Given | None = None) -> Fit:
     """Fit the family of this name with the project's seed and parameters, calibrate it, measure it.
 
@@ -54,6 +64,22 @@ def fit(name: str, split: Split, spec: Spec, report: Report, given: Given | None
     """
     started = time.monotonic()
     fitted = calibrated(name, split.train, split.validation, spec, report, given)
+    return _measured(fitted, split, started)
+
+
+def recalibrated(kept: Kept, split: Split, spec: Spec) -> Fit:
+    """A model as it was fitted before, calibrated on the validation rows, which it was not fitted on."""
+    started, problem = time.monotonic(), problem_of(spec)
+    margins = kept.model.margins(split.validation.frame)
+    calibration = calibration_of(problem, margins, split.validation, kept.offset)
+    complexity, parameters = family(kept.family).complexity, kept.parameters
+    fitted = Fit(
+        kept.family, complexity, problem, kept.model, calibration, columns(spec), parameters, {}, 0.0
+    )
+    return _measured(fitted, split, started)
+
+
+def _measured(fitted: Fit, split: Split, started: float) -> Fit:
     for part, rows in (("validation", split.validation), ("holdout", split.holdout)):
         answers = fitted.answers(rows.frame)
         relative = {"relative_loss": relative_loss(fitted.problem, rows, answers)}
@@ -89,12 +115,17 @@ def calibrated(
     )
 
 
+def calibrates(problem: Problem) -> bool:
+    """Whether the answers to such a problem are calibrated: scores are not, nor is what is no mean."""
+    return problem.metric not in ("ndcg", "mae")
+
+
 def calibration_of(problem: Problem, margins: Floats, rows: Rows, offset: tuple[float, ...]) -> Calibration:
     """The calibration that these rows, with their margins [n, K], show to be best.
 
     There is none for scores, and for what is no mean.
     """
-    if problem.metric in ("ndcg", "mae"):
+    if not calibrates(problem):
         return uncalibrated(problem.link, offset)
     if isinstance(problem, Quantiles):
         return fit_shift(margins, rows.labels, problem.levels)

@@ -9,31 +9,32 @@ that all is well.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from core.spec import Monitoring
+from monitoring.actions import Action, Standing, action_of, unknown_values
 from monitoring.drift import Drift
 from monitoring.drift_findings import of_drift
-from monitoring.findings import CALLS, Call, Finding
+from monitoring.findings import CALLS, CHALLENGE, Call, Finding
 from monitoring.performance import Realised
 from monitoring.performance_findings import not_judged, of_performance
 
-Action = Literal["nothing", "watch", "recalibrate", "retrain stateful", "retrain stateless", "roll back"]
-"""What is done after a batch."""
+__all__ = ["Action", "Decision", "Standing", "decide"]
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What to do, why (the weightiest reason first), and the numbers behind the words.
 
-    `calls` says whether this batch by itself calls for a retraining: where the rules ask for
-    persistence, the action is only `watch` until enough batches in a row have called.
+    `calls` says whether this batch by itself calls for a recalibration or a retraining: where the rules
+    ask for persistence, the action is only `watch` until enough batches in a row have called. `asks` is
+    what each reason asks for.
     """
 
     action: Action
     reasons: tuple[str, ...]
     numbers: dict[str, float]
     calls: bool
+    asks: tuple[Call, ...] = ()
 
 
 def decide(
@@ -44,42 +45,59 @@ def decide(
     reference: Mapping[str, float],
     rules: Monitoring,
     history: Sequence[Decision] = (),
+    standing: Standing | None = None,
+    also: Sequence[Finding] = (),
 ) -> Decision:
     """Weigh a batch's drift and realised performance against the champion's reference.
 
     `importance` is each feature's share of the champion's importance (one that it lacks is
     unused); `reference` the champion's measures on rows that it was not fitted on, as its problem
-    names them; `history` the decisions since the champion's release, oldest first.
+    names them; `history` the decisions since the champion's release, oldest first; `standing` what can
+    be done about it; `also` what was found besides.
 
     >>> wind = Drift("wind", "psi", 0.84, 0.2, True)
     >>> decision = decide([wind], {"wind": 0.05, "hour": 0.95}, None, None, {}, Monitoring())
     >>> decision.action, decision.reasons[0]
     ('watch', "1 of 1 inputs drifted, with 5.0% of the model's importance: wind 0.84")
     """
+    standing = standing or Standing()
     judged = realised is not None and realised.labelled >= rules.min_rows
-    findings = [*of_drift(drifts, importance, prediction, judged, rules)]
+    findings = [*also, *of_drift(drifts, importance, prediction, judged, rules)]
     if realised is not None and judged:
         findings = [*of_performance(realised, prediction, reference, rules), *findings]
     else:
         findings = [*findings, not_judged(realised, rules)]
-    calls = any(finding.call == "retrain" for finding in findings)
+    if not standing.serves:
+        findings = [*map(_held, findings), Finding("watch", "It no longer serves: nothing is done about it")]
+    calls = any(finding.call in CHALLENGE for finding in findings)
     if calls and (run := 1 + _calls_in_a_row(history)) < rules.persistence:
-        findings = [_held(finding) for finding in findings]
+        findings = [_held(finding) if finding.call in CHALLENGE else finding for finding in findings]
         findings.append(
             Finding("watch", f"{run} of the {rules.persistence} batches in a row that a retraining needs")
         )
-    findings += _scheduled(history, rules.every)
+    if standing.serves:
+        findings += _scheduled(history, rules.every)
     findings.sort(key=lambda finding: -CALLS.index(finding.call))
+    if why := unknown_values(drifts, importance, rules):
+        standing = replace(standing, no_start=standing.no_start or why)
+    action, told = action_of(findings, standing)
+    return _decided(action, _placed(findings, told), calls=calls)
+
+
+def _decided(action: Action, findings: Sequence[Finding], *, calls: bool) -> Decision:
     return Decision(
-        action=_action(findings[0].call),
+        action=action,
         reasons=tuple(finding.reason for finding in findings),
         numbers={name: value for finding in findings for name, value in finding.numbers.items()},
         calls=calls,
+        asks=tuple(finding.call for finding in findings),
     )
 
 
-def _action(call: Call) -> Action:
-    return "retrain stateless" if call == "retrain" else call
+def _placed(findings: Sequence[Finding], told: Sequence[Finding]) -> list[Finding]:
+    """The findings, with what was told of the weightiest behind those."""
+    place = sum(finding.call == findings[0].call for finding in findings)
+    return [*findings[:place], *told, *findings[place:]]
 
 
 def _scheduled(history: Sequence[Decision], every: int | None) -> Iterator[Finding]:
@@ -91,7 +109,8 @@ def _scheduled(history: Sequence[Decision], every: int | None) -> Iterator[Findi
 
 
 def _held(finding: Finding) -> Finding:
-    return replace(finding, call="watch") if finding.call == "retrain" else finding
+    """The same with nothing done about it yet."""
+    return finding if finding.call == "nothing" else replace(finding, call="watch")
 
 
 def _calls_in_a_row(history: Sequence[Decision]) -> int:

@@ -28,6 +28,7 @@ _UNKNOWN: Facts = {
     "calibration_error": None,
     "calibration": [],
     "feature_drift": {},
+    "challenger": None,
     "retrained": None,
     "drift_page": None,
 }
@@ -92,10 +93,16 @@ def _batch(given: Facts, headlines: tuple[str, str]) -> Facts:
     batch["score_interval"] = (batch["intervals"] or {"auc": batch["auc_interval"]}).get(first)
     batch["baseline_score"] = (batch["baseline"] or {"auc": batch["baseline_auc"]}).get(first)
     batch["symbol"] = _SYMBOLS.get(batch["decision"], "")
-    outcome = f"{batch['retrained']} released" if batch["retrained"] else ""
-    if batch["symbol"] == "●" and not outcome:
-        outcome = "challenger refused"
-    return batch | {"outcome": outcome}
+    return batch | {"outcome": _outcome(batch)}
+
+
+def _outcome(batch: Facts) -> str:
+    """What came of the decision, in words; empty where nothing was to come of it."""
+    if batch["retrained"]:
+        return f"{batch['retrained']} {'restored' if batch['decision'] == 'roll back' else 'released'}"
+    if batch["challenger"]:
+        return f"{batch['challenger']} refused"
+    return "not carried out" if batch["symbol"] == "●" else ""
 
 
 def _scored(batches: Sequence[Facts]) -> list[Facts]:
@@ -133,8 +140,9 @@ def _short(version: str) -> str:
 def _key_facts(facts: Facts, batches: Sequence[Facts]) -> list[dict[str, str]]:
     champions = [version for version in facts["versions"] if version["stage"] == "champion"]
     scores = [score for score in _of(batches, "score") if score is not None]
-    calls = [batch for batch in batches if batch["symbol"] == "●"]
-    released = sum(batch["retrained"] is not None for batch in calls)
+    challenged = [batch for batch in batches if batch["challenger"] and batch["decision"]]
+    released = sum(batch["retrained"] is not None for batch in challenged)
+    restored = sum(batch["decision"] == "roll back" and batch["retrained"] is not None for batch in batches)
     stopped = _of(batches, "status").count("stopped")
     received, quarantined = sum(_of(batches, "received")), sum(_of(batches, "quarantined"))
     mean = sum(scores) / len(scores) if scores else None
@@ -148,7 +156,12 @@ def _key_facts(facts: Facts, batches: Sequence[Facts]) -> list[dict[str, str]]:
             measure(mean),
             f"{min(scores):.3f} to {max(scores):.3f}" if scores else "",
         ),
-        ("Retrainings", str(len(calls)), f"{released} released, {len(calls) - released} refused"),
+        (
+            "Challengers",
+            str(len(challenged)),
+            f"{released} released, {len(challenged) - released} refused"
+            + (f", {restored} rolled back" if restored else ""),
+        ),
         ("Batches", str(len(batches)), f"{stopped or 'none'} stopped"),
         ("Quarantined", count(quarantined), f"{share(quarantined / max(received, 1), 2)} of rows"),
         ("Wall time", f"{facts['wall_seconds']:,.0f} s", "of the flows"),
@@ -210,7 +223,7 @@ def _events(batches: Sequence[Facts], first: int) -> list[plots.Event]:
     return [
         plots.Event(place - first, labels[place], batch["retrained"] is not None)
         for place, batch in enumerate(batches)
-        if batch["outcome"] and place >= first - 1
+        if (batch["retrained"] or batch["challenger"]) and place >= first - 1
     ]
 
 

@@ -24,9 +24,11 @@ class Batch(TypedDict):
     """What came of one batch. `auc` and `log_loss` are realised, null before there is a champion.
 
     `champion` is the version that scored it; `drift` the share (0 to 1) of its importance in
-    inputs that drifted; `decision` nothing, watch, retrain, or null where none was due, with its
-    reasons, the weightiest first. `retrained` is the version that was released after the batch,
-    null where there was none (a decision to retrain without it: the challenger was refused).
+    inputs that drifted; `decision` what is to be done (see `monitoring.policy.Action`), or null where
+    none was due, with its reasons, the weightiest first. `challenger` is the version that met the
+    champion in the gate after the batch, `retrained` the one that serves from then on because of the
+    decision: that challenger, or an earlier version that was rolled back to. Each is null where there
+    is none.
     """
 
     batch: str
@@ -52,6 +54,7 @@ class Batch(TypedDict):
     calibration: NotRequired[Sequence[Point]]
     prediction_drift: NotRequired[float | None]
     feature_drift: NotRequired[Mapping[str, float | None]]
+    challenger: NotRequired[str | None]
     retrained: NotRequired[str | None]
     drift_page: NotRequired[str | None]  # link, relative to the page
 

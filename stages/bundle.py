@@ -23,6 +23,7 @@ from stages.workspace import Workspace
 
 REFERENCE_ROWS = 20_000
 SPEC, FITTED, REFERENCE = "spec.json", "fitted.parquet", "reference.parquet"
+CALIBRATION = "calibration.json"
 
 
 def bundle(workspace: Workspace, learnt: Learnt, made_from: str, folder: Path) -> dict[str, Any]:
@@ -43,7 +44,7 @@ def bundle(workspace: Workspace, learnt: Learnt, made_from: str, folder: Path) -
         metrics["retrieval"] = index(workspace, rules, made.as_of, made.trained_until, folder)
     (folder / NATIVE).mkdir()
     fitted.model.save(folder / NATIVE)
-    (folder / "calibration.json").write_text(json.dumps(plain(fitted.calibration)))
+    (folder / CALIBRATION).write_text(json.dumps(plain(fitted.calibration)))
     (folder / SPEC).write_text(workspace.spec.model_dump_json(by_alias=True))
     _keys(workspace, parts).write_parquet(folder / FITTED)
     serves = best(variants, workspace.spec.constraints)

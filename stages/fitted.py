@@ -34,18 +34,25 @@ def load(workspace: Workspace, name: str, files: Mapping[str, str]) -> Fitted:
 def start_of(workspace: Workspace, name: str, champion: Version | None) -> Version | None:
     """The version that a fit of this family goes on from: the champion, where it is one of the family.
 
-    None where fits are from nothing: by the spec, because another family serves or this one cannot go
-    on, because the features are no longer the same, or because the champion is the last of `full_every`
-    in a row.
+    None where fits are from nothing: because another family serves, or for an `obstacle`.
     """
+    if champion is None or champion.family != name:
+        return None
+    return None if obstacle(workspace, champion) else champion
+
+
+def obstacle(workspace: Workspace, champion: Version) -> str | None:
+    """Why no fit can go on from the champion; None where one can, and the spec lets it."""
     rules = workspace.spec.training.stateful
-    if rules is None or champion is None or champion.family != name:
-        return None
-    if "start" not in family(name).abilities:
-        return None
+    if rules is None:
+        return "by the spec (training.stateful) every fit is from nothing"
+    if "start" not in family(champion.family).abilities:
+        return f"the family {champion.family} cannot go on from a fit"
     if champion.metrics.get("columns") != list(workspace.spec.features):
-        return None
-    return champion if _in_a_row(workspace, champion) + 1 < rules.full_every else None
+        return f"the features are no longer those of {champion}"
+    if _in_a_row(workspace, champion) + 1 >= rules.full_every:
+        return f"one fit in {rules.full_every} is from nothing (training.stateful.full_every)"
+    return None
 
 
 def rows_since(train: Rows, start: Version, spec: Spec) -> Rows | None:

@@ -29,6 +29,8 @@ def lineage(
     learnt_until: datetime,
     parameters: Mapping[str, Mapping[str, Any]],
     starts: Mapping[str, str],
+    keeps: str | None = None,
+    calibrated_since: datetime | None = None,
 ) -> Lineage:
     """All that made a fit which stood at `as_of` and read these versions of its tables."""
     built = workspace.ledger.results("features")
@@ -44,6 +46,8 @@ def lineage(
         learnt_until=learnt_until,
         parameters=parameters,
         starts=starts,
+        keeps=keeps,
+        calibrated_since=calibrated_since,
     )
 
 

@@ -1,6 +1,6 @@
 """Monitor: what a scored batch says of the champion, and whether to retrain."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -12,9 +12,11 @@ from core.plain import plain
 from models.registry.versions import Version
 from monitoring.drift import Drift
 from monitoring.performance import Realised
-from monitoring.policy import Decision, decide
+from monitoring.policy import Action, Decision, decide
 from stages.drifts import drifts
+from stages.earlier import compared
 from stages.realise import baseline, realise
+from stages.standing import standing
 from stages.workspace import Workspace
 
 
@@ -24,6 +26,7 @@ class Judged:
 
     `drift` is the drift of each feature (None where it could not be measured), `baseline` the
     measures of the newest version of the spec's first family on the same rows, if there is one.
+    `asks` is what each of the reasons asks for.
     """
 
     batch: str
@@ -36,11 +39,12 @@ class Judged:
     baseline: dict[str, float]
     drift: dict[str, float | None]
     prediction_drift: float | None
-    decision: str
+    decision: Action
     reasons: list[str]
     calls: bool
     numbers: dict[str, float]
     fingerprint: str
+    asks: list[str] = field(default_factory=list)
 
 
 def judge_batch(workspace: Workspace, batch: Batch, as_of: datetime) -> Judged | None:
@@ -59,6 +63,8 @@ def judge_batch(workspace: Workspace, batch: Batch, as_of: datetime) -> Judged |
     predictions = workspace.lake.scan("predictions", [batch.id]).collect()
     found = realise(workspace, batch, predictions, as_of)
     moved, shift = drifts(workspace, batch, version, predictions)
+    stand = standing(workspace, version, as_of)
+    beaten = compared(workspace, as_of) if stand.serves else None
     decision = decide(
         moved,
         version.metrics["importance"],
@@ -67,6 +73,8 @@ def judge_batch(workspace: Workspace, batch: Batch, as_of: datetime) -> Judged |
         version.metrics["holdout"],
         workspace.spec.monitoring,
         [_decision(each) for each in history],
+        stand,
+        [beaten] if beaten else [],
     )
     beside = baseline(workspace, batch, version, as_of)
     judged = _judged(batch, version, found, moved, shift, decision, beside, made_from)
@@ -121,6 +129,7 @@ def _judged(
         calls=decision.calls,
         numbers=plain(decision.numbers),
         fingerprint=made_from,
+        asks=list(decision.asks),
     )
 
 

@@ -19,6 +19,7 @@ from reports.lifecycle import Version as VersionFacts
 from stages.cards import card_path
 from stages.drifts import reference
 from stages.promote import decisions
+from stages.roll_back import rolled_back
 from stages.workspace import Workspace
 
 
@@ -81,7 +82,8 @@ def _batch(workspace: Workspace, batch: Batch) -> BatchFacts:
     judged = ledger.results("monitor").get(batch.id, {})
     scored = ledger.results("score").get(batch.id, {})
     stopped = refused["why"] if refused else ingested.get("stopped")
-    gate = decisions(workspace).get(batch.end + workspace.spec.outcome.maturity)
+    matured = batch.end + workspace.spec.outcome.maturity
+    gate, restored = decisions(workspace).get(matured), rolled_back(workspace).get(matured)
     measures, intervals = judged.get("measures", {}), judged.get("intervals", {})
     return {
         "batch": batch.id,
@@ -107,7 +109,8 @@ def _batch(workspace: Workspace, batch: Batch) -> BatchFacts:
         "calibration": judged.get("calibration", []),
         "prediction_drift": judged.get("prediction_drift"),
         "feature_drift": judged.get("drift", {}),
-        "retrained": gate.challenger if gate and gate.accepted else None,
+        "challenger": gate.challenger if gate else None,
+        "retrained": gate.challenger if gate and gate.accepted else restored.version if restored else None,
         "drift_page": f"../drift/{batch.id}.html" if _drift_path(workspace, batch.id).is_file() else None,
     }
 

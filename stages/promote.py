@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -101,6 +101,7 @@ def contender(workspace: Workspace, version: Version, rows: Rows, earlier: Rows 
         fitted=pl.read_parquet(workspace.registry.file(version, FITTED)),
         earlier=model.predict(earlier.frame) if earlier is not None else None,
         off_record=float(np.abs(now - then).max(initial=0.0)),
+        recalibrated=version.lineage.keeps is not None,
     )
 
 
@@ -121,10 +122,12 @@ def _unseen(workspace: Workspace, versions: Sequence[Version], as_of: datetime) 
 
 def _earlier(workspace: Workspace, challenger: Version, as_of: datetime) -> Rows | None:
     """The rows that the challenger's fit only stopped and calibrated on."""
-    learnt, until = challenger.lineage.learnt_until, challenger.lineage.trained_until
-    if learnt is None:
+    made, until = challenger.lineage, challenger.lineage.trained_until
+    since = made.calibrated_since or made.learnt_until
+    if since is None:
         return None
-    rows = labelled(workspace, as_of, learnt).filter(pl.col("event_time").is_between(learnt, until, "none"))
+    closed: Literal["left", "none"] = "left" if made.calibrated_since else "none"
+    rows = labelled(workspace, as_of, since).filter(pl.col("event_time").is_between(since, until, closed))
     return Rows.of(rows, workspace.spec.outcome) if rows.height else None
 
 

@@ -9,6 +9,7 @@ from models.registry.versions import Lineage, Version
 from stages.bundle import SPEC
 from stages.learn import Basis, Learnt, learn
 from stages.lineage import packages, revision
+from stages.recalibrate import calibrated_anew
 from stages.workspace import Workspace
 
 PARTS = ("validation", "holdout")
@@ -50,7 +51,12 @@ def reproduce(workspace: Workspace, version: Version) -> Reproduced:
     """
     spec = Spec.model_validate_json(workspace.registry.file(version, SPEC).read_text())
     then = replace(workspace, project=replace(workspace.project, spec=spec))
-    learnt = _learnt(then, version.family, version.lineage)
+    made = version.lineage
+    if made.keeps:
+        root = workspace.registry.version(made.keeps)
+        learnt = calibrated_anew(then, root, Basis(made.as_of, made.tables, made.parameters))
+    else:
+        learnt = _learnt(then, version.family, made)
     found = plain(learnt.fit.measures)
     measures = [
         Measure(f"{part} {name}", value, found[part].get(name))

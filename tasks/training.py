@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from prefect import task
-from prefect.artifacts import create_table_artifact
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from core.errors import UnfitError
 from models.gate.judge import GateReport
 from stages.learn import Parameters
 from stages.promote import promote
+from stages.recalibrate import recalibrate
+from stages.roll_back import roll_back, rolled_back
 from stages.train import Candidate, register, train
 from stages.workspace import open_workspace
 from tasks.ingestion import slug
@@ -25,13 +27,41 @@ class Unfit:
 
 @task(name="train", task_run_name="train {family}", **PATIENT)
 def train_family(
-    project: str, family: str, as_of: datetime, members: list[Candidate], tuned: Parameters
+    project: str,
+    family: str,
+    as_of: datetime,
+    members: list[Candidate],
+    tuned: Parameters,
+    *,
+    stateful: bool = True,
 ) -> Candidate | Unfit:
     """Fit, calibrate, export and measure one family, which is made of these fits."""
     try:
-        return train(open_workspace(project), family, as_of, members, tuned)
+        return train(open_workspace(project), family, as_of, members, tuned, stateful=stateful)
     except UnfitError as error:
         return Unfit(str(error))
+
+
+@task(name="recalibrate", **PATIENT)
+def recalibrate_champion(project: str, as_of: datetime) -> Candidate | Unfit:
+    """Calibrate the champion's fit anew, export and measure it."""
+    try:
+        return recalibrate(open_workspace(project), as_of)
+    except UnfitError as error:
+        return Unfit(str(error))
+
+
+@task(name="roll back", **PATIENT)
+def restore_earlier(project: str, as_of: datetime) -> str:
+    """Make the version before the champion champion again; its id."""
+    workspace = open_workspace(project)
+    restored = roll_back(workspace, as_of)
+    create_markdown_artifact(
+        key=f"{slug(project)}-roll-back",
+        markdown=f"## roll back → {restored}\n\n{rolled_back(workspace)[as_of].why}\n",
+        description=f"{project}: rolled back to {restored}",
+    )
+    return restored.id
 
 
 @task(name="register", **PATIENT)

@@ -41,6 +41,7 @@ class Contender:
     `complexity` wins. `files` are those that would serve it. `earlier` are its answers to the rows
     before the challenger's `fitted_until` that its fit only stopped and calibrated on. `off_record`
     is how far its answers to its reference rows are from those on record since it was registered.
+    One that is `recalibrated` has another's fit, which newer rows have taught nothing.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Contender:
     fitted: pl.DataFrame | None = None
     earlier: Floats | None = None
     off_record: float = 0.0
+    recalibrated: bool = False
 
     @property
     def milliseconds(self) -> float | None:

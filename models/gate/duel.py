@@ -75,7 +75,7 @@ def _preferred(duel: Duel) -> tuple[str | None, float]:
     lighter = _lighter(ours, theirs)
     allowed = rules.margin if lighter else 0.0
     newer = ours.fitted_until > theirs.fitted_until and ours.complexity <= theirs.complexity
-    if newer and rules.newer_margin > allowed:
+    if newer and not ours.recalibrated and rules.newer_margin > allowed:
         return "newer", rules.newer_margin
     return lighter, allowed
 

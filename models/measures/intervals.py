@@ -60,8 +60,12 @@ def local(times: pl.Series, timezone: str) -> NDArray[np.int64]:
 
 def drawn_blocks(rows: Rows, spec: Spec) -> Blocks:
     """The rows in blocks of `gate.block` by local time, drawn as often as `gate.draws` says."""
-    names = local(rows.times, spec.batches.timezone) // int(spec.gate.block.total_seconds() * 1_000_000)
-    return Blocks.draw(names, spec.gate.draws, spec.training.seed)
+    return Blocks.draw(blocks_of(rows.times, spec), spec.gate.draws, spec.training.seed)
+
+
+def blocks_of(times: pl.Series, spec: Spec) -> NDArray[np.int64]:
+    """The number of the block of `gate.block` in which each instant lies by local time [n]."""
+    return local(times, spec.batches.timezone) // int(spec.gate.block.total_seconds() * 1_000_000)
 
 
 def _relative(problem: Problem, rows: Rows, answers: Floats, of_units: Blocks, confidence: float) -> Interval:

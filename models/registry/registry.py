@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, text
@@ -139,23 +140,37 @@ class Registry:
             return records.crown(connection, found, champion, facts)
 
     def rollback(
-        self, project: str, *, to: Version | str | None = None, why: str, at: datetime, by: str
+        self,
+        project: str,
+        *,
+        to: Version | str | None = None,
+        over: Version | str | None = None,
+        why: str,
+        evidence: Mapping[str, Any] = MappingProxyType({}),
+        at: datetime,
+        by: str,
     ) -> Version:
         """Make an earlier champion champion again: `to`, or else the one before the present one.
 
         Give `to` where the call may be repeated: without it, each call goes one step further back.
-        Raises PerennialError when `to` never was champion, or when none was before.
+        Raises PerennialError when `to` never was champion, or when none was before; IntegrityError when
+        neither it nor `over`, the one that the evidence speaks of, is champion by now.
         """
         with self._writing(project) as connection:
             champion, history = records.champion(connection, project), records.history(connection, project)
             target = str(to) if to else next(iter(succession(history)[-2::-1]), None)
+            if over is not None and str(champion) not in (str(over), target):
+                raise IntegrityError(
+                    f"{target} was judged against {over}, but {champion or 'no version'} is champion: "
+                    "judge it again"
+                )
             past = dict.fromkeys(change.version for change in history if change.after == "champion")
             if target not in past:
                 raise PerennialError(
                     f"{project} cannot roll back to {target or 'before its first champion'}: "
                     f"its champions so far were {', '.join(past) or 'none'}"
                 )
-            facts = {"action": "rollback", "why": why, "evidence": {}, "at": at, "by": by}
+            facts = {"action": "rollback", "why": why, "evidence": plain(evidence), "at": at, "by": by}
             return records.crown(connection, records.get(connection, target), champion, facts)
 
     def retire(

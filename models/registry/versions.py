@@ -17,7 +17,8 @@ class Lineage:
     version's files), `code` a git revision or "unknown". The rows from `trained_until` on were seen
     by no fit, and those after `learnt_until` only to stop and to calibrate it. `parameters` are
     those of the family, and of the families that it is made of, by name; `starts` are the versions that
-    such of them went on from as are stateful.
+    such of them went on from as are stateful. A version that `keeps` the fit of another has nothing of
+    its own but a calibration, of the rows from `calibrated_since` on.
     """
 
     tables: Mapping[str, int]
@@ -31,11 +32,13 @@ class Lineage:
     learnt_until: datetime | None = None
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     starts: Mapping[str, str] = field(default_factory=dict)
+    keeps: str | None = None
+    calibrated_since: datetime | None = None
 
     @classmethod
     def read(cls, kept: Mapping[str, Any]) -> Self:
         """The lineage that `plain` wrote."""
-        names = ("as_of", "trained_until", "learnt_until")
+        names = ("as_of", "trained_until", "learnt_until", "calibrated_since")
         instants = {name: datetime.fromisoformat(kept[name]) for name in names if kept.get(name)}
         return cls(**{**kept, "batches": tuple(kept["batches"]), **instants})
 

@@ -9,8 +9,9 @@ import polars as pl
 from core.spec import Monitoring
 from models.rows import Columns
 from monitoring.drift import Drift, feature_drift, prediction_drift
+from monitoring.findings import CALLS, Finding
 from monitoring.performance import Realised
-from monitoring.policy import Decision, decide
+from monitoring.policy import Decision, Standing, decide
 
 RULES = Monitoring()
 IMPORTANCE = {"hour": 0.5, "late_rate": 0.4, "wind": 0.06, "rain": 0.04}
@@ -37,8 +38,10 @@ def judge(
     prediction: Drift | None = STEADY,
     rules: Monitoring = RULES,
     history: tuple[Decision, ...] = (),
+    standing: Standing | None = None,
+    also: tuple[Finding, ...] = (),
 ) -> Decision:
-    return decide(drifts, IMPORTANCE, prediction, realised, REFERENCE, rules, history)
+    return decide(drifts, IMPORTANCE, prediction, realised, REFERENCE, rules, history, standing, also)
 
 
 def test_a_batch_as_good_as_the_reference_needs_nothing() -> None:
@@ -181,3 +184,86 @@ def test_a_challenger_is_due_after_so_many_batches_without_one() -> None:
     assert decision.reasons[0] == "Batches without a challenger: 3 (one is due after 3)"
     assert judge(outcome(), rules=Monitoring(every=1)).action == "retrain stateless"
     assert judge(outcome(), history=(calm,) * 50).action == "nothing"
+
+
+MISCALIBRATED = Finding("recalibrate", "Only the calibration is off", {"calibration_error": 0.11})
+BEATEN = Finding("roll back", "shop/1 is surely better", {"earlier_gain": 0.02})
+GOES_ON = Standing(stateful=True)
+
+
+def test_the_weightiest_of_all_that_is_asked_for_is_done() -> None:
+    for also, fallen, action in (
+        ((MISCALIBRATED,), False, "recalibrate"),
+        ((MISCALIBRATED,), True, "retrain stateless"),
+        ((MISCALIBRATED, BEATEN), True, "roll back"),
+    ):
+        decision = judge(outcome(auc=0.6) if fallen else outcome(), also=also)
+        assert decision.action == action
+        assert len(decision.asks) == len(decision.reasons)
+        weights = [CALLS.index(call) for call in decision.asks]
+        assert weights == sorted(weights, reverse=True)
+        assert decision.numbers.keys() >= {name for finding in also for name in finding.numbers}
+    assert decision.reasons[0] == "shop/1 is surely better"
+
+
+def test_the_same_is_decided_of_the_same() -> None:
+    facts = outcome(auc=0.6), drifted("wind"), MOVED
+    assert judge(*facts, standing=GOES_ON, also=(BEATEN,)) == judge(*facts, standing=GOES_ON, also=(BEATEN,))
+
+
+def test_fits_go_on_from_the_champion_where_the_project_lets_them() -> None:
+    fallen = outcome(auc=0.6)
+    assert judge(fallen, standing=GOES_ON).action == "retrain stateful"
+    assert judge(fallen, standing=Standing(stateful=False)).action == "retrain stateless"
+    why = "shop/4, which went on from shop/2, was refused"
+    decision = judge(fallen, standing=Standing(stateful=True, no_start=why))
+    assert decision.action == "retrain stateless"
+    assert decision.reasons[1] == f"From nothing: {why}"  # right behind what asked for a retraining
+    assert judge(outcome(), rules=Monitoring(every=1), standing=GOES_ON).action == "retrain stateful"
+
+
+def test_what_says_that_the_old_misleads_has_fits_start_from_nothing() -> None:
+    abrupt = Finding("retrain", "The errors rose", old_misleads="the concept changed within a day")
+    decision = judge(outcome(), standing=GOES_ON, also=(abrupt,))
+    assert decision.action == "retrain stateless"
+    assert "From nothing: the concept changed within a day" in decision.reasons
+
+
+def test_values_that_were_never_learnt_have_fits_start_from_nothing_where_they_matter() -> None:
+    fallen = outcome(auc=0.6)
+    for share, moved, action in (
+        (0.4, True, "retrain stateless"),
+        (0.4, False, "retrain stateful"),  # a handful of rows
+        (0.06, True, "retrain stateful"),  # of an input that is hardly used
+    ):
+        name = next(name for name, each in IMPORTANCE.items() if each == share)
+        new = tuple(replace(one, drifted=moved, new=("JB",)) if one.feature == name else one for one in CALM)
+        decision = judge(fallen, new, standing=GOES_ON)
+        assert decision.action == action
+        told = f"40.0% of the importance have values that were never learnt: {name} (JB)"
+        assert any(told in reason for reason in decision.reasons) == (action == "retrain stateless")
+
+
+def test_where_the_calibration_cannot_be_fitted_anew_the_model_is() -> None:
+    why = "a model by mae has no calibration"
+    decision = judge(outcome(), standing=Standing(no_recalibration=why), also=(MISCALIBRATED,))
+    assert decision.action == "retrain stateless"
+    told = f"A recalibration is out of the question: {why}"
+    assert decision.reasons[:2] == (MISCALIBRATED.reason, told)
+    both = Standing(stateful=True, no_recalibration=why)
+    assert judge(outcome(), standing=both, also=(MISCALIBRATED,)).action == "retrain stateful"
+
+
+def test_a_recalibration_waits_for_batches_in_a_row_and_a_rollback_does_not() -> None:
+    rules = Monitoring(persistence=2)
+    first = judge(outcome(), rules=rules, also=(MISCALIBRATED,))
+    assert (first.action, first.calls) == ("watch", True)
+    assert judge(outcome(), rules=rules, history=(first,), also=(MISCALIBRATED,)).action == "recalibrate"
+    assert judge(outcome(), rules=rules, also=(BEATEN,)).action == "roll back"
+
+
+def test_of_a_version_that_serves_no_more_nothing_is_done() -> None:
+    gone = Standing(serves=False)
+    for also in ((MISCALIBRATED,), (BEATEN,), ()):
+        decision = judge(outcome(auc=0.6), standing=gone, also=also, rules=Monitoring(every=1))
+        assert (decision.action, decision.calls) == ("watch", False)

@@ -79,9 +79,32 @@ def test_there_is_a_line_a_batch_with_what_came_of_it(root: ElementTree.Element)
         "2013-05", "flights/2", "0.720 [0.69, 0.75]", "0.710", "0.500", DASH, "25.0%", "0.010", "10%",
         "● retrain statelessflights/5 released", "28,005", "28,002", "3",
     ]  # fmt: skip
-    assert lines["2013-09"][9] == "● retrain statelesschallenger refused"
+    assert lines["2013-09"][9] == "● retrain statelessflights/8 refused"
     assert lines["2013-03"][1:3] == [DASH, DASH]
     assert lines["2013-07"][1:3] == ["the file ends in the middle of row 4", "■ stopped"]
+
+
+def test_each_action_is_told_with_what_came_of_it(summary: Summary, tmp_path: Path) -> None:
+    month = iter(summary["batches"][7:])
+    for decision, challenger, serves in (
+        ("recalibrate", "flights/6", "flights/6"),
+        ("retrain stateful", "flights/7", None),
+        ("roll back", None, "flights/2"),
+        ("roll back", None, None),
+        ("watch", None, None),
+    ):
+        next(month).update(decision=decision, challenger=challenger, retrained=serves)  # type: ignore[call-arg]
+    root = opened(summary, tmp_path)
+    lines = [line[9] for line in tables(root)["Batches"][-5:]]
+    assert lines == [
+        "● recalibrateflights/6 released",
+        "● retrain statefulflights/7 refused",
+        "● roll backflights/2 restored",
+        "● roll backnot carried out",
+        "◐ watch",
+    ]
+    (fact,) = [each for each in root.iterfind("body/header/dl/div") if each.findtext("dt") == "Challengers"]
+    assert [value.text for value in fact.iterfind("dd")] == ["3", "2 released, 1 refused, 1 rolled back"]
 
 
 def test_the_key_facts_are_at_the_head(root: ElementTree.Element, standard: Year) -> None:
@@ -90,7 +113,7 @@ def test_the_key_facts_are_at_the_head(root: ElementTree.Element, standard: Year
         for fact in root.iterfind("body/header/dl/div")
     }
     assert facts["Champion"] == ["v5", "torch"]
-    assert facts["Retrainings"] == ["2", "1 released, 1 refused"]
+    assert facts["Challengers"] == ["2", "1 released, 1 refused"]
     assert facts["Batches"] == ["12", "1 stopped"]
     assert facts["Wall time"] == ["244 s", "of the flows"]
     assert facts["Quarantined"][0] == str(sum(batch["quarantined"] for batch in standard[0]["batches"]))

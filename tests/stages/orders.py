@@ -65,14 +65,16 @@ CITIES = ("Århus", "Bergen", "Cádiz", "Dôle")
 AS_OF = datetime(2013, 6, 2, tzinfo=UTC)
 
 
-def make_orders(root: Path, problem: str = "binary", **changes: Any) -> Workspace:
+def make_orders(
+    root: Path, problem: str = "binary", rows: pl.DataFrame | None = None, **changes: Any
+) -> Workspace:
     """The project in a folder of its own, ingested and featurised; changes are to sections of the spec."""
     settings = Settings(home=root / "state", projects=root / "projects", suites=root / "expectations")
     folder = settings.projects / "orders"
     folder.mkdir(parents=True)
     (settings.suites / "orders").mkdir(parents=True)
     (settings.suites / "orders" / "orders.yaml").write_text(SUITE)
-    orders().write_csv(folder / "orders.csv")
+    (orders() if rows is None else rows).write_csv(folder / "orders.csv")
     write_spec(settings, problem, **changes)
     workspace = open_workspace("orders", settings)
     batches = workspace.batches(AS_OF)
@@ -97,17 +99,18 @@ def write_spec(settings: Settings, problem: str, **changes: Any) -> None:
     (settings.projects / "orders" / "project.yaml").write_text(text)
 
 
-def orders(monthly: int = 600, seed: int = 3) -> pl.DataFrame:
+def orders(monthly: int = 600, seed: int = 3, risen: float = 0.0) -> pl.DataFrame:
     """Five months of orders, in baskets of six at one time; lateness and all that goes with it hang on
-    rain, load and city, by the same rule throughout.
+    rain, load and city, by the same rule throughout, but for log-odds that have `risen` from April on.
     """
     random, count = np.random.default_rng(seed), 5 * monthly
     baskets = np.arange(count) // 6
     start, step = datetime(2013, 1, 1, tzinfo=UTC), 151 * 86_400 // (count // 6)
     city, rain, load = random.integers(0, 4, count), random.gamma(2, 2, count), random.normal(0, 1, count)
     drive = 0.5 * (rain - 4) + 1.2 * load + np.array([-1.0, -0.3, 0.4, 1.0])[city]
-    noisy = drive + random.logistic(0, 1, count)
-    minutes = 20 + 6 * drive + random.normal(0, 6, count)
+    later = np.where(baskets * step >= 90 * 86_400, risen, 0.0)
+    noisy = drive + later + random.logistic(0, 1, count)
+    minutes = 20 + 6 * (drive + later) + random.normal(0, 6, count)
     frame = pl.DataFrame(
         {
             "id": np.arange(count),

@@ -14,10 +14,13 @@ import pytest
 from core.errors import IntegrityError, PerennialError
 from core.settings import Settings
 from models.registry.versions import Version
+from monitoring.actions import Standing
 from stages.archive import archive, archive_path
 from stages.promote import promote
+from stages.recalibrate import recalibrate
 from stages.reproduce import reproduce
-from stages.train import train
+from stages.standing import standing
+from stages.train import register, train
 from stages.workspace import Workspace, open_workspace
 from tests.stages.orders import AS_OF, fits, make_orders, write_spec
 
@@ -144,6 +147,45 @@ def test_a_stateful_fit_goes_on_from_the_champion_and_every_third_is_from_nothin
         starts.append(version.lineage.starts.get("lightgbm"))
         crown(workspace, version)
     assert starts == [None, "orders/1", "orders/2", None]
+
+
+def test_a_fit_that_is_to_be_from_nothing_is_where_it_could_go_on(fork: Fork) -> None:
+    workspace = fork(training=TREES | {"stateful": {}})
+    (first,) = trained(workspace, "2013-02")
+    crown(workspace, first)
+    as_of = matured(workspace, "2013-03")
+    went_on, anew = (train(workspace, "lightgbm", as_of, stateful=each) for each in (True, False))
+    assert went_on.lineage.starts == {"lightgbm": first.id}
+    assert anew.lineage.starts == {}
+    assert anew.metrics["rows"]["train"] > went_on.metrics["rows"]["train"]
+
+
+def test_why_nothing_can_be_done_about_a_version_is_known(fork: Fork) -> None:
+    workspace = fork(training=TREES | {"stateful": {"full_every": 3}})
+    (first,) = trained(workspace, "2013-02")
+    crown(workspace, first)
+    march, april = matured(workspace, "2013-03"), matured(workspace, "2013-04")
+    assert standing(workspace, first, march) == Standing(stateful=True)
+    assert not standing(workspace, first, first.lineage.as_of).serves  # it was not champion before
+    (second,) = trained(workspace, "2013-03")
+    (third,) = register(workspace, [recalibrate(workspace, march)])
+    for each in (second, third):
+        workspace.registry.retire(each, why="refused", evidence={}, at=march, by="test")
+    assert standing(workspace, first, march) == Standing(stateful=True)  # as it stood when March was judged
+    later = standing(workspace, first, april)
+    assert later.no_start == "orders/2, which went on from orders/1, was refused"
+    assert later.no_recalibration == ("orders/3, which is orders/1 with another calibration, was refused")
+    crown(workspace, third)
+    (fourth,) = trained(workspace, "2013-04")
+    assert fourth.lineage.starts == {"lightgbm": "orders/3"}
+    assert reproduce(workspace, fourth).same
+    crown(workspace, fourth)
+    found = standing(workspace, fourth, matured(workspace, "2013-05"))
+    assert found.no_start is None
+    (fifth,) = trained(workspace, "2013-05")
+    assert standing(workspace, fifth, AS_OF).no_start == (
+        "one fit in 3 is from nothing (training.stateful.full_every)"
+    )
 
 
 def test_a_stateful_fit_learns_what_is_new_and_a_share_of_the_old(fork: Fork) -> None:

@@ -1,0 +1,65 @@
+"""Fits: each made once, tracked, exported and measured, its files kept until it is registered."""
+
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from core.plain import plain
+from models.family import Report
+from models.registry.versions import Lineage
+from models.tracking import track
+from stages.bundle import bundle
+from stages.learn import Basis, Learnt
+from stages.told import told
+from stages.tracked import record
+from stages.workspace import Workspace
+
+# The parts of a spec that a fit, its files and its figures hang on.
+LEARNT_FROM = {"problem", "objective", "constraints", "batches", "outcome", "training", "gate"}
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A fit whose files are in the store (SHA-256 by name), not a version yet."""
+
+    family: str
+    files: Mapping[str, str]
+    metrics: Mapping[str, Any]
+    lineage: Lineage
+
+
+def known(workspace: Workspace, made_from: str) -> Candidate | None:
+    """The fit that was registered from exactly this, if there is one."""
+    for version in workspace.registry.versions(workspace.project.name):
+        if version.metrics["made_from"] == made_from:
+            return Candidate(version.family, version.files, version.metrics, version.lineage)
+    return None
+
+
+def made(
+    workspace: Workspace, family: str, basis: Basis, made_from: str, learn: Callable[[Report], Learnt]
+) -> Candidate:
+    """What `learn` gives when it is told where to report losses, tracked, exported and measured.
+
+    Raises PerennialError when no graph of it may serve.
+    """
+    spec, group = workspace.spec, f"{basis.as_of:%Y-%m-%d}"
+    config = {"family": family, "parameters": basis.parameters, "spec": spec.model_dump(mode="json")}
+    home = workspace.settings.home
+    with track(spec.name, f"{family} {group}", group, config, [family], home) as run:
+        learnt = learn(run.curve)
+        with tempfile.TemporaryDirectory(dir=home, prefix="fit-") as folder:
+            metrics = plain(bundle(workspace, learnt, made_from, Path(folder)))
+            files = workspace.registry.keep(Path(folder))
+        if run.folder:
+            record(run, told(workspace, learnt, metrics, files))
+    return Candidate(family, files, metrics, learnt.lineage)
+
+
+def contents(workspace: Workspace, as_of: datetime) -> list[str]:
+    """What stands for the feature rows and outcomes of each batch that a fit may read."""
+    built = workspace.ledger.results("features")
+    return [built[batch.id]["content"] for batch in workspace.batches(as_of) if batch.id in built]
