@@ -91,7 +91,7 @@ class Ledger:
 
 
 class Snapshot(Ledger):
-    """A ledger that reads each step once, for who asks after many subjects; what is recorded later is not in it."""
+    """A ledger that reads each step once, for who asks after many subjects; it is to be read only."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._project, self._engine = ledger._project, ledger._engine

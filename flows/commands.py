@@ -78,30 +78,35 @@ def tune(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def score(settings: Settings, arguments: argparse.Namespace) -> int:
-    """Score a batch with the champion."""
+    """Score a batch with the champion or, without one, all that are due."""
     workspace, batch, over = at_batch(settings, arguments, with_outcomes=False)
+    as_of = over if arguments.batch else opened(settings, arguments)[1]
     with running(settings, workspace, [batch.id]):
         from flows.score import score as flow
 
-        scored = flow(workspace.project.name, batch.id, over)
-    if scored is None:
+        scored = flow(workspace.project.name, batch.id if arguments.batch else None, as_of)
+    if scored is None and workspace.champion(over) is None:
         raise PerennialError(
             f"{workspace.project.name} has no champion at {over.isoformat()}: train one first"
         )
-    print(f"{batch}: {scored.rows:,} rows scored by {scored.version}")
+    print(f"{scored.batch}: {scored.rows:,} rows scored by {scored.version}" if scored else "nothing is due")
     return 0
 
 
 def monitor(settings: Settings, arguments: argparse.Namespace) -> int:
-    """Judge the predictions of a batch, and say what to do."""
+    """Judge the predictions of a batch, and say what to do; without one do so for all that are due."""
     workspace, batch, matured = at_batch(settings, arguments, with_outcomes=True)
+    as_of = matured if arguments.batch else opened(settings, arguments)[1]
     with running(settings, workspace, [batch.id]):
         from flows.monitor import monitor as flow
 
-        judged = flow(workspace.project.name, batch.id, matured)
-    if judged is None:
+        judged = flow(workspace.project.name, batch.id if arguments.batch else None, as_of)
+    if judged is None and arguments.batch:
         raise PerennialError(f"batch {batch} was not scored: score it first")
-    print(f"{batch}: {judged.decision}")
+    if judged is None:
+        print("nothing is due")
+        return 0
+    print(f"{judged.batch}: {judged.decision}")
     print("\n".join(f"  {reason}" for reason in judged.reasons))
     return 0
 
@@ -113,6 +118,8 @@ def retrain(settings: Settings, arguments: argparse.Namespace) -> int:
         from flows.retrain import retrain as flow
 
         report = flow(workspace.project.name, matured)
+    if report is None:
+        raise PerennialError(f"the retraining of {workspace.project.name} did not begin: see `make status`")
     show.gate(console(), report)
     return 0
 

@@ -1,6 +1,7 @@
 """The deployments: every flow of every project, to be started by time, by events, from the UI or the API."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, cast
 from uuid import UUID
 
@@ -9,11 +10,12 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.client.schemas.responses import DeploymentResponse
-from prefect.deployments.runner import EntrypointType, RunnerDeployment
+from prefect.deployments.runner import RunnerDeployment
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.flows import Flow
 from prefect.runner.storage import LocalStorage
 from prefect.schedules import Cron, Schedule
+from prefect.types.entrypoint import EntrypointType
 
 from core.projects import load, names
 from core.settings import CHECKOUT, Settings
@@ -61,15 +63,12 @@ def register(settings: Settings) -> None:
 
     Deployments of projects that are gone are removed.
     """
-    with get_client(sync_client=True) as client:
-        try:
-            client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
-        except ObjectAlreadyExists:
-            pass
-    found = {}
+    with get_client(sync_client=True) as client, suppress(ObjectAlreadyExists):
+        client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
+    found = dict[tuple[str, str], UUID]()
     for each in deployments(settings):
         each.work_pool_name, each.storage = POOL, LocalStorage(str(CHECKOUT))
-        found[each.flow_name, each.name] = cast(UUID, each.apply())
+        found[str(each.flow_name), each.name] = cast(UUID, each.apply())
     automate(found)
     _remove_all_but(set(found.values()))
 

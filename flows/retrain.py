@@ -15,7 +15,8 @@ from flows.train import train
 from models.gate.judge import GateReport
 from monitoring.policy import Action
 from monitoring.requests import Request
-from stages.retraining import ask_by_hand, claimed, fail, settle
+from stages.promote import decisions
+from stages.retraining import ask_by_hand, claimed, fail, requests_of, settle
 from stages.workspace import Workspace, open_workspace
 
 
@@ -29,9 +30,10 @@ def retrain(
 ) -> GateReport | None:
     """Answer a request for a retraining: train, and let the best challenger meet the champion.
 
-    Of a project one request is answered at a time: where another run is at it, it was answered, or its
-    time to be tried again has not come, nothing is done and None returned. A run that fails leaves the
-    champion serving; one that is cancelled or killed leaves the request to the next drift check.
+    Of a project one request is answered at a time: where another run is at it, or its time to be tried
+    again has not come, nothing is done and None returned; one that was answered is from the record. A
+    run that fails leaves the champion serving; one that is cancelled or killed leaves the request to the
+    next drift check.
 
     Args:
         project: The project, a folder of projects/.
@@ -44,11 +46,12 @@ def retrain(
     if request is None:
         request = ask_by_hand(workspace, as_of, action, run_id()).id
     with claimed(workspace, request, as_of, run_id()) as claim:
-        if claim is None:
-            get_run_logger().info("request %s of %s is not to be answered now", request, project)
-            return None
-        tie(claim, run_id())
-        return _answered(workspace, claim, as_of)
+        if claim is not None:
+            tie(claim, run_id())
+            return _answered(workspace, claim, as_of)
+    there = requests_of(workspace).request(request)
+    get_run_logger().info("request %s of %s is %s: nothing to do", request, project, there.state)
+    return decisions(workspace).get(there.stands_at) if there.state == "done" else None
 
 
 def retrained(project: str, as_of: datetime, action: Action) -> GateReport:

@@ -17,7 +17,8 @@ def limit(there: Sequence[Request], as_of: datetime, rules: Retraining) -> str |
     """
     opened = [each for each in there if each.state != "skipped" and each.as_of <= as_of]
     if opened and as_of < (free := max(each.as_of for each in opened) + rules.cooldown):
-        return f"Cooldown: the last retraining was opened less than {rules.cooldown} ago; free from {free:%Y-%m-%d %H:%M} UTC"
+        why = f"the last retraining was opened less than {rules.cooldown} before"
+        return f"Cooldown: {why}; the next may be from {free:%Y-%m-%d %H:%M} UTC on"
     week = [each for each in opened if each.as_of > as_of - WEEK]
     if len(week) >= rules.runs_a_week:
         return (
@@ -25,5 +26,6 @@ def limit(there: Sequence[Request], as_of: datetime, rules: Retraining) -> str |
         )
     hours = sum(each.seconds for each in week) / 3_600
     if rules.hours_a_week is not None and hours >= rules.hours_a_week:
-        return f"Budget: {hours:.1f} hours were spent on retraining within seven days, of {rules.hours_a_week:g} allowed"
+        spent = f"{hours:.1f} hours went into retrainings within seven days"
+        return f"Budget: {spent}, of {rules.hours_a_week:g} allowed"
     return None

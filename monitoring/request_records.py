@@ -98,7 +98,7 @@ class Request:
 
     @property
     def holds(self) -> bool:
-        """Whether scoring waits for it: its first attempt, also if that is killed once, has not failed yet."""
+        """Whether scoring waits for it: until an attempt has failed, or two were killed."""
         return self.is_unsettled and self.failures == 0 and self.attempts <= 2
 
 

@@ -1,7 +1,7 @@
 """Retraining: what a judgement calls for is asked for, and answered by one process at a time."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import cast, get_args
@@ -120,10 +120,8 @@ def _of(judged: Judged, as_of: datetime) -> Ask:
 def _alone(workspace: Workspace) -> Iterator[bool]:
     """Whether this process holds the lock of who answers: it is gone with its process, however that ends."""
     lock = FileLock(workspace.settings.home / f"{workspace.project.name}.retraining.lock")
-    try:
+    with suppress(Timeout):
         lock.acquire(timeout=0)
-    except Timeout:
-        pass
     try:
         yield lock.is_locked
     finally:

@@ -14,7 +14,11 @@ def found_stale(workspace: Workspace, as_of: datetime) -> dict[str, list[str]]:
     return {
         "features": [batch.id for batch in stale_features(workspace, batches)],
         "scores": [batch.id for batch in stale_scores(workspace, batches)],
-        "judgements": [batch.id for batch in stale_judgements(workspace, batches)],
+        "judgements": [
+            batch.id
+            for batch in stale_judgements(workspace, batches)
+            if batch.end + workspace.spec.outcome.maturity <= as_of
+        ],
     }
 
 
