@@ -1,7 +1,4 @@
-"""A project that runs by itself on a Prefect server: what is due is done, retrainings are opened and answered.
-
-By events, automations and a worker on one side, by direct calls on the other: the same tables in the end.
-"""
+"""A project that runs by itself: by events, automations and a worker, or by direct calls, to the same end."""
 
 import os
 import signal

@@ -45,12 +45,8 @@ def test_an_answer_is_put_on_record(workspace: Workspace, request_: Request) -> 
         assert claim.stands_at == NOW and list(claim.runs) == ["run-7"]
         settle(workspace, claim, REPORT, 12.5)
     found = there(workspace)
-    assert (found.state, found.outcome, found.version, found.seconds) == (
-        "done",
-        "refused",
-        "flights/3",
-        12.5,
-    )
+    told = found.state, found.outcome, found.version, found.seconds
+    assert told == ("done", "refused", "flights/3", 12.5)
     assert waiting(workspace, NOW) is None
     with claimed(workspace, request_.id, NOW) as claim:
         assert claim is None
