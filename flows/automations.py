@@ -6,11 +6,10 @@ from typing import Any
 from uuid import UUID
 
 import httpx
-from prefect.automations import Automation
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import StateType
 from prefect.events.actions import ChangeFlowRunState, RunDeployment
-from prefect.events.schemas.automations import EventTrigger, Posture
+from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.exceptions import ObjectNotFound
 
 from flows.signals import INGESTED, JUDGED, REQUESTED, RETRAINED, SCORED, resource
@@ -33,12 +32,12 @@ def automate(deployments: Mapping[tuple[str, str], UUID]) -> None:
     """
     wanted = [_start(flow, project, deployments) for flow, project in deployments if flow in STARTS]
     wanted.append(_crash())
+    disabled = set()
     with get_client(sync_client=True) as client:
-        disabled = set()
-        for there in client.read_automations():
-            if there.name.startswith(PREFIX):
-                disabled |= {there.name} - ({there.name} if there.enabled else set())
-                client.delete_automation(there.id)
+        while there := [each for each in client.read_automations() if each.name.startswith(PREFIX)]:
+            disabled |= {each.name for each in there if not each.enabled}
+            for each in there:
+                client.delete_automation(each.id)
         for each in wanted:
             client.create_automation(each.model_copy(update={"enabled": each.name not in disabled}))
 
@@ -59,7 +58,7 @@ def _name(flow: str, project: str) -> str:
     return f"{PREFIX}{flow} {project}"
 
 
-def _start(flow: str, project: str, deployments: Mapping[tuple[str, str], UUID]) -> Automation:
+def _start(flow: str, project: str, deployments: Mapping[tuple[str, str], UUID]) -> AutomationCore:
     """Start a deployment whenever one of its events tells of its project."""
     parameters = _PASSED if flow == "retrain" else {}
     trigger = EventTrigger(
@@ -70,7 +69,7 @@ def _start(flow: str, project: str, deployments: Mapping[tuple[str, str], UUID])
         # None is left out that follows another: what it tells of may have come too late for that run.
         within=timedelta(),
     )
-    return Automation(
+    return AutomationCore(
         name=_name(flow, project),
         description=f"Starts {flow} when there is something to do for it in {project}",
         tags=["perennial", project],
@@ -90,13 +89,13 @@ def _passed(name: str) -> dict[str, Any]:
 _PASSED = {name: _passed(name) for name in ("request", "action", "evidence")}
 
 
-def _crash() -> Automation:
+def _crash() -> AutomationCore:
     """Mark a run as crashed whose process is gone: nothing else tells Prefect that it was killed."""
     beat = "prefect.flow-run.heartbeat"
     ends = {
         f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed", "Paused")
     }
-    return Automation(
+    return AutomationCore(
         name=f"{PREFIX}mark killed runs",
         description="Marks runs as crashed that have given no sign of life",
         tags=["perennial"],

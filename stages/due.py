@@ -69,7 +69,7 @@ class _Now:
         return self._to_judge(batch, instant, scored)
 
     def _to_score(self, batch: Batch, scored: Mapping[str, Any] | None) -> bool:
-        champion = self.workspace.champion(batch.end)
+        champion = self.workspace.serving(batch.end)
         if champion is None:
             return False
         made_from = score.made_from_of(self.workspace, batch, champion)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import cast, get_args
 
 from filelock import FileLock, Timeout
@@ -20,7 +20,6 @@ from stages.workspace import Workspace
 ACTS = tuple(action for action in get_args(Action) if action not in ("nothing", "watch"))
 """The decisions that something is done about."""
 BY_HAND = "by hand"
-MOMENT = timedelta(microseconds=1)
 
 
 def requests_of(workspace: Workspace) -> Requests:
@@ -149,12 +148,12 @@ def _begun(
 def _stands_at(workspace: Workspace, request: Request) -> datetime:
     """The instant of an attempt: that of the request, or just after the end of what was scored since.
 
-    A batch was scored by who was champion when it was over, so none is crowned before that in retrospect.
+    A batch was scored by who was champion before it was over: none is crowned before that in retrospect.
     An attempt that was killed after its answer was on record stands where it stood.
     """
     transitions = workspace.registry.transitions(workspace.project.name)
     if any(change.at == request.stands_at for change in transitions):
         return request.stands_at
     scored = workspace.ledger.results("score")
-    ends = [batch.end + MOMENT for batch in workspace.spec.batches.calendar().batches() if batch.id in scored]
-    return max([request.as_of, *(end for end in ends)])
+    ends = [batch.end for batch in workspace.spec.batches.calendar().batches() if batch.id in scored]
+    return max([request.as_of, *ends])

@@ -37,7 +37,7 @@ def stale_scores(workspace: Workspace, batches: Sequence[Batch]) -> Iterator[Bat
     for batch in batches:
         if workspace.ledger.result("features", batch.id) is None:
             continue  # until they are built again
-        scored, champion = workspace.ledger.result("score", batch.id), workspace.champion(batch.end)
+        scored, champion = workspace.ledger.result("score", batch.id), workspace.serving(batch.end)
         if scored and champion and scored["fingerprint"] != score.made_from_of(workspace, batch, champion):
             yield batch
 

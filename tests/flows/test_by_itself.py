@@ -36,7 +36,7 @@ def quick(document: dict[str, Any]) -> None:
 
 @pytest.fixture(scope="module")
 def projects(make_project: Callable[..., Settings], inhabit: Inhabit) -> list[Settings]:
-    return [make_project(range(1, 4), share=8, edit=quick) for _ in range(3)]
+    return [make_project(range(1, 4), edit=quick) for _ in range(3)]
 
 
 @contextmanager

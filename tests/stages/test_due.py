@@ -147,7 +147,7 @@ def test_a_retraining_that_failed_holds_up_nothing_and_stands_after_what_was_sco
     ]  # fmt: skip
     with claimed(workspace, request.id, until + timedelta(hours=1)) as claim:
         assert claim and claim.attempts == 2 and claim.why == "OSError: disk full"
-        assert claim.as_of == request.as_of and claim.stands_at > workspace.batch("2013-06").end
+        assert claim.as_of == request.as_of and claim.stands_at == workspace.batch("2013-06").end
         crown(workspace, tmp_path, claim.stands_at, "b")
     assert {each["version"] for each in workspace.ledger.results("score").values()} == {first.id}
     assert live(workspace, until) == []  # nothing that was scored has another champion in retrospect
@@ -196,3 +196,15 @@ def test_a_judgement_that_was_made_but_not_asked_for_is_taken_up(
         connection.execute(asks.delete())
         connection.execute(requests.delete())
     assert [told(event) for event in due(workspace, END)][:1] == [("monitor", "2013-04")]
+
+
+def test_who_is_crowned_when_a_batch_is_over_does_not_score_it_again(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    """As where a batch's outcomes are in when the next one ends: days, with a maturity of one."""
+    first = crown(workspace, tmp_path, workspace.batch("2013-03").end)
+    until = workspace.batch("2013-04").end
+    assert live(workspace, until) == [("score", "2013-04")]
+    crown(workspace, tmp_path, until, "b")
+    assert live(workspace, until) == []
+    assert workspace.ledger.results("score")["2013-04"]["version"] == first.id
