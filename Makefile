@@ -63,10 +63,10 @@ train: $(READY) ## fit, export and register challengers on what was known at the
 tune: $(READY) ## look for better parameters on what was known at the end of BATCH
 	@$(RUN) tune --project $(PROJECT) $(if $(BATCH),--batch $(BATCH))
 
-score: $(READY) ## score BATCH with the champion
+score: $(READY) ## score BATCH with the champion, or all that are due
 	@$(RUN) score --project $(PROJECT) $(if $(BATCH),--batch $(BATCH))
 
-monitor: $(READY) ## judge the predictions of BATCH by its outcomes, and decide
+monitor: $(READY) ## judge the predictions of BATCH and decide, or of all that are due, and retrain where called for
 	@$(RUN) monitor --project $(PROJECT) $(if $(BATCH),--batch $(BATCH))
 
 retrain: $(READY) ## train challengers at the end of BATCH and let them meet the champion

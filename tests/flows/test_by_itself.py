@@ -39,19 +39,24 @@ def projects(make_project: Callable[..., Settings], inhabit: Inhabit) -> list[Se
     return [make_project(range(1, 4), edit=quick) for _ in range(3)]
 
 
-@contextmanager
-def worker() -> Iterator[None]:
-    """A Prefect worker that lives as this process does, and asks for work often."""
-    command = ["worker", "start", "--pool", "perennial", "--type", "process", "--limit", "4"]
-    extra = {"PREFECT_WORKER_QUERY_SECONDS": "1", "PREFECT_WORKER_WEBSERVER_HOST": "127.0.0.1"}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "prefect", *command],
+def started(*command: str, **more: str) -> subprocess.Popen[bytes]:
+    """A Python process that lives as this one does, in a session of its own."""
+    return subprocess.Popen(
+        [sys.executable, *command],
         cwd=CHECKOUT,
-        env=os.environ | _api() | extra,
+        env=os.environ | _api() | more,
         start_new_session=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+
+
+@contextmanager
+def worker() -> Iterator[None]:
+    """A Prefect worker that asks for work often."""
+    command = "worker", "start", "--pool", "perennial", "--type", "process", "--limit", "4"
+    often = {"PREFECT_WORKER_QUERY_SECONDS": "1", "PREFECT_WORKER_WEBSERVER_HOST": "127.0.0.1"}
+    process = started("-m", "prefect", *command, **often)
     try:
         yield
     finally:
@@ -121,6 +126,7 @@ def lived(projects: list[Settings], inhabit: Inhabit) -> Iterator[tuple[Settings
     """Three months lived through twice: by events and a worker, and by direct calls."""
     from prefect.deployments import run_deployment
 
+    from flows.automations import automate
     from flows.deployments import register
 
     by_events, directly, _ = projects
@@ -131,7 +137,8 @@ def lived(projects: list[Settings], inhabit: Inhabit) -> Iterator[tuple[Settings
         with worker():
             run_deployment("ingest/flights", timeout=0)
             wait_for(lambda: is_done(open_workspace("flights", by_events)))
-            yield by_events, directly
+        automate({})
+    yield by_events, directly
 
 
 def test_events_and_direct_calls_end_in_the_same_tables(lived: tuple[Settings, Settings]) -> None:
@@ -164,3 +171,43 @@ def test_drift_check_and_retraining_are_linked_both_ways(lived: tuple[Settings, 
     assert runs[answer].parameters["evidence"]["asks"][0]["reasons"] == list(request.asks[0].reasons)
     assert f"runs/flow-run/{answer}" in told[check] and f"runs/flow-run/{check}" in told[answer]
     assert all(f"request-{request.id}" in run.tags for run in runs.values())
+
+
+def running(settings: Settings) -> Request | None:
+    """The request that is being answered, once a fit of it has come as far as its files."""
+    found = requests_of(open_workspace("flights", settings)).unsettled()
+    return found if found and found.state == "running" and any(settings.home.glob("fit-*")) else None
+
+
+def test_a_retraining_that_was_cancelled_or_killed_is_made_once(
+    lived: tuple[Settings, Settings], projects: list[Settings], inhabit: Inhabit
+) -> None:
+    """Cancelled as by a worker, then killed with kill -9, then looked for by two processes at once."""
+    from prefect.client.orchestration import get_client
+    from prefect.deployments import run_deployment
+
+    from flows.ingest import ingest
+
+    settings = projects[2]
+    with inhabit(settings):
+        ingest("flights")
+        (run,) = [run_deployment("monitor/flights", timeout=0)]
+        process = started("-m", "prefect.flow_engine", PREFECT__FLOW_RUN_ID=str(run.id))  # type: ignore[union-attr]
+        wait_for(lambda: running(settings))
+        process.terminate()
+        process.wait(60)
+        request = requests_of(open_workspace("flights", settings)).unsettled()
+        assert request and (request.state, request.attempts) == ("open", 0)
+        with get_client(sync_client=True) as client:
+            client.delete_flow_run(run.id)  # type: ignore[union-attr]
+
+        live = "-c", "from tests.flows import test_by_itself as t; t.live_directly(t.Settings())"
+        process = started(*live)
+        wait_for(lambda: running(settings))
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        again = [started(*live), started(*live)]
+        assert [each.wait(PATIENCE) for each in again] == [0, 0]
+    same(lived[1], settings)
+    requests = requests_of(open_workspace("flights", settings)).all()
+    assert [each.attempts for each in requests] == [2, 1]
