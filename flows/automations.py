@@ -38,8 +38,8 @@ def automate(deployments: Mapping[tuple[str, str], UUID]) -> None:
             disabled |= {each.name for each in there if not each.enabled}
             for each in there:
                 client.delete_automation(each.id)
-        for each in wanted:
-            client.create_automation(each.model_copy(update={"enabled": each.name not in disabled}))
+        for made in wanted:
+            client.create_automation(made.model_copy(update={"enabled": made.name not in disabled}))
 
 
 def is_automated(project: str) -> bool:

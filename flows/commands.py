@@ -14,6 +14,7 @@ from models.tracking import sync
 from reports.spec_page import page_text
 from reports.spec_schema import schema_text
 from stages.pages import summary
+from stages.retraining import requests_of
 from stages.stale import found_stale
 
 UI_PORT = 4200
@@ -97,17 +98,21 @@ def monitor(settings: Settings, arguments: argparse.Namespace) -> int:
     """Judge the predictions of a batch, and say what to do; without one do so for all that are due."""
     workspace, batch, matured = at_batch(settings, arguments, with_outcomes=True)
     as_of = matured if arguments.batch else opened(settings, arguments)[1]
+    before = requests_of(workspace).all()
     with running(settings, workspace, [batch.id]):
         from flows.monitor import monitor as flow
 
         judged = flow(workspace.project.name, batch.id if arguments.batch else None, as_of)
     if judged is None and arguments.batch:
         raise PerennialError(f"batch {batch} was not scored: score it first")
-    if judged is None:
+    if judged is not None:
+        print("\n  ".join([f"{judged.batch}: {judged.decision}", *judged.reasons]))
+    asked = [each for each in requests_of(workspace).all() if each not in before]
+    for each in asked:
+        came_of_it = " ".join(filter(None, (each.state, each.outcome, each.version, each.why)))
+        print(f"retraining {each.id}, {each.action}: {came_of_it}")
+    if judged is None and not asked:
         print("nothing is due")
-        return 0
-    print(f"{judged.batch}: {judged.decision}")
-    print("\n".join(f"  {reason}" for reason in judged.reasons))
     return 0
 
 

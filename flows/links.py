@@ -2,9 +2,11 @@
 
 from uuid import UUID
 
+import httpx
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactCreate
 from prefect.exceptions import ObjectNotFound
+from prefect.logging import get_run_logger
 
 from flows.instants import link
 from monitoring.requests import Request
@@ -37,9 +39,11 @@ def _show(request: Request, run: str, text: str) -> None:
     with get_client(sync_client=True) as client:
         try:
             known = client.read_flow_run(UUID(run))
+            key = f"{slug(request.project)}-retraining-{request.id}"
+            artifact = ArtifactCreate(key=key, type="markdown", data=text, flow_run_id=known.id)
+            client.create_artifact(artifact)
+            client.update_flow_run(known.id, tags=sorted({*known.tags, f"request-{request.id}"}))
         except (ObjectNotFound, ValueError):  # it is of another server, or was pruned
             return
-        key = f"{slug(request.project)}-retraining-{request.id}"
-        artifact = ArtifactCreate(key=key, type="markdown", data=text, flow_run_id=known.id)
-        client.create_artifact(artifact)
-        client.update_flow_run(known.id, tags=[*{*known.tags, f"request-{request.id}"}])
+        except httpx.HTTPError as error:  # a link is not worth a retraining
+            get_run_logger().warning("%s is not shown on the run %s: %s", request.id, run, error)

@@ -43,9 +43,9 @@ def retrain(
         evidence: What spoke for it, for who looks at the run.
     """
     as_of, workspace = standing(as_of), open_workspace(project)
-    if request is None:
+    if at_once := request is None:
         request = ask_by_hand(workspace, as_of, action, run_id()).id
-    with claimed(workspace, request, as_of, run_id()) as claim:
+    with claimed(workspace, request, as_of, run_id(), at_once=at_once) as claim:
         if claim is not None:
             tie(claim, run_id())
             return _answered(workspace, claim, as_of)

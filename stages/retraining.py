@@ -67,20 +67,25 @@ def waiting(workspace: Workspace, as_of: datetime) -> Request | None:
     """The request that nobody is answering and that may be answered at `as_of`, if there is one."""
     with _alone(workspace) as alone:
         found = requests_of(workspace).unsettled() if alone else None
-    return found if found and _may_be(found, as_of, "") else None
+    return found if found and _time_has_come(found, as_of) else None
 
 
 @contextmanager
-def claimed(workspace: Workspace, number: int, as_of: datetime, run: str = "") -> Iterator[Request | None]:
+def claimed(
+    workspace: Workspace, number: int, as_of: datetime, run: str = "", *, at_once: bool = False
+) -> Iterator[Request | None]:
     """Answer a request as the only one who does, for as long: an attempt, in the flow run `run`.
 
-    None where another process is at it, the request is settled, or its time has not come at `as_of`.
+    None where another process is at it, the request is settled or, unless it is to be `at_once`, its
+    time has not come at `as_of`. A flow run that is retried need not wait either.
     What is neither settled nor failed inside is left for another attempt; it counts as one unless it was
     interrupted. A process that is killed loses its claim, and that counts, too.
     """
     requests = requests_of(workspace)
     with _alone(workspace) as alone:
-        request = _begun(workspace, requests, number, as_of, run) if alone else None
+        found = requests.request(number)
+        may_be = at_once or run in found.runs or _time_has_come(found, as_of)
+        request = _begun(workspace, requests, found, run) if alone and may_be else None
         try:
             yield request
         except BaseException as error:
@@ -127,22 +132,19 @@ def _alone(workspace: Workspace) -> Iterator[bool]:
         lock.release()
 
 
-def _may_be(request: Request, as_of: datetime, run: str) -> bool:
-    """Whether an attempt may begin: a flow run that is retried need not wait."""
-    return request.next_attempt_at is None or request.next_attempt_at <= as_of or run in request.runs
+def _time_has_come(request: Request, as_of: datetime) -> bool:
+    return request.next_attempt_at is None or request.next_attempt_at <= as_of
 
 
-def _begun(
-    workspace: Workspace, requests: Requests, number: int, as_of: datetime, run: str
-) -> Request | None:
-    request, rules = requests.request(number), workspace.spec.monitoring.retraining
-    if not request.is_unsettled or not _may_be(request, as_of, run):
+def _begun(workspace: Workspace, requests: Requests, request: Request, run: str) -> Request | None:
+    rules = workspace.spec.monitoring.retraining
+    if not request.is_unsettled:
         return None
     if request.attempts >= rules.attempts:  # the last of which was killed
         requests.fail(request, f"Given up: {request.attempts} attempts did not end", 0.0, None)
         return None
     requests.claim(request, _stands_at(workspace, request), run)
-    return requests.request(number)
+    return requests.request(request.id)
 
 
 def _stands_at(workspace: Workspace, request: Request) -> datetime:

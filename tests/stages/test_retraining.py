@@ -97,8 +97,13 @@ def test_one_that_is_interrupted_is_left_as_if_it_never_was(workspace: Workspace
     assert (found.state, found.attempts, found.failures) == ("open", 0, 0)
 
 
-def test_a_person_joins_what_was_asked_for(workspace: Workspace, request_: Request) -> None:
-    assert ask_by_hand(workspace, NOW + HOUR, "recalibrate").id == request_.id
+def test_a_person_joins_what_was_asked_for_and_need_not_wait(workspace: Workspace, request_: Request) -> None:
+    with claimed(workspace, request_.id, NOW) as claim:
+        assert claim
+        fail(workspace, claim, OSError("disk full"), NOW, 5)
+    assert ask_by_hand(workspace, NOW, "recalibrate").id == request_.id
+    with claimed(workspace, request_.id, NOW, at_once=True) as claim:
+        assert claim and claim.action == "retrain stateful"
 
 
 CLAIM = """
