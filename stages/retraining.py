@@ -20,6 +20,7 @@ from stages.workspace import Workspace
 ACTS = tuple(action for action in get_args(Action) if action not in ("nothing", "watch"))
 """The decisions that something is done about."""
 BY_HAND = "by hand"
+LOOK = 1.0  # seconds: who only looks whether a request waits holds the lock no longer
 
 
 def requests_of(workspace: Workspace) -> Requests:
@@ -82,7 +83,7 @@ def claimed(
     interrupted. A process that is killed loses its claim, and that counts, too.
     """
     requests = requests_of(workspace)
-    with _alone(workspace) as alone:
+    with _alone(workspace, LOOK) as alone:
         found = requests.request(number)
         may_be = at_once or run in found.runs or _time_has_come(found, as_of)
         request = _begun(workspace, requests, found, run) if alone and may_be else None
@@ -121,11 +122,11 @@ def _of(judged: Judged, as_of: datetime) -> Ask:
 
 
 @contextmanager
-def _alone(workspace: Workspace) -> Iterator[bool]:
+def _alone(workspace: Workspace, patience: float = 0) -> Iterator[bool]:
     """Whether this process holds the lock of who answers: it is gone with its process, however that ends."""
     lock = FileLock(workspace.settings.home / f"{workspace.project.name}.retraining.lock")
     with suppress(Timeout):
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=patience)
     try:
         yield lock.is_locked
     finally:
