@@ -17,7 +17,7 @@ from flows.report import report
 from flows.retrain import retrain
 from flows.score import score
 from stages.due import due
-from stages.retraining import ask, waiting
+from stages.retraining import ask, requests_of, waiting
 from stages.workspace import Workspace, open_workspace
 
 
@@ -32,23 +32,21 @@ def lifecycle(project: str, as_of: datetime | None = None) -> Path:
         project: The project, a folder of projects/.
         as_of: The instant to stand at; by default the scheduled start of the run.
     """
-    started, as_of = time.monotonic(), standing(as_of)
-    workspace = open_workspace(project)
+    started, as_of, workspace = time.monotonic(), standing(as_of), open_workspace(project)
     # This flow's heartbeat speaks for its subflows, each of which would wait a second for its own.
     with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         stopped = _ingest(project, as_of)
         _show_done(workspace)
-        unfit = _retrain(workspace, as_of)  # where an earlier run was stopped at it
+        _retrain(workspace, as_of)  # where an earlier run was stopped at it
         for instant, happens, batch in due(workspace, as_of):
             if happens == "score":
                 _score(workspace, batch, instant)
             else:
-                unfit = _monitor(workspace, batch, instant)
+                _monitor(workspace, batch, instant)
         page = report(project, as_of, time.monotonic() - started)
     if stopped is not None:
         raise stopped
-    if unfit is not None and workspace.champion(as_of) is None:
-        raise unfit
+    _require_champion(workspace, as_of)
     return page
 
 
@@ -74,8 +72,8 @@ def _score(workspace: Workspace, batch: Batch, as_of: datetime) -> None:
         mark(batch.id, "score", scored.version)
 
 
-def _monitor(workspace: Workspace, batch: Batch, as_of: datetime) -> UnfitError | None:
-    """Judge the batch, and retrain where that calls for it; why nothing could be learnt, where so."""
+def _monitor(workspace: Workspace, batch: Batch, as_of: datetime) -> None:
+    """Judge the batch, and retrain where that calls for it."""
     judged = None
     if batch.id in workspace.ledger.results("score"):
         now(f"{batch}: joining outcomes, measuring drift")
@@ -84,20 +82,26 @@ def _monitor(workspace: Workspace, batch: Batch, as_of: datetime) -> UnfitError 
     request = ask(workspace, batch, as_of, judged, run_id())
     if request is not None and request.state == "skipped":
         mark(batch.id, "retrain", f"skipped: {request.why}")
-    return _retrain(workspace, as_of)
+    _retrain(workspace, as_of)
 
 
-def _retrain(workspace: Workspace, as_of: datetime) -> UnfitError | None:
-    """Answer the request that waits, if one does; why nothing could be learnt, where that is so."""
+def _retrain(workspace: Workspace, as_of: datetime) -> None:
+    """Answer the request that waits, if one does."""
     request = waiting(workspace, as_of)
     if request is None:
-        return None
+        return
     now(f"{request.batch}: training challengers")
     try:
         report = retrain(workspace.project.name, as_of, request.action, request.id)
     except UnfitError as error:
         mark(request.batch, "retrain", f"no challenger: {error}")
-        return error
+        return
     if report is not None:
         mark(request.batch, "retrain", f"{report.challenger} {'promoted' if report.accepted else 'refused'}")
-    return None
+
+
+def _require_champion(workspace: Workspace, as_of: datetime) -> None:
+    """Raise UnfitError where there is no champion since nothing could be learnt from what there is."""
+    requests = requests_of(workspace).all()
+    if workspace.champion(as_of) is None and requests and requests[-1].state == "failed":
+        raise UnfitError(requests[-1].why.removeprefix("UnfitError: "))

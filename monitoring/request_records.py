@@ -46,6 +46,7 @@ asks = Table(
     Column("batch", String(40), primary_key=True),
     Column("as_of", Instant, primary_key=True),
     Column("action", String(20), primary_key=True),
+    Column("basis", String(64), primary_key=True),
     Column("request", Integer, ForeignKey(requests.c.id), nullable=False),
     Column("reasons", JSON, nullable=False),
     Column("numbers", JSON, nullable=False),
@@ -55,7 +56,10 @@ asks = Table(
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What a drift check asks for, of what batch, at what instant, and why; `run` is its flow run, if any."""
+    """What a drift check asks for, of what batch, at what instant, and why; `run` is its flow run, if any.
+
+    Where `basis` differs, which stands for what would be learnt from, it is not the same asked again.
+    """
 
     batch: str
     as_of: datetime
@@ -63,6 +67,12 @@ class Ask:
     reasons: Sequence[str] = ()
     numbers: Mapping[str, float | None] = field(default_factory=lambda: MappingProxyType({}))
     run: str = ""
+    basis: str = ""
+
+    @property
+    def key(self) -> tuple[str, datetime, str, str]:
+        """What makes two of them the same."""
+        return self.batch, self.as_of, self.action, self.basis
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,4 +119,4 @@ def request_of(row: Row[Any], of: Sequence[Ask]) -> Request:
 
 def ask_of(row: Row[Any]) -> Ask:
     """A row of asks."""
-    return Ask(row.batch, row.as_of, row.action, tuple(row.reasons), row.numbers, row.run)
+    return Ask(row.batch, row.as_of, row.action, tuple(row.reasons), row.numbers, row.run, row.basis)

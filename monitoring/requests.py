@@ -37,7 +37,7 @@ class Requests:
         with alone(self._engine) as connection:
             there = self._read(connection)
             for request in there:
-                if _key(ask) in map(_key, request.asks):
+                if ask.key in (each.key for each in request.asks):
                     return request
             found = next((each for each in there if each.is_unsettled), None)
             if found is None:
@@ -118,13 +118,9 @@ class Requests:
             yield connection, next(each for each in self._read(connection) if each.id == request.id)
 
 
-def _key(ask: Ask) -> tuple[str, datetime, str]:
-    return ask.batch, ask.as_of, ask.action
-
-
 def _update(request: Request, **values: Any) -> Any:
     return update(requests).where(requests.c.id == request.id).values(values)
 
 
 def _opener_first(row: Any, of: Sequence[Ask]) -> list[Ask]:
-    return sorted(of, key=lambda ask: _key(ask) != (row.batch, row.as_of, row.action))
+    return sorted(of, key=lambda ask: ask.key[:3] != (row.batch, row.as_of, row.action))

@@ -51,12 +51,12 @@ class _Now:
 
     workspace: Workspace
     request: Request | None
-    asked: frozenset[tuple[str, datetime, str]]
+    asked: frozenset[tuple[str, datetime, str, str]]
 
     @classmethod
     def of(cls, workspace: Workspace) -> Self:
         there = requests_of(workspace).all()
-        asked = {(ask.batch, ask.as_of, ask.action) for request in there for ask in request.asks}
+        asked = {ask.key for request in there for ask in request.asks}
         request = next((each for each in there if each.is_unsettled), None)
         ledger, registry = Snapshot(workspace.ledger), RegistrySnapshot(workspace.registry)
         return cls(replace(workspace, ledger=ledger, registry=registry), request, frozenset(asked))
@@ -84,4 +84,4 @@ class _Now:
             ):
                 return True
         found = called_for(self.workspace, batch, instant, Judged(**judged) if judged else None)
-        return found is not None and (found.batch, found.as_of, found.action) not in self.asked
+        return found is not None and found.key not in self.asked

@@ -10,11 +10,13 @@ from filelock import FileLock, Timeout
 
 from core.batches import Batch
 from core.errors import UnfitError
+from core.ledger import fingerprint
 from models.gate.judge import GateReport
 from monitoring.policy import Action
 from monitoring.requests import Ask, Request, Requests
 from stages.monitor import Judged
 from stages.promote import decisions
+from stages.train import LEARNT_FROM
 from stages.workspace import Workspace
 
 ACTS = tuple(action for action in get_args(Action) if action not in ("nothing", "watch"))
@@ -36,7 +38,7 @@ def called_for(workspace: Workspace, batch: Batch, as_of: datetime, judged: Judg
     """
     if workspace.champion(as_of) is None:
         enough = len(workspace.batches(batch.end)) >= workspace.spec.training.first_batches
-        found = Ask(batch.id, as_of, "retrain stateless", ("There is no champion yet",)) if enough else None
+        found = _first(workspace, batch, as_of) if enough else None
     else:
         acts = judged is not None and judged.decision in ACTS
         found = _of(judged, as_of) if judged and acts else None
@@ -115,6 +117,17 @@ def fail(
     why = (str(error).splitlines() or [""])[0]
     requests.fail(request, f"{type(error).__name__}: {why}", seconds, again_at)
     return requests.request(request.id)
+
+
+def _first(workspace: Workspace, batch: Batch, as_of: datetime) -> Ask:
+    """The first training; where nothing could be learnt, it is asked for again from other rows or rules."""
+    spec, built = workspace.spec, workspace.ledger.results("features")
+    basis = fingerprint(
+        spec.model_dump(mode="json", include=LEARNT_FROM),
+        list(spec.features),
+        [built[each.id]["content"] for each in workspace.batches(as_of) if each.id in built],
+    )
+    return Ask(batch.id, as_of, "retrain stateless", ("There is no champion yet",), basis=basis)
 
 
 def _of(judged: Judged, as_of: datetime) -> Ask:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from core.errors import UnfitError
 from core.settings import Settings
 from models.gate.judge import GateReport
 from models.registry.versions import Lineage, Version
@@ -208,3 +209,19 @@ def test_who_is_crowned_when_a_batch_is_over_does_not_score_it_again(
     crown(workspace, tmp_path, until, "b")
     assert live(workspace, until) == []
     assert workspace.ledger.results("score")["2013-04"]["version"] == first.id
+
+
+def test_where_nothing_could_be_learnt_the_first_training_is_asked_for_anew_from_other_rows(
+    workspace: Workspace,
+) -> None:
+    until = workspace.batch("2013-03").end + MATURITY
+    live(workspace, until)
+    request = waiting(workspace, until)
+    assert request
+    with claimed(workspace, request.id, until) as claim:
+        assert claim
+        fail(workspace, claim, UnfitError("one class"), until, 1)
+    assert live(workspace, until) == [] and waiting(workspace, until) is None
+    build(workspace, "2013-02", "other rows")
+    assert live(workspace, until) == [("monitor", "2013-03")]
+    assert [each.state for each in requests_of(workspace).all()] == ["failed", "open"]
