@@ -63,10 +63,10 @@ train: $(READY) ## fit, export and register challengers on what was known at the
 tune: $(READY) ## look for better parameters on what was known at the end of BATCH
 	@$(RUN) tune --project $(PROJECT) $(if $(BATCH),--batch $(BATCH))
 
-score: $(READY) ## score BATCH with the champion
+score: $(READY) ## score BATCH with the champion, or all that are due
 	@$(RUN) score --project $(PROJECT) $(if $(BATCH),--batch $(BATCH))
 
-monitor: $(READY) ## judge the predictions of BATCH by its outcomes, and decide
+monitor: $(READY) ## judge the predictions of BATCH and decide, or of all that are due, and retrain where called for
 	@$(RUN) monitor --project $(PROJECT) $(if $(BATCH),--batch $(BATCH))
 
 retrain: $(READY) ## train challengers at the end of BATCH and let them meet the champion
@@ -114,6 +114,9 @@ bench-data: $(READY) ## measure validation, features, memory and ingestion again
 
 bench-models: $(READY) ## measure scoring by the ONNX files against the fitted models themselves
 	@POLARS_MAX_THREADS=1 OMP_NUM_THREADS=1 $(VENV)/bin/python -m benchmarks.models
+
+bench-reaction: $(READY) ## measure the time from the decision to retrain to a retraining that runs
+	@$(VENV)/bin/python -m benchmarks.reaction
 
 # PROJECT alone where it is given, not by default.
 bench-projects: $(READY) ## run every demo (or that of PROJECT) and hold its champions against its baselines

@@ -88,3 +88,21 @@ class Ledger:
 
     def _is(self, step: str, subject: str) -> tuple[Any, ...]:
         return _STEPS.c.project == self._project, _STEPS.c.step == step, _STEPS.c.subject == subject
+
+
+class Snapshot(Ledger):
+    """A ledger that reads each step once, for who asks after many subjects; it is to be read only."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._project, self._engine = ledger._project, ledger._engine
+        self._read: dict[str, dict[str, dict[str, Any]]] = {}
+
+    def result(self, step: str, subject: str) -> dict[str, Any] | None:
+        """The recorded result of a step for a subject, as it stood when the step was first asked for."""
+        return self.results(step).get(subject)
+
+    def results(self, step: str) -> dict[str, dict[str, Any]]:
+        """The recorded results of a step, as they stood when it was first asked for."""
+        if step not in self._read:
+            self._read[step] = super().results(step)
+        return self._read[step]

@@ -8,6 +8,7 @@ from prefect import flow, unmapped
 from core.batches import Batch
 from core.errors import DeliveryError
 from flows.ingest import ingest
+from flows.instants import standing
 from flows.monitor import monitor
 from flows.progress import mark, now
 from flows.score import score
@@ -20,15 +21,21 @@ from tasks.ingestion import featurise_batch
 
 @flow(name="backfill", flow_run_name="backfill {project} {start} to {end}", task_runner=fan_out())
 def backfill(
-    project: str, as_of: datetime, start: str | None = None, end: str | None = None
+    project: str, as_of: datetime | None = None, start: str | None = None, end: str | None = None
 ) -> list[Ingested]:
     """Ingest the batches from `start` to `end` anew where their deliveries changed, and what follows.
 
     Later batches whose features reach back into them are built again, and what was scored or judged
     by features that are no longer those is scored and judged again, as of then; nothing is retrained.
     A killed run goes on where it was. DeliveryError names the batches that stopped, in the end.
+
+    Args:
+        project: The project, a folder of projects/.
+        as_of: The instant to stand at; by default the scheduled start of the run.
+        start: The first batch, or a day in it; by default the project's first.
+        end: The last batch, or a day in it; by default the newest that is over.
     """
-    workspace = open_workspace(project)
+    as_of, workspace = standing(as_of), open_workspace(project)
     stopped: DeliveryError | None = None
     found: list[Ingested] = []
     try:

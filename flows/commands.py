@@ -10,10 +10,12 @@ from flows import show
 from flows.backend import backend
 from flows.data_commands import provide
 from flows.running import at_batch, console, opened, running
+from models.gate.judge import GateReport
 from models.tracking import sync
 from reports.spec_page import page_text
 from reports.spec_schema import schema_text
 from stages.pages import summary
+from stages.retraining import requests_of
 from stages.stale import found_stale
 
 UI_PORT = 4200
@@ -78,31 +80,40 @@ def tune(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def score(settings: Settings, arguments: argparse.Namespace) -> int:
-    """Score a batch with the champion."""
+    """Score a batch with the champion or, without one, all that are due."""
     workspace, batch, over = at_batch(settings, arguments, with_outcomes=False)
+    as_of = over if arguments.batch else opened(settings, arguments)[1]
     with running(settings, workspace, [batch.id]):
         from flows.score import score as flow
 
-        scored = flow(workspace.project.name, batch.id, over)
-    if scored is None:
+        scored = flow(workspace.project.name, batch.id if arguments.batch else None, as_of)
+    if scored is None and workspace.champion(over) is None:
         raise PerennialError(
             f"{workspace.project.name} has no champion at {over.isoformat()}: train one first"
         )
-    print(f"{batch}: {scored.rows:,} rows scored by {scored.version}")
+    print(f"{scored.batch}: {scored.rows:,} rows scored by {scored.version}" if scored else "nothing is due")
     return 0
 
 
 def monitor(settings: Settings, arguments: argparse.Namespace) -> int:
-    """Judge the predictions of a batch, and say what to do."""
+    """Judge the predictions of a batch, and say what to do; without one do so for all that are due."""
     workspace, batch, matured = at_batch(settings, arguments, with_outcomes=True)
+    as_of = matured if arguments.batch else opened(settings, arguments)[1]
+    before = requests_of(workspace).all()
     with running(settings, workspace, [batch.id]):
         from flows.monitor import monitor as flow
 
-        judged = flow(workspace.project.name, batch.id, matured)
-    if judged is None:
+        judged = flow(workspace.project.name, batch.id if arguments.batch else None, as_of)
+    if judged is None and arguments.batch:
         raise PerennialError(f"batch {batch} was not scored: score it first")
-    print(f"{batch}: {judged.decision}")
-    print("\n".join(f"  {reason}" for reason in judged.reasons))
+    if judged is not None:
+        print("\n  ".join([f"{judged.batch}: {judged.decision}", *judged.reasons]))
+    asked = [each for each in requests_of(workspace).all() if each not in before]
+    for each in asked:
+        came_of_it = " ".join(filter(None, (each.state, each.outcome, each.version, each.why)))
+        print(f"retraining {each.id}, {each.action}: {came_of_it}")
+    if judged is None and not asked:
+        print("nothing is due")
     return 0
 
 
@@ -112,8 +123,11 @@ def retrain(settings: Settings, arguments: argparse.Namespace) -> int:
     with running(settings, workspace, [batch.id]):
         from flows.retrain import retrain as flow
 
-        report = flow(workspace.project.name, matured)
-    show.gate(console(), report)
+        answer = flow(workspace.project.name, matured)
+    if answer is None:
+        raise PerennialError(f"the retraining of {workspace.project.name} did not begin: see `make status`")
+    if isinstance(answer, GateReport):
+        show.gate(console(), answer)
     return 0
 
 

@@ -8,7 +8,9 @@ from prefect import flow, unmapped
 from prefect.futures import PrefectFuture
 
 from core.errors import DeliveryError
+from flows.instants import standing
 from flows.progress import mark, now
+from flows.signals import INGESTED, signal
 from stages.ingest import Ingested
 from stages.parameters import compared_with
 from stages.stale import forget_removed
@@ -31,12 +33,21 @@ Stopped = dict[str, str]
 
 
 @flow(name="ingest", flow_run_name="ingest {project}", task_runner=fan_out())
-def ingest(project: str, as_of: datetime, start: str | None = None, end: str | None = None) -> list[Ingested]:
+def ingest(
+    project: str, as_of: datetime | None = None, start: str | None = None, end: str | None = None
+) -> list[Ingested]:
     """Ingest the batches from `start` to `end` that are over at `as_of`, and build their features.
 
     Batches do not wait for each other: DeliveryError names those that stopped, once the others are done.
+
+    Args:
+        project: The project, a folder of projects/.
+        as_of: The instant to stand at; by default the scheduled start of the run.
+        start: The first batch, or a day in it; by default the project's first.
+        end: The last batch, or a day in it; by default the newest that is over.
     """
-    workspace = open_workspace(project)
+    as_of, workspace = standing(as_of), open_workspace(project)
+    before = workspace.ledger.results("features")
     batches = [batch.id for batch in workspace.batches(as_of, start, end)]
     now("reading and validating what was delivered")
     forget_removed(workspace)
@@ -55,6 +66,8 @@ def ingest(project: str, as_of: datetime, start: str | None = None, end: str | N
     pages.wait()
     published.result()
     show_ingested(project, found)
+    if workspace.ledger.results("features") != before:
+        signal(INGESTED, project)
     if stopped:
         raise DeliveryError("\n".join(f"{what} stopped: {why}" for what, why in stopped.items()))
     return found

@@ -3,7 +3,6 @@
 import time
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
 
 from prefect import flow
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
@@ -11,42 +10,45 @@ from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settin
 from core.batches import Batch
 from core.errors import DeliveryError, UnfitError
 from flows.ingest import ingest
+from flows.instants import run_id, standing
 from flows.monitor import monitor
 from flows.progress import mark, now
 from flows.report import report
-from flows.retrain import retrain
-from flows.roll_back import roll_back
+from flows.retrain import retrain, told
 from flows.score import score
-from monitoring.actions import Action, Challenge
-from stages.events import events
-from stages.monitor import Judged
-from stages.promote import decisions
-from stages.roll_back import rolled_back
+from stages.due import due
+from stages.retraining import ask, requests_of, waiting
 from stages.workspace import Workspace, open_workspace
+
+_DOING = {"recalibrate": "calibrating anew", "roll back": "rolling back"}
 
 
 @flow(name="lifecycle", flow_run_name="lifecycle {project}")
-def lifecycle(project: str, as_of: datetime) -> Path:
+def lifecycle(project: str, as_of: datetime | None = None) -> Path:
     """Ingest all that is over at `as_of`, then live through it; the path of the page about it.
 
     A batch that stops is left out while the others go on: DeliveryError tells of it at the end. So does
     UnfitError where there is no champion to the end, for nothing fit to serve could be learnt.
+
+    Args:
+        project: The project, a folder of projects/.
+        as_of: The instant to stand at; by default the scheduled start of the run.
     """
-    started, unfit = time.monotonic(), None
-    workspace = open_workspace(project)
+    started, as_of, workspace = time.monotonic(), standing(as_of), open_workspace(project)
     # This flow's heartbeat speaks for its subflows, each of which would wait a second for its own.
     with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         stopped = _ingest(project, as_of)
-        for instant, happens, batch in events(workspace, as_of):
+        _show_done(workspace)
+        _retrain(workspace, as_of)  # where an earlier run was stopped at it
+        for instant, happens, batch in due(workspace, as_of):
             if happens == "score":
                 _score(workspace, batch, instant)
             else:
-                unfit = _monitor(workspace, batch, instant)
+                _monitor(workspace, batch, instant)
         page = report(project, as_of, time.monotonic() - started)
     if stopped is not None:
         raise stopped
-    if unfit is not None and workspace.champion(as_of) is None:
-        raise unfit
+    _require_champion(workspace, as_of)
     return page
 
 
@@ -58,54 +60,50 @@ def _ingest(project: str, as_of: datetime) -> DeliveryError | None:
     return None
 
 
+def _show_done(workspace: Workspace) -> None:
+    """Show what an earlier run has been through."""
+    for batch, scored in workspace.ledger.results("score").items():
+        mark(batch, "score", scored["version"])
+    for batch, judged in workspace.ledger.results("monitor").items():
+        mark(batch, "monitor", judged["decision"])
+
+
 def _score(workspace: Workspace, batch: Batch, as_of: datetime) -> None:
-    if workspace.champion(as_of) is None:
-        return
     now(f"{batch}: scoring")
     if scored := score(workspace.project.name, batch.id, as_of):
         mark(batch.id, "score", scored.version)
 
 
-def _monitor(workspace: Workspace, batch: Batch, as_of: datetime) -> UnfitError | None:
-    """Judge the batch and train where that is due; why nothing could be learnt, where that is so."""
+def _monitor(workspace: Workspace, batch: Batch, as_of: datetime) -> None:
+    """Judge the batch, and retrain where that calls for it."""
     judged = None
     if batch.id in workspace.ledger.results("score"):
         now(f"{batch}: joining outcomes, measuring drift")
         judged = monitor(workspace.project.name, batch.id, as_of)
         mark(batch.id, "monitor", judged.decision if judged else "no rows")
-    decided, restored = decisions(workspace), rolled_back(workspace)
-    answer = decided.get(as_of)
-    # What was decided stays decided: data that came late count from the next retraining on.
-    settled = answer is not None or any(at > as_of for at in (*decided, *restored))
-    due = None if settled else _due(workspace, batch, as_of, judged)
-    if due == "roll back":
-        now(f"{batch}: rolling back")
-        mark(batch.id, "retrain", f"rolled back to {roll_back(workspace.project.name, as_of)}")
-    elif due is not None:
-        now(f"{batch}: {'calibrating anew' if due == 'recalibrate' else 'training challengers'}")
-        try:
-            answer = retrain(workspace.project.name, as_of, due)
-        except UnfitError as error:
-            mark(batch.id, "retrain", f"no challenger: {error}")
-            return error
+    request = ask(workspace, batch, as_of, judged, run_id())
+    if request is not None and request.state == "skipped":
+        mark(batch.id, "retrain", f"skipped: {request.why}")
+    _retrain(workspace, as_of)
+
+
+def _retrain(workspace: Workspace, as_of: datetime) -> None:
+    """Answer the request that waits, if one does."""
+    request = waiting(workspace, as_of)
+    if request is None:
+        return
+    now(f"{request.batch}: {_DOING.get(request.action, 'training challengers')}")
+    try:
+        answer = retrain(workspace.project.name, as_of, request.action, request.id)
+    except UnfitError as error:
+        mark(request.batch, "retrain", f"no challenger: {error}")
+        return
     if answer is not None:
-        mark(batch.id, "retrain", f"{answer.challenger} {'promoted' if answer.accepted else 'refused'}")
-    return None
+        mark(request.batch, "retrain", told(answer))
 
 
-def _due(
-    workspace: Workspace, batch: Batch, as_of: datetime, judged: Judged | None
-) -> Challenge | Literal["roll back"] | None:
-    """What was decided or, without a champion, to train when there are batches enough; None for nothing."""
-    if workspace.champion(as_of) is not None:
-        return _acts(judged.decision) if judged else None
-    enough = len(workspace.batches(batch.end)) >= workspace.spec.training.first_batches
-    return "retrain stateless" if enough else None
-
-
-def _acts(decided: Action) -> Challenge | Literal["roll back"] | None:
-    match decided:
-        case "recalibrate" | "retrain stateful" | "retrain stateless" | "roll back":
-            return decided
-        case _:
-            return None
+def _require_champion(workspace: Workspace, as_of: datetime) -> None:
+    """Raise UnfitError where there is no champion since nothing could be learnt from what there is."""
+    requests = requests_of(workspace).all()
+    if workspace.champion(as_of) is None and requests and requests[-1].state == "failed":
+        raise UnfitError(requests[-1].why.removeprefix("UnfitError: "))

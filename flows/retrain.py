@@ -1,31 +1,87 @@
-"""The retrain flow: a challenger by the way that was decided, and the gate between it and the champion."""
+"""The retrain flow: what was decided about the champion is done, once a request."""
 
+import time
 from datetime import datetime
+from typing import Any
 
 from prefect import flow
 from prefect.logging import get_run_logger
 
+from flows.instants import run_id, standing
+from flows.links import tie
 from flows.promote import promote
+from flows.roll_back import roll_back
+from flows.signals import RETRAINED, signal
 from flows.train import train
 from models.gate.judge import GateReport
-from monitoring.actions import Challenge
+from models.registry.versions import Version
+from monitoring.actions import Act
+from monitoring.requests import Request
 from stages.promote import decisions
-from stages.workspace import open_workspace
+from stages.retraining import ask_by_hand, claimed, fail, requests_of, settle
+from stages.roll_back import rolled_back
+from stages.workspace import Workspace, open_workspace
 from tasks.training import Unfit, recalibrate_champion, register_candidates
+
+Answer = GateReport | Version
+"""What came of an attempt: the gate's report on a challenger, or the version that serves again."""
 
 
 @flow(name="retrain", flow_run_name="retrain {project}: {action}")
-def retrain(project: str, as_of: datetime, action: Challenge = "retrain stateless") -> GateReport:
-    """Make challengers of what is known at `as_of`, and let the best meet the champion.
+def retrain(
+    project: str,
+    as_of: datetime | None = None,
+    action: Act = "retrain stateless",
+    request: int | None = None,
+    evidence: dict[str, Any] | None = None,
+) -> Answer | None:
+    """Answer a request: challengers are made as was decided and meet the champion, or it is rolled back.
 
-    Each is fitted from nothing, or goes on from the champion, or is the champion with its calibration
-    fitted anew. Asked again about the same instant, it answers from the record.
+    Of a project one request is answered at a time: where another run is at it, or its time to be tried
+    again has not come, nothing is done and None returned; one that was answered is from the record. A
+    run that fails leaves the champion serving; one that is cancelled or killed leaves the request to the
+    next drift check.
+
+    Args:
+        project: The project, a folder of projects/.
+        as_of: The instant to stand at; by default the scheduled start of the run. A request has its own.
+        action: What to do, where nobody has asked yet.
+        request: The number of the request; without it one is made, by hand, and limits do not count.
+        evidence: What spoke for it, for who looks at the run.
     """
-    if report := decisions(open_workspace(project)).get(as_of):
+    as_of, workspace = standing(as_of), open_workspace(project)
+    if at_once := request is None:
+        request = ask_by_hand(workspace, as_of, action, run_id()).id
+    with claimed(workspace, request, as_of, run_id(), at_once=at_once) as claim:
+        if claim is not None:
+            tie(claim, run_id())
+            return _answered(workspace, claim, as_of)
+    there = requests_of(workspace).request(request)
+    get_run_logger().info("request %s of %s is %s: nothing to do", request, project, there.state)
+    return _on_record(workspace, there.stands_at) if there.state == "done" else None
+
+
+def retrained(project: str, as_of: datetime, action: Act) -> Answer:
+    """Do what was decided, on what is known at `as_of`; asked again, it answers from the record."""
+    workspace = open_workspace(project)
+    if report := decisions(workspace).get(as_of):
         return promote(project, [report.challenger], as_of)
+    if action == "roll back":
+        return workspace.registry.version(roll_back(project, as_of))
     if action == "recalibrate":
         return promote(project, _recalibrated(project, as_of), as_of)
     return promote(project, train(project, as_of, stateful=action == "retrain stateful"), as_of)
+
+
+def told(answer: Answer) -> str:
+    """What came of an attempt, in words.
+
+    >>> told(GateReport("shop/2", None, True, 900, 12, ()))
+    'shop/2 promoted'
+    """
+    if isinstance(answer, GateReport):
+        return f"{answer.challenger} {'promoted' if answer.accepted else 'refused'}"
+    return f"rolled back to {answer}"
 
 
 def _recalibrated(project: str, as_of: datetime) -> list[str]:
@@ -35,3 +91,28 @@ def _recalibrated(project: str, as_of: datetime) -> list[str]:
         get_run_logger().warning("fits from nothing instead: %s", found.reason)
         return train(project, as_of, stateful=False)
     return register_candidates(project, [found])
+
+
+def _on_record(workspace: Workspace, as_of: datetime) -> Answer | None:
+    """What came of the attempt that stood at an instant."""
+    if restored := rolled_back(workspace).get(as_of):
+        return workspace.registry.version(restored.version)
+    return decisions(workspace).get(as_of)
+
+
+def _answered(workspace: Workspace, request: Request, as_of: datetime) -> Answer:
+    """Make an attempt, and put on record how it ended; what made it fail is raised."""
+    project, started = workspace.project.name, time.monotonic()
+    try:
+        answer = retrained(project, request.stands_at, request.action)
+    except Exception as error:
+        _ended(fail(workspace, request, error, as_of, time.monotonic() - started))
+        raise
+    _ended(settle(workspace, request, answer, time.monotonic() - started))
+    return answer
+
+
+def _ended(request: Request) -> None:
+    """Tell the others that an attempt has ended: what waited for it goes on."""
+    facts = {"request": request.id, "state": request.state, "outcome": request.outcome}
+    signal(RETRAINED, request.project, **facts, version=request.version, why=request.why)

@@ -8,6 +8,7 @@ from prefect.futures import PrefectFuture
 from prefect.logging import get_run_logger
 
 from core.errors import UnfitError
+from flows.instants import standing
 from flows.tune import tune
 from models.family import family
 from models.waves import waves
@@ -18,14 +19,18 @@ from tasks.training import Unfit, register_candidates, train_family
 
 
 @flow(name="train", flow_run_name="train {project}", task_runner=fan_out())
-def train(project: str, as_of: datetime, stateful: bool = True) -> list[str]:
+def train(project: str, as_of: datetime | None = None, stateful: bool = True) -> list[str]:
     """Fit each family of the spec, those that others are made of first; the ids of their versions.
-
-    That of the champion goes on from it where it is to be `stateful`, and the spec lets it.
 
     Where the spec asks for tuning, the families that it names are tuned before. A family whose fit
     may not serve is left out, and so is what would be made of it; UnfitError when none is left.
+
+    Args:
+        project: The project, a folder of projects/.
+        as_of: The instant to stand at; by default the scheduled start of the run.
+        stateful: Whether the fit of the champion's family goes on from it, where the spec lets it.
     """
+    as_of = standing(as_of)
     rules = open_workspace(project).spec.training
     tuned = {each.family: each.parameters for each in tune(project, as_of)} if rules.tuning else {}
     fits, faults = dict[str, Candidate](), list[str]()

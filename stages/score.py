@@ -25,13 +25,13 @@ class Scored:
 
 
 def score(workspace: Workspace, batch: Batch, as_of: datetime) -> Scored | None:
-    """Score a batch with the champion of `as_of` into `predictions`; None while there is no champion.
+    """Score a batch with who was champion before `as_of`, into `predictions`; None while there was none.
 
     Raises IntegrityError when the batch has no features yet, or the model's file is not the one
     that was registered.
     """
     is_over(batch, as_of)
-    champion = workspace.champion(as_of)
+    champion = workspace.serving(as_of)
     if champion is None:
         return None
     made_from = made_from_of(workspace, batch, champion)

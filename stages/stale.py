@@ -14,7 +14,11 @@ def found_stale(workspace: Workspace, as_of: datetime) -> dict[str, list[str]]:
     return {
         "features": [batch.id for batch in stale_features(workspace, batches)],
         "scores": [batch.id for batch in stale_scores(workspace, batches)],
-        "judgements": [batch.id for batch in stale_judgements(workspace, batches)],
+        "judgements": [
+            batch.id
+            for batch in stale_judgements(workspace, batches)
+            if batch.end + workspace.spec.outcome.maturity <= as_of
+        ],
     }
 
 
@@ -33,7 +37,7 @@ def stale_scores(workspace: Workspace, batches: Sequence[Batch]) -> Iterator[Bat
     for batch in batches:
         if workspace.ledger.result("features", batch.id) is None:
             continue  # until they are built again
-        scored, champion = workspace.ledger.result("score", batch.id), workspace.champion(batch.end)
+        scored, champion = workspace.ledger.result("score", batch.id), workspace.serving(batch.end)
         if scored and champion and scored["fingerprint"] != score.made_from_of(workspace, batch, champion):
             yield batch
 

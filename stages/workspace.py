@@ -93,10 +93,20 @@ class Workspace:
 
     def champion(self, as_of: datetime) -> Version | None:
         """The version that was champion at `as_of`, as the record of transitions has it."""
+        return self._crowned(lambda at: at <= as_of)
+
+    def serving(self, instant: datetime) -> Version | None:
+        """The version that was champion just before an instant: what came until then, it answers.
+
+        A batch may be over, and scored, at the very instant at which another's outcomes crown a new one.
+        """
+        return self._crowned(lambda at: at < instant)
+
+    def _crowned(self, counts: Callable[[datetime], bool]) -> Version | None:
         crowned = [
             change.version
             for change in self.registry.transitions(self.project.name)
-            if change.after == "champion" and change.at <= as_of
+            if change.after == "champion" and counts(change.at)
         ]
         return self.registry.version(crowned[-1]) if crowned else None
 

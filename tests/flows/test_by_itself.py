@@ -1,0 +1,213 @@
+"""A project that runs by itself: by events, automations and a worker, or by direct calls, to the same end."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from polars.testing import assert_frame_equal
+
+from core.settings import CHECKOUT, Settings
+from monitoring.requests import Request
+from stages.due import due
+from stages.retraining import requests_of
+from stages.workspace import Workspace, open_workspace
+
+pytestmark = pytest.mark.slow
+
+TABLES = ("features", "outcomes", "predictions", "metrics", "profiles")
+Inhabit = Callable[..., AbstractContextManager[None]]
+PATIENCE = 300
+
+
+def quick(document: dict[str, Any]) -> None:
+    """Two batches to start with, the quickest family, and a monitor that wants a retraining after a batch."""
+    document["training"] = {"first_batches": 2, "families": ["linear"]}
+    calm = {"draws": 200, "confidence": 0.6, "max_calibration_error": 0.5}
+    document["gate"] = document.get("gate", {}) | calm
+    document["monitoring"] = {"min_rows": 100, "every": 1}
+
+
+@pytest.fixture(scope="module")
+def projects(make_project: Callable[..., Settings], inhabit: Inhabit) -> list[Settings]:
+    return [make_project(range(1, 4), edit=quick) for _ in range(3)]
+
+
+def started(*command: str, **more: str) -> subprocess.Popen[bytes]:
+    """A Python process that lives as this one does, in a session of its own."""
+    return subprocess.Popen(
+        [sys.executable, *command],
+        cwd=CHECKOUT,
+        env=os.environ | _api() | more,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+@contextmanager
+def worker() -> Iterator[None]:
+    """A Prefect worker that asks for work often."""
+    command = "worker", "start", "--pool", "perennial", "--type", "process", "--limit", "4"
+    often = {"PREFECT_WORKER_QUERY_SECONDS": "1", "PREFECT_WORKER_WEBSERVER_HOST": "127.0.0.1"}
+    process = started("-m", "prefect", *command, **often)
+    try:
+        yield
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(60)
+
+
+def _api() -> dict[str, str]:
+    from prefect.settings import get_current_settings
+
+    return {"PREFECT_API_URL": str(get_current_settings().api.url), "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}
+
+
+def wait_for(what: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + PATIENCE
+    while not (found := what()):
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.2)
+    return found
+
+
+def is_done(workspace: Workspace) -> bool:
+    """Whether all that is due was done, and something was."""
+    requests = requests_of(workspace)
+    done = requests.all() and requests.unsettled() is None
+    return bool(done) and next(due(workspace, datetime.now(UTC)), None) is None
+
+
+def live_directly(settings: Settings) -> None:
+    """What schedules do: each flow in its turn, in this process, until nothing is left to do."""
+    from flows.ingest import ingest
+    from flows.monitor import monitor
+    from flows.score import score
+
+    ingest("flights")
+    while not is_done(open_workspace("flights", settings)):
+        score("flights")
+        monitor("flights")
+
+
+def same(one: Settings, other: Settings) -> None:
+    first, second = open_workspace("flights", one), open_workspace("flights", other)
+    for table in TABLES:
+        wanted, found = first.lake.scan(table).collect(), second.lake.scan(table).collect()
+        order = sorted(wanted.columns)
+        by = [name for name in order if not wanted.schema[name].is_nested()]
+        assert_frame_equal(wanted.select(order).sort(by), found.select(order).sort(by), check_exact=True)
+    assert story(first) == story(second)
+
+
+def story(workspace: Workspace) -> object:
+    """The versions, the line of transitions, and what was asked for: who, when, what came of it."""
+    registry, name = workspace.registry, workspace.project.name
+    requests = [
+        (each.action, each.as_of, each.stands_at, each.state, each.outcome, each.version)
+        for each in requests_of(workspace).all()
+    ]
+    return (
+        [(version.id, version.stage, version.metrics["holdout"]) for version in registry.versions(name)],
+        [(change.version, change.after, change.at) for change in registry.transitions(name)],
+        requests,
+    )
+
+
+@pytest.fixture(scope="module")
+def lived(projects: list[Settings], inhabit: Inhabit) -> Iterator[tuple[Settings, Settings]]:
+    """Three months lived through twice: by events and a worker, and by direct calls."""
+    from prefect.deployments import run_deployment
+
+    from flows.automations import automate
+    from flows.deployments import register
+
+    by_events, directly, _ = projects
+    with inhabit(directly):
+        live_directly(directly)
+    with inhabit(by_events):
+        register(by_events)
+        with worker():
+            run_deployment("ingest/flights", timeout=0)
+            wait_for(lambda: is_done(open_workspace("flights", by_events)))
+        automate({})
+    yield by_events, directly
+
+
+def test_events_and_direct_calls_end_in_the_same_tables(lived: tuple[Settings, Settings]) -> None:
+    by_events, directly = lived
+    same(directly, by_events)
+    requests = requests_of(open_workspace("flights", by_events)).all()
+    assert [each.batch for each in requests] == ["2013-02", "2013-03"]
+    assert all(each.attempts == 1 and each.outcome for each in requests)
+
+
+def test_drift_check_and_retraining_are_linked_both_ways(lived: tuple[Settings, Settings]) -> None:
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+
+    request: Request = requests_of(open_workspace("flights", lived[0])).all()[-1]
+    (answer,), check = request.runs, request.asks[0].run
+    with get_client(sync_client=True) as client:
+        runs = {run: client.read_flow_run(run) for run in (check, answer)}  # type: ignore[arg-type]
+        told = {
+            run: "".join(
+                str(each.data)
+                for each in client.read_artifacts(
+                    artifact_filter=ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run]))  # type: ignore[list-item]
+                )
+            )
+            for run in runs
+        }
+    assert runs[answer].parameters["request"] == request.id
+    assert runs[answer].parameters["evidence"]["opened_by"] == check
+    assert runs[answer].parameters["evidence"]["asks"][0]["reasons"] == list(request.asks[0].reasons)
+    assert f"runs/flow-run/{answer}" in told[check] and f"runs/flow-run/{check}" in told[answer]
+    assert all(f"request-{request.id}" in run.tags for run in runs.values())
+
+
+def running(settings: Settings) -> Request | None:
+    """The request that is being answered, once a fit of it has come as far as its files."""
+    found = requests_of(open_workspace("flights", settings)).unsettled()
+    return found if found and found.state == "running" and any(settings.home.glob("fit-*")) else None
+
+
+def test_a_retraining_that_was_cancelled_or_killed_is_made_once(
+    lived: tuple[Settings, Settings], projects: list[Settings], inhabit: Inhabit
+) -> None:
+    """Cancelled as by a worker, then killed with kill -9, then looked for by two processes at once."""
+    from prefect.client.orchestration import get_client
+    from prefect.deployments import run_deployment
+
+    from flows.ingest import ingest
+
+    settings = projects[2]
+    with inhabit(settings):
+        ingest("flights")
+        (run,) = [run_deployment("monitor/flights", timeout=0)]
+        process = started("-m", "prefect.flow_engine", PREFECT__FLOW_RUN_ID=str(run.id))  # type: ignore[union-attr]
+        wait_for(lambda: running(settings))
+        process.terminate()
+        process.wait(60)
+        request = requests_of(open_workspace("flights", settings)).unsettled()
+        assert request and (request.state, request.attempts) == ("open", 0)
+        with get_client(sync_client=True) as client:
+            client.delete_flow_run(run.id)  # type: ignore[union-attr]
+
+        live = "-c", "from tests.flows import test_by_itself as t; t.live_directly(t.Settings())"
+        process = started(*live)
+        wait_for(lambda: running(settings))
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        again = [started(*live), started(*live)]
+        assert [each.wait(PATIENCE) for each in again] == [0, 0]
+    same(lived[1], settings)
+    requests = requests_of(open_workspace("flights", settings)).all()
+    assert [each.attempts for each in requests] == [2, 1]
