@@ -13,6 +13,7 @@ from stages.promote import promote
 from stages.train import Candidate, register, train
 from stages.workspace import open_workspace
 from tasks.ingestion import slug
+from tasks.news import tell_gate
 from tasks.recovery import PATIENT
 
 
@@ -43,7 +44,9 @@ def register_candidates(project: str, candidates: list[Candidate]) -> list[str]:
 @task(name="promote", **PATIENT)
 def promote_best(project: str, candidates: list[str], as_of: datetime) -> GateReport:
     """Let the best candidate meet the champion in the gate."""
-    report = promote(open_workspace(project), candidates, as_of)
+    workspace = open_workspace(project)
+    report = promote(workspace, candidates, as_of)
+    tell_gate(workspace, report, as_of)
     create_table_artifact(
         key=f"{slug(project)}-gate",
         table=[
