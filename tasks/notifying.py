@@ -3,7 +3,8 @@
 import logging
 import re
 import threading
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import httpx
@@ -15,6 +16,7 @@ from prefect.blocks.notifications import AppriseNotificationBlock
 SENDER = "alerts-"
 """How the names of the threads begin that send."""
 _STATUS = re.compile(r"error=(\d{3})")
+_APPRISE = logging.getLogger("apprise")
 # Those that tell the URLs they call, which are secrets.
 _TALKERS = ("httpx", "httpcore.connection", "httpcore.http11", "urllib3.connectionpool")
 
@@ -40,11 +42,12 @@ def send(block: str, subject: str, body: str) -> str | None:
     found = _loaded(block)
     if isinstance(found, str):
         return found
-    try:
-        with found.raise_on_failure() if isinstance(found, NotificationBlock) else nullcontext():
-            found.notify(body, subject)
-    except Exception as error:  # whatever a receiver makes of it loses no run
-        return f"{block}: {_why(error)}"
+    with _heard() as said:
+        try:
+            with found.raise_on_failure() if isinstance(found, NotificationBlock) else nullcontext():
+                found.notify(body, subject)
+        except Exception as error:  # whatever a receiver makes of it loses no run
+            return f"{block}: {_why(error, ' '.join(said))}"
     return None
 
 
@@ -67,8 +70,8 @@ def _loaded(block: str) -> Any:
     return found
 
 
-def _why(error: Exception) -> str:
-    """What went wrong, without the texts of others, which may hold a URL."""
+def _why(error: Exception, said: str) -> str:
+    """What went wrong, by what was said meanwhile, but without the texts of others: they may hold a URL."""
     if isinstance(error, httpx.HTTPStatusError):
         return f"the receiver answered {error.response.status_code}"
     if isinstance(error, httpx.TimeoutException):
@@ -76,13 +79,36 @@ def _why(error: Exception) -> str:
     if isinstance(error, httpx.TransportError):
         return "the receiver could not be reached"
     if isinstance(error, NotificationError):
-        log = str(error.log)
-        if status := _STATUS.search(log):
+        if status := _STATUS.search(said):
             return f"the receiver answered {status[1]}"
-        if "no service" in log:
+        if "no service" in said:
             return "the block holds no URL that anything can be sent to"
         return "the receiver could not be reached, or refused the message"
     return f"it could not be sent ({type(error).__name__}): see whether the block holds a URL"
+
+
+class _Heard(logging.Handler):
+    """Keeps what is said in one thread: Prefect hears what all of them say."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: list[str] = []
+        self._thread = threading.get_ident()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.thread == self._thread:
+            self.said.append(record.getMessage())
+
+
+@contextmanager
+def _heard() -> Iterator[list[str]]:
+    """What Apprise says in this thread meanwhile."""
+    handler = _Heard()
+    _APPRISE.addHandler(handler)
+    try:
+        yield handler.said
+    finally:
+        _APPRISE.removeHandler(handler)
 
 
 class _Quiet(logging.Filter):
@@ -96,7 +122,7 @@ _QUIET = _Quiet()
 
 
 def _be_quiet() -> None:
-    """Keep what those who send say to themselves; Prefect reads of Apprise why a message was not sent."""
-    logging.getLogger("apprise").propagate = False
+    """Let those who send say nothing to the world; what Apprise says is heard here alone."""
+    _APPRISE.propagate = False
     for name in _TALKERS:
         logging.getLogger(name).addFilter(_QUIET)  # which adds it once
