@@ -26,6 +26,7 @@ def receiver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiv
     """A receiver on loopback, which is also what the hosts of Slack and Teams are for this process."""
     with receiving(tmp_path) as found:
         monkeypatch.setenv("HTTPS_PROXY", found.url)
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")  # Prefect's own events
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(found.certificate))
         yield found
 

@@ -4,7 +4,7 @@ import argparse
 import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +16,13 @@ from core.settings import Settings
 from monitoring.alerts import Alert
 from stages.alerts import alerts_of, open_alerts
 from stages.workspace import Workspace, open_workspace
+from tests.stages.conftest import AS_OF, Depot, trips
 from tests.stages.orders import fits, make_orders
 from tests.tasks.receivers import Receiver
 
 pytestmark = pytest.mark.slow
 
-AS_OF = datetime(2014, 1, 1, tzinfo=UTC)
 Inhabit = Callable[[Settings], AbstractContextManager[None]]
-Routed = Callable[..., Workspace]
 
 
 def subjects(receiver: Receiver) -> list[str]:
@@ -35,47 +34,54 @@ def alert_of(workspace: Workspace, kind: str) -> Alert:
     return found
 
 
+@pytest.fixture
+def depot(tmp_path: Path, webhook: str, inhabit: Inhabit) -> Iterator[Depot]:
+    """Trips whose alerts take the webhook, at home, with one good day in the inbox."""
+    found = Depot(tmp_path / "trips")
+    found.spec(lambda document: document.update(alerts=[{"block": webhook, "severity": "critical"}]))
+    found.deliver("1.csv", trips(1, 20, day=1))
+    with inhabit(found.settings):
+        yield found
+
+
 def test_a_batch_that_stops_is_told_once_until_it_is_accepted_after_all(
-    receiver: Receiver, webhook: str, routed: Routed
+    receiver: Receiver, depot: Depot
 ) -> None:
     from prefect.settings import PREFECT_UI_URL, temporary_settings
 
     from flows.ingest import ingest
 
-    workspace = routed({webhook: "warning"})
-    file = workspace.project.folder / "delivered" / "2013-02.csv"
-    whole = file.read_bytes()
-    file.write_bytes(whole[:5_000] + b'"')
+    depot.deliver("2.csv", trips(50, 20, day=2, paid="-1"))
     with temporary_settings({PREFECT_UI_URL: "http://ui.test"}):
         for _ in range(2):
-            with pytest.raises(DeliveryError, match="2013-02"):
-                ingest("flights", AS_OF)
-    assert subjects(receiver) == ["batch 2013-02 stopped"]
-    (alert,) = open_alerts(workspace)
-    assert (alert.kind, alert.subject, alert.as_of) == ("batch stopped", "batch 2013-02", AS_OF)
+            with pytest.raises(DeliveryError, match="batch 2013-03-02 stopped"):
+                ingest("trips", AS_OF)
+    assert subjects(receiver) == ["batch 2013-03-02 stopped"]
+    (alert,) = open_alerts(depot.open())
+    assert (alert.kind, alert.subject, alert.first_seen) == ("batch stopped", "batch 2013-03-02", AS_OF)
     assert re.fullmatch(r"http://ui\.test/runs/flow-run/[0-9a-f-]{36}", alert.link)
-    file.write_bytes(whole)
-    ingest("flights", AS_OF, "2013-01", "2013-01")
-    assert len(open_alerts(workspace)) == 1, "this ingestion did not look at it"
-    ingest("flights", AS_OF)
-    assert open_alerts(workspace) == []
+    depot.deliver("2.csv", trips(50, 20, day=2))
+    ingest("trips", AS_OF, "2013-03-01", "2013-03-01")
+    assert len(open_alerts(depot.open())) == 1, "this ingestion did not look at it"
+    ingest("trips", AS_OF)
+    assert open_alerts(depot.open()) == []
     assert len(receiver.got) == 1
 
 
 def test_a_dataset_that_others_need_is_told_and_the_run_fails_as_before(
-    receiver: Receiver, webhook: str, routed: Routed
+    receiver: Receiver, depot: Depot
 ) -> None:
     from flows.ingest import ingest
 
-    workspace = routed({webhook: "critical"})
-    document = yaml.safe_load((workspace.project.folder / "project.yaml").read_text())
-    name = workspace.whole[0]
-    document["datasets"][name]["source"] = {"kind": "files", "path": "not/there.csv"}
-    (workspace.project.folder / "project.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
-    with pytest.raises(DeliveryError, match="there"):
-        ingest("flights", AS_OF)
-    assert subjects(receiver) == [f"dataset {name} stopped"]
-    assert [each.kind for each in open_alerts(workspace)] == ["batch stopped"]
+    cities = depot.folder / "cities.csv"
+    cities.rename(depot.folder / "away.csv")
+    with pytest.raises(DeliveryError, match=r"cities\.csv"):
+        ingest("trips", AS_OF)
+    assert subjects(receiver) == ["dataset cities stopped"]
+    assert [each.kind for each in open_alerts(depot.open())] == ["batch stopped"]
+    (depot.folder / "away.csv").rename(cities)
+    ingest("trips", AS_OF)
+    assert open_alerts(depot.open()) == []
 
 
 @pytest.fixture(scope="module")
@@ -112,24 +118,24 @@ def test_a_retraining_is_told_from_its_opening_through_its_failure_to_what_serve
     ]
     assert [each.subject for each in open_alerts(lived)] == ["retrain"]
 
-    matured = lived.batch("2013-02").end + timedelta(days=1)
+    matured = lived.batch("2013-04").end + timedelta(days=1)
     assert retrain("orders", matured).accepted
     retrain("orders", matured)  # started again after a kill, it makes the same versions and tells nothing
     assert subjects(receiver)[2:] == [
-        "retraining opened, on what is known at 2013-03-02 00:00 UTC",
+        "retraining opened, on what is known at 2013-05-02 00:00 UTC",
         "orders/1 promoted",
     ]
     assert open_alerts(lived) == []
 
-    batch = lived.batch("2013-03")
+    batch = lived.batch("2013-05")
     for _ in range(2):
         score("orders", batch.id, batch.end)
         judged = monitor("orders", batch.id, batch.end + timedelta(days=1))
     assert judged is not None and judged.decision.startswith("retrain")
-    assert subjects(receiver)[4:] == [f"{judged.decision}, after batch 2013-03 scored by orders/1"]
+    assert subjects(receiver)[4:] == [f"{judged.decision}, after batch 2013-05 scored by orders/1"]
     assert alert_of(lived, "decision").text == "\n".join(judged.reasons)
 
-    (other,) = fits(lived, lived.batch("2013-03").end + timedelta(days=1))
+    (other,) = fits(lived, lived.batch("2013-05").end + timedelta(days=1))
     champion = lived.registry.champion("orders")
     facts: dict[str, Any] = {"why": "it is better", "evidence": {}, "at": AS_OF, "by": "a test"}
     lived.registry.promote(other, over=champion, **facts)
