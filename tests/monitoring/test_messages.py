@@ -56,6 +56,13 @@ def test_many_are_one_message_the_gravest_first_and_the_rest_counted() -> None:
     assert 0 < told < 40
 
 
+def test_of_very_many_reasons_the_first_are_told() -> None:
+    _, body = message("Shop", [alert(text="\n".join(["y" * 390] * 40))])
+    assert len(body) <= LIMIT
+    assert body.count("yyy\n") > 4
+    assert body.splitlines()[-3:] == ["- …", "as of 2013-04-01 00:00 UTC", "http://ui/runs/flow-run/1"]
+
+
 def test_no_command_of_any_chat_is_left() -> None:
     subject, body = message(HOSTILE, [alert(title=HOSTILE, text=HOSTILE, link="")])
     for text in (subject, body):

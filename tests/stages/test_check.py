@@ -221,7 +221,7 @@ def test_two_dozen_problems_are_said_at_once_and_nothing_that_follows_from_them(
             "project.yaml",
             "gate: {slices: [shop]}",
             "alerts: [{block: slack-webhook/day}, {block: slack/night}]",
-            r":29: alerts\.1\.block: no block of type 'slack' notifies; did you mean 'slack-webhook'",
+            r":29: alerts\.1\.block: no block of type 'slack' notifies; there is 'apprise',",
         ),
     ],
 )
