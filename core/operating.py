@@ -43,6 +43,23 @@ class Schedules(Model):
     """What is out of use is put away, tables are compacted, alerts that could not be sent are."""
 
 
+# Those of Prefect 3.8, and `apprise`, which is ours. Below the tasks nothing knows Prefect, and to ask it
+# would take a server: that a block is there is seen when something is to be sent.
+NOTIFYING = (
+    "apprise",
+    "custom-webhook",
+    "discord-webhook",
+    "mattermost-webhook",
+    "ms-teams-webhook",
+    "opsgenie-webhook",
+    "pager-duty-webhook",
+    "sendgrid-email",
+    "slack-webhook",
+    "twilio-sms",
+)
+"""The types of blocks that alerts can be sent through."""
+
+
 class Route(Model):
     """Where alerts of some gravity are sent."""
 
@@ -50,7 +67,7 @@ class Route(Model):
 
     block: Annotated[str, Field(pattern="^[a-z0-9-]+/[a-z0-9-]+$")]
     """A notification block of Prefect, as `<type>/<name>`: `slack-webhook/…`, `ms-teams-webhook/…`,
-    `email-server…` or another that notifies."""
+    `custom-webhook/…`, `apprise/…` (e-mail, for one) or another that notifies."""
     severity: Severity = "warning"
     """The least gravity that is sent."""
 

@@ -26,13 +26,14 @@ from tasks.ingestion import (
     report_dataset,
     show_ingested,
 )
+from tasks.news import TOLD, tell_stopped
 
 AT_ONCE = 8  # items that one task takes in: a file a task would cost more than most files do
 
 Stopped = dict[str, str]
 
 
-@flow(name="ingest", flow_run_name="ingest {project}", task_runner=fan_out())
+@flow(name="ingest", flow_run_name="ingest {project}", task_runner=fan_out(), **TOLD)
 def ingest(
     project: str, as_of: datetime | None = None, start: str | None = None, end: str | None = None
 ) -> list[Ingested]:
@@ -68,6 +69,7 @@ def ingest(
     show_ingested(project, found)
     if workspace.ledger.results("features") != before:
         signal(INGESTED, project)
+    tell_stopped(workspace, _looked_at(workspace, batches) if start or end else None, stopped, as_of)
     if stopped:
         raise DeliveryError("\n".join(f"{what} stopped: {why}" for what, why in stopped.items()))
     return found
@@ -76,9 +78,15 @@ def ingest(
 def _whole(workspace: Workspace, as_of: datetime) -> list[Ingested]:
     """Ingest the datasets that are not cut into batches: the others are read with their help."""
     whole = ingest_whole.map(unmapped(workspace.project.name), workspace.whole, unmapped(as_of))
-    found = [future.result() for future in whole]
-    if broken := [f"dataset {each.dataset} stopped: {each.stopped}" for each in found if each.stopped]:
-        raise DeliveryError("\n".join(broken))
+    found, stopped = list[Ingested](), Stopped()
+    for dataset, answer in zip(workspace.whole, map(_answer, whole), strict=True):
+        if isinstance(answer, Ingested):
+            found.append(answer)
+        if (why := answer.stopped if isinstance(answer, Ingested) else str(answer)) is not None:
+            stopped[f"dataset {dataset}"] = why
+    if stopped:
+        tell_stopped(workspace, list(stopped), stopped, as_of)
+        raise DeliveryError("\n".join(f"{what} stopped: {why}" for what, why in stopped.items()))
     return found
 
 
@@ -154,6 +162,12 @@ def _take(
 
 def _what(workspace: Workspace, dataset: str, batch: str) -> str:
     return f"batch {batch}" if dataset == workspace.spec.events else f"batch {batch} of {dataset}"
+
+
+def _looked_at(workspace: Workspace, batches: Sequence[str]) -> list[str]:
+    """All that an ingestion of these batches may find stopped."""
+    of_batches = [_what(workspace, dataset, batch) for dataset in workspace.cut for batch in batches]
+    return [*(f"dataset {dataset}" for dataset in workspace.spec.datasets), *of_batches]
 
 
 def _ready(workspace: Workspace, batches: Sequence[str], found: Sequence[Ingested]) -> list[str]:

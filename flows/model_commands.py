@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 from core.errors import SpecError
 from core.settings import Settings
 from flows import show
+from flows.backend import backend
 from flows.running import alone, console
 from models.registry.versions import Version
+from stages.alerts import record, rolled_back
 from stages.archive import archive
 from stages.reproduce import reproduce as make_again
 from stages.workspace import Workspace, open_workspace
@@ -44,8 +46,20 @@ def rollback(settings: Settings, arguments: argparse.Namespace) -> int:
             at=datetime.now(UTC),
             by="make rollback",
         )
+        record(workspace, rolled_back(workspace, champion.id, "rolled back by hand", datetime.now(UTC)))
+    _send(settings, workspace)
     print(f"champion: {champion}")
     return 0
+
+
+def _send(settings: Settings, workspace: Workspace) -> None:
+    """Send what waits, where there is a route: the blocks that it takes are Prefect's."""
+    if workspace.spec.alerts:
+        with backend(settings) as server:
+            from tasks.alerting import deliver_pending
+
+            server.wait()
+            deliver_pending(workspace.project.name)
 
 
 def _named(settings: Settings, arguments: argparse.Namespace) -> tuple[Workspace, Version]:

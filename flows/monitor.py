@@ -15,10 +15,11 @@ from stages.due import due, unripe
 from stages.monitor import Judged
 from stages.retraining import ask, waiting
 from stages.workspace import Workspace, open_workspace
+from tasks.news import TOLD
 from tasks.scoring import monitor_batch
 
 
-@flow(name="monitor", flow_run_name=run_name)
+@flow(name="monitor", flow_run_name=run_name, **TOLD)
 def monitor(project: str, batch: str | None = None, as_of: datetime | None = None) -> Judged | None:
     """Judge one batch, or all that are due, and open the retraining that is called for.
 

@@ -21,13 +21,14 @@ from stages.promote import decisions
 from stages.retraining import ask_by_hand, claimed, fail, requests_of, settle
 from stages.roll_back import rolled_back
 from stages.workspace import Workspace, open_workspace
+from tasks.news import TOLD, tell_opened
 from tasks.training import Unfit, recalibrate_champion, register_candidates
 
 Answer = GateReport | Version
 """What came of an attempt: the gate's report on a challenger, or the version that serves again."""
 
 
-@flow(name="retrain", flow_run_name="retrain {project}: {action}")
+@flow(name="retrain", flow_run_name="retrain {project}: {action}", **TOLD)
 def retrain(
     project: str,
     as_of: datetime | None = None,
@@ -55,6 +56,7 @@ def retrain(
     with claimed(workspace, request, as_of, run_id(), at_once=at_once) as claim:
         if claim is not None:
             tie(claim, run_id())
+            tell_opened(project, claim.stands_at, claim.asks[0].reasons, str(claim.id))
             return _answered(workspace, claim, as_of)
     there = requests_of(workspace).request(request)
     get_run_logger().info("request %s of %s is %s: nothing to do", request, project, there.state)

@@ -10,10 +10,11 @@ from stages.due import due
 from stages.score import Scored
 from stages.workspace import open_workspace
 from tasks.fanout import fan_out
+from tasks.news import TOLD
 from tasks.scoring import score_batch
 
 
-@flow(name="score", flow_run_name=run_name, task_runner=fan_out())
+@flow(name="score", flow_run_name=run_name, task_runner=fan_out(), **TOLD)
 def score(project: str, batch: str | None = None, as_of: datetime | None = None) -> Scored | None:
     """Score one batch with the champion, or all that are due; what was scored last, None if nothing was.
 

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 
 from core.documents import Fault
 from core.errors import DeliveryError, SpecError
+from core.operating import NOTIFYING
 from core.projects import Examined, Project, examine
 from core.salvage import is_certain
 from core.secrets import Secrets, unset
 from core.settings import Settings
 from core.sources import files, objects
 from core.sources.declared import DeltaSource, FilesSource, PackageSource, Source, SqlSource
+from core.spec import Spec
+from core.words import nearest
 from features.declared import naming_faults
 from features.derived import expressions
 from models.declared import training_faults
@@ -40,7 +43,7 @@ def check(name: str, settings: Settings) -> Checked:
     examined = examine(name, settings)
     spec = examined.project.spec
     found = [*examined.found, *examined.told(training_faults(spec)), *examined.told(_secrets(examined))]
-    found += examined.told(naming_faults(spec))
+    found += [*examined.told(naming_faults(spec)), *examined.told(_routes(spec))]
     if examined.runs:
         found += examined.told(_functions(examined.project))
     if is_certain(("datasets",), examined.doubtful) or spec.datasets:
@@ -68,6 +71,14 @@ def _secrets(examined: Examined) -> Iterator[Fault]:
     for name, dataset in examined.project.spec.datasets.items():
         for sentence in unset(dataset.source.url) if isinstance(dataset.source, SqlSource) else ():
             yield ("datasets", name, "source", "url"), sentence
+
+
+def _routes(spec: Spec) -> Iterator[Fault]:
+    """Alerts that would be sent through blocks that send nothing."""
+    for place, route in enumerate(spec.alerts):
+        kind = route.block.partition("/")[0]
+        if kind not in NOTIFYING:
+            yield ("alerts", place, "block"), f"no block of type {kind!r} notifies{nearest(kind, NOTIFYING)}"
 
 
 def _absent(examined: Examined) -> Iterator[str]:

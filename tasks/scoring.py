@@ -9,6 +9,7 @@ from stages.monitor import Judged, judge_batch
 from stages.score import Scored, score
 from stages.workspace import open_workspace
 from tasks.ingestion import slug
+from tasks.news import tell_decided
 from tasks.recovery import PATIENT
 
 
@@ -31,4 +32,5 @@ def monitor_batch(project: str, batch: str, as_of: datetime) -> Judged | None:
             markdown=f"## {batch}: {judged.decision}\n\nchampion {judged.version}\n\n{reasons}\n",
             description=f"{project} {batch}: {judged.decision}",
         )
+    tell_decided(workspace, judged, as_of)
     return judged

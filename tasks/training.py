@@ -15,6 +15,7 @@ from stages.roll_back import roll_back, rolled_back
 from stages.train import Candidate, register, train
 from stages.workspace import open_workspace
 from tasks.ingestion import slug
+from tasks.news import tell_gate, tell_rolled_back
 from tasks.recovery import PATIENT
 
 
@@ -56,6 +57,7 @@ def restore_earlier(project: str, as_of: datetime) -> str:
     """Make the version before the champion champion again; its id."""
     workspace = open_workspace(project)
     restored = roll_back(workspace, as_of)
+    tell_rolled_back(workspace, restored.id, rolled_back(workspace)[as_of].why, as_of)
     create_markdown_artifact(
         key=f"{slug(project)}-roll-back",
         markdown=f"## roll back → {restored}\n\n{rolled_back(workspace)[as_of].why}\n",
@@ -73,7 +75,9 @@ def register_candidates(project: str, candidates: list[Candidate]) -> list[str]:
 @task(name="promote", **PATIENT)
 def promote_best(project: str, candidates: list[str], as_of: datetime) -> GateReport:
     """Let the best candidate meet the champion in the gate."""
-    report = promote(open_workspace(project), candidates, as_of)
+    workspace = open_workspace(project)
+    report = promote(workspace, candidates, as_of)
+    tell_gate(workspace, report, as_of)
     create_table_artifact(
         key=f"{slug(project)}-gate",
         table=[

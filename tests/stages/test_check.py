@@ -217,6 +217,12 @@ def test_two_dozen_problems_are_said_at_once_and_nothing_that_follows_from_them(
             "strenth",
             r":28: .*\.space\.linear\.strenth: .* did you mean 'strength'",
         ),
+        (
+            "project.yaml",
+            "gate: {slices: [shop]}",
+            "alerts: [{block: slack-webhook/day}, {block: slack/night}]",
+            r":29: alerts\.1\.block: no block of type 'slack' notifies; there is 'apprise',",
+        ),
     ],
 )
 def test_a_problem_is_told_alone(judge: Judge, file: str, old: str, new: str, said: str) -> None:
