@@ -8,6 +8,7 @@ from prefect.flows import Flow
 from core.projects import names
 from core.settings import Settings
 from flows.backfill import backfill
+from flows.housekeeping import housekeeping
 from flows.ingest import ingest
 from flows.lifecycle import lifecycle
 from flows.monitor import monitor
@@ -27,6 +28,7 @@ FLOWS: tuple[Flow[..., Any], ...] = (
     score,
     monitor,
     lifecycle,
+    housekeeping,
 )
 
 

@@ -15,6 +15,7 @@ from monitoring.performance import Realised
 from monitoring.policy import Decision, decide
 from stages.drifts import drifts
 from stages.realise import baseline, realise
+from stages.retained import FEATURES, PREDICTIONS, is_gone
 from stages.workspace import Workspace
 
 
@@ -46,11 +47,15 @@ class Judged:
 def judge_batch(workspace: Workspace, batch: Batch, as_of: datetime) -> Judged | None:
     """Judge a scored batch by the outcomes known at `as_of`; None when it was not scored.
 
-    Profiles and metrics go to the lake, the decision on the ledger.
+    Profiles and metrics go to the lake, the decision on the ledger. What was judged stays once retention
+    has deleted the features or the predictions.
     """
     scored = workspace.ledger.result("score", batch.id)
     if scored is None or scored["rows"] == 0:
         return None
+    if is_gone(workspace, batch, FEATURES, PREDICTIONS):
+        known = workspace.ledger.result("monitor", batch.id)
+        return Judged(**known) if known else None
     history = _history(workspace, batch, scored["version"])
     made_from = made_from_of(workspace, batch, as_of)
     if done := workspace.ledger.finished("monitor", batch.id, made_from):

@@ -12,6 +12,7 @@ from core.ledger import fingerprint
 from core.plain import plain
 from models.registry.versions import Lineage, Version
 from models.tracking import track
+from stages.archive import restore
 from stages.bundle import bundle
 from stages.cards import write_card
 from stages.fitted import load, start_of
@@ -53,6 +54,7 @@ def train(
     made_from = _made_from(workspace, family, as_of, start, members, tuned)
     for version in workspace.registry.versions(workspace.project.name):
         if version.metrics["made_from"] == made_from:
+            restore(workspace, version)
             return Candidate(version.family, version.files, version.metrics, version.lineage)
     fits = {each.family: load(workspace, each.family, each.files) for each in members}
     parameters = {family: (spec.training.parameters | dict(tuned)).get(family, {})}
