@@ -159,6 +159,7 @@ def test_nothing_that_was_deleted_on_purpose_is_made_again(orders: Workspace) ->
     assert found_stale(changed, AS_OF)["features"] == ["2013-04", "2013-05"]
     assert set(found_stale(changed, AS_OF)["judgements"]) <= {"2013-05"}
     march = changed.batch("2013-03")
+    changed.ledger.record("score", march.id, "by another champion", before["score"][march.id], AS_OF)
     score(changed, march, march.end)
     judge_batch(changed, march, matured(changed, "2013-03"))
     assert facts(changed) == before
