@@ -81,6 +81,9 @@ reproduce: $(READY) ## fit VERSION again from its lineage alone, and compare to 
 retire: $(READY) ## retire VERSION, which must be out of use, and archive it
 	@$(RUN) retire --project $(PROJECT) $(if $(VERSION),--version $(VERSION))
 
+housekeeping: $(READY) ## put away what PROJECT has no use for: old rows, files, versions and runs
+	@$(RUN) housekeeping --project $(PROJECT)
+
 status: $(READY) ## print champion, versions and batches (JSON=1 for machines)
 	@$(RUN) status --project $(PROJECT) $(if $(JSON),--json)
 

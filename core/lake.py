@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
@@ -22,7 +22,13 @@ _HELD_AS: dict[type[pl.DataType], pl.DataType] = {
 }
 _NOT_HELD = (pl.Duration, pl.Time, pl.Int128, pl.Object)
 
-_contended = retry(
+# After a commit Delta would cut the log of more than 30 days ago, and with it every version of then: those
+# that model versions were trained on. A table is told so when it is made, and each commit to an older one.
+KEPT_LOG = {"delta.enableExpiredLogCleanup": "false"}
+KEEP_LOG = PostCommitHookProperties(cleanup_expired_logs=False)
+
+# Tries a commit again that lost to another one.
+contended = retry(
     retry=retry_if_exception_type(CommitFailedError),
     wait=wait_random_exponential(multiplier=0.05, max=2),
     stop=stop_after_attempt(12),
@@ -64,9 +70,9 @@ class Lake:
 
     def version(self, table: str) -> int:
         """The table's newest version; IntegrityError when there is no such table."""
-        return self._open(table).version()
+        return self.open(table).version()
 
-    @_contended
+    @contended
     def write(self, table: str, batch: str, frame: pl.DataFrame) -> TableVersion:
         """Replace one batch of a table by `frame`, which may be empty, in one commit.
 
@@ -82,7 +88,9 @@ class Lake:
         try:
             target = DeltaTable(path)
         except TableNotFoundError:
-            DeltaTable.create(path, schema=data.schema, partition_by=["batch"], mode="ignore")
+            DeltaTable.create(
+                path, schema=data.schema, partition_by=["batch"], mode="ignore", configuration=KEPT_LOG
+            )
             target = DeltaTable(path)
         _check_dtypes(path, target, rows.schema)
         quoted = batch.replace("'", "''")
@@ -93,6 +101,7 @@ class Lake:
             predicate=f"batch = '{quoted}'",
             schema_mode="merge",
             commit_properties=CommitProperties({"batch": batch, "rows": str(frame.height)}, 20),
+            post_commithook_properties=KEEP_LOG,
         )
         return TableVersion(table, batch, target.version(), frame.height)
 
@@ -103,16 +112,18 @@ class Lake:
 
         Raises IntegrityError when there is no such table.
         """
-        rows = pl.scan_delta(self._open(table, version))
+        rows = pl.scan_delta(self.open(table, version))
         return rows if batches is None else rows.filter(pl.col("batch").is_in(list(batches)))
 
-    def _open(self, table: str, version: int | None = None) -> DeltaTable:
+    def open(self, table: str, version: int | None = None) -> DeltaTable:
+        """The table itself, at this version (the newest); IntegrityError where there is none such."""
         path = self.path(table)
         try:
             return DeltaTable(path, version=version)
-        except TableNotFoundError:
-            raise IntegrityError(f"{path}: no such table yet: ingest the project's data first") from None
         except DeltaError as error:
+            # A version whose log is gone is told as a table that is not there.
+            if isinstance(error, TableNotFoundError) and not self.exists(table):
+                raise IntegrityError(f"{path}: no such table yet: ingest the project's data first") from None
             if version is None:
                 raise
             raise IntegrityError(f"{path}: cannot be read at version {version}: {error}") from error

@@ -81,6 +81,11 @@ class Ledger:
         with self._engine.connect() as connection:
             return {row.subject: row.result for row in connection.execute(query)}
 
+    def of_all(self, step: str) -> list[dict[str, Any]]:
+        """The recorded results of a step in every project."""
+        with self._engine.connect() as connection:
+            return list(connection.scalars(select(_STEPS.c.result).where(_STEPS.c.step == step)))
+
     def forget(self, step: str, subject: str) -> None:
         """Take a step off the record, so that it runs again."""
         with self._engine.begin() as connection:

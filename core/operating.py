@@ -73,20 +73,20 @@ class Route(Model):
 
 
 class Retention(Model):
-    """How long what a project makes is kept; `null` for always. What a model version that is not archived
-    away was trained on is kept as long as the version, whatever this says.
+    """How long what a project makes is kept; `null` for always. What is still to be read stays longer, and
+    what a model version was trained on as long as the version or its archive.
     """
 
     model_config = example({"raw": "400d", "flow_runs": "14d"})
 
     raw: Window | None = None
-    """Accepted rows, by the end of their batch. Features that look back further than this see less."""
+    """Accepted rows, by the end of their batch; they stay while features look back to them."""
     quarantine: Window | None = None
     """Rows that were set aside."""
     features: Window | None = None
-    """Feature rows and outcomes."""
+    """Feature rows and outcomes; they stay while `training.window` reaches back to them."""
     predictions: Window | None = None
-    """Predictions. Profiles and metrics are small, and are kept."""
+    """Predictions, once they are judged. Profiles and metrics are small, and are kept."""
     flow_runs: Window | None = timedelta(days=30)
     """Runs of Prefect that have ended, with their logs and task runs."""
     versions: int | None = Field(default=20, ge=1)

@@ -30,6 +30,7 @@ COMMANDS = (
     "rollback",
     "reproduce",
     "retire",
+    "housekeeping",
     "status",
     "ui",
     "wandb_sync",
@@ -77,7 +78,7 @@ def _run(arguments: argparse.Namespace) -> int:
         there = ", ".join(projects.names(settings)) or f"none in {settings.projects}"
         raise SpecError(f"which project? Say PROJECT=, or --project: there is {there}")
     # Prefect reads its settings when it is imported: everything that imports it comes after them.
-    modules = ("new_command", "data_commands", "model_commands", "commands")
+    modules = ("new_command", "data_commands", "model_commands", "housekeeping_command", "commands")
     found = (import_module(f"flows.{name}") for name in modules)  # one after the other: they take seconds
     module = next(each for each in found if hasattr(each, arguments.command))
     command: Callable[[Settings, argparse.Namespace], int] = getattr(module, arguments.command)

@@ -22,6 +22,7 @@ from core.settings import CHECKOUT, Settings
 from core.spec import Spec
 from flows.automations import automate
 from flows.backfill import backfill
+from flows.housekeeping import housekeeping
 from flows.ingest import ingest
 from flows.lifecycle import lifecycle
 from flows.monitor import monitor
@@ -41,6 +42,7 @@ FLOWS: Mapping[Flow[..., Any], str | None] = {
     ingest: "ingest",
     score: "score",
     monitor: "monitor",
+    housekeeping: "housekeeping",
     retrain: None,
     backfill: None,
     release: None,

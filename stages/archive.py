@@ -1,6 +1,7 @@
 """Archive: a version that is out of use, put into one file with all that is known of it."""
 
 import json
+import tempfile
 import zipfile
 from datetime import datetime
 from pathlib import Path
@@ -42,6 +43,29 @@ def archive(
             if each.is_file():
                 _add(target, f"card{each.suffix}", each.read_bytes())
     return path, workspace.registry.archive(version, sha256(path), why=why, at=at, by=by)
+
+
+def restore(workspace: Workspace, version: Version) -> Version:
+    """The version, with what housekeeping has removed of an archived one's files back in the store.
+
+    IntegrityError when the archive does not hold what was registered.
+    """
+    stored, path = workspace.registry.stored(), archive_path(workspace, version)
+    lacking = {name: digest for name, digest in version.files.items() if digest not in stored}
+    if not lacking or not path.is_file():
+        return version  # what is missing, and was never archived, is told by who reads it
+    with (
+        tempfile.TemporaryDirectory(dir=workspace.settings.home, prefix="fit-") as folder,
+        zipfile.ZipFile(path) as source,
+    ):
+        for name, digest in lacking.items():
+            target = Path(folder) / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(source.read(f"files/{name}"))
+            if sha256(target) != digest:
+                raise IntegrityError(f"{path}: {name} is not what was registered of {version}")
+        workspace.registry.keep(Path(folder))
+    return version
 
 
 def archive_path(workspace: Workspace, version: Version) -> Path:

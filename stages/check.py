@@ -19,6 +19,7 @@ from features.declared import naming_faults
 from features.derived import expressions
 from models.declared import training_faults
 from stages.data import verify
+from stages.retained import retention_faults
 
 _PLACE = re.compile(r"(.+?):(\d+): ")
 
@@ -43,7 +44,8 @@ def check(name: str, settings: Settings) -> Checked:
     examined = examine(name, settings)
     spec = examined.project.spec
     found = [*examined.found, *examined.told(training_faults(spec)), *examined.told(_secrets(examined))]
-    found += [*examined.told(naming_faults(spec)), *examined.told(_routes(spec))]
+    found += [*examined.told(naming_faults(spec)), *examined.told(retention_faults(spec))]
+    found += examined.told(_routes(spec))
     if examined.runs:
         found += examined.told(_functions(examined.project))
     if is_certain(("datasets",), examined.doubtful) or spec.datasets:

@@ -12,6 +12,7 @@ from core.words import nearest
 from reports.dataset import Batch, Column, DatasetFacts, Delivery, Distributions, Held, Refusal, page
 from stages.distributions import distributions
 from stages.failing import failing, set_aside
+from stages.retained import gone
 from stages.workspace import WHOLE, Workspace
 
 Records = Mapping[str, Mapping[str, Any]]
@@ -75,6 +76,7 @@ def _batches(
     workspace: Workspace, dataset: str, expected: Sequence[str], ingested: Records, refused: Records
 ) -> list[Batch]:
     accepted, quarantined = (_held(workspace, f"{table}/{dataset}") for table in ("raw", "quarantine"))
+    deleted = {*gone(workspace, f"raw/{dataset}"), *gone(workspace, f"quarantine/{dataset}")}
     batches: list[Batch] = []
     gap: list[str] = []
     for batch in dict.fromkeys([*ingested.keys() - set(expected), *expected]):
@@ -93,10 +95,12 @@ def _batches(
                 alerts=record.get("alerts", []),
                 engine=record.get("engine"),
                 released=record.get("released", 0),
-                held=Held(accepted=accepted.get(batch, 0), quarantined=quarantined.get(batch, 0)),
                 gap=gap if batches else [],
             )
         )
+        if batch not in deleted:
+            held = Held(accepted=accepted.get(batch, 0), quarantined=quarantined.get(batch, 0))
+            batches[-1]["held"] = held
         gap = []
     return batches
 
@@ -112,7 +116,8 @@ def _held(workspace: Workspace, table: str) -> dict[str, int]:
 def _distributions(
     workspace: Workspace, dataset: str, ingested: Records, reference: str | None
 ) -> Distributions | None:
-    accepted = [batch for batch, record in ingested.items() if record["accepted"]]
+    deleted = gone(workspace, f"raw/{dataset}")
+    accepted = [batch for batch, record in ingested.items() if record["accepted"] and batch not in deleted]
     if reference is not None and reference not in accepted:
         raise SpecError(f"no accepted batch {reference!r} of {dataset!r}{nearest(reference, accepted)}")
     if not accepted:

@@ -34,12 +34,14 @@ def pending(workspace: Workspace, dataset: str, batches: Sequence[Batch]) -> lis
         left = {}
     rules, staging = _rules(workspace, dataset), workspace.settings.staging
     staged = set(os.listdir(staging)) if staging.is_dir() else set()
+    # Of what retention has deleted to the last row nothing is to be read again, though it was unpacked once.
+    put_away = {*staged, *workspace.ledger.results("expire/staging")}
     found += _readable(left.values(), _read_by(workspace, dataset), staged)
     begun = workspace.manifest.begun(dataset)
     placed = {item.name: (item.batch, begun.get(item.name, 0)) for item in found}
     by = {each: placed_by(rules, *each) for each in set(placed.values())}
     return [
-        item for item in found if not _is_known(item, present.get(item.name), by[placed[item.name]], staged)
+        item for item in found if not _is_known(item, present.get(item.name), by[placed[item.name]], put_away)
     ]
 
 

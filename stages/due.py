@@ -12,6 +12,7 @@ from monitoring.requests import Request
 from stages import monitor, score
 from stages.events import Event, events
 from stages.monitor import Judged
+from stages.retained import FEATURES, PREDICTIONS, is_gone
 from stages.retraining import called_for, requests_of
 from stages.workspace import Workspace
 
@@ -63,6 +64,8 @@ class _Now:
 
     def is_due(self, event: Event) -> bool:
         instant, happens, batch = event
+        if is_gone(self.workspace, batch, FEATURES, PREDICTIONS):
+            return False
         scored = self.workspace.ledger.result("score", batch.id)
         if happens == "score":
             return self._to_score(batch, scored)

@@ -15,6 +15,7 @@ from features.lists import with_unchosen
 from features.made import look_back, made_of
 from features.outcomes import outcomes
 from stages import retrieval
+from stages.retained import FEATURES, gone, is_gone
 from stages.workspace import WHOLE, Workspace, is_over
 
 
@@ -37,10 +38,13 @@ class Featurised:
 def featurise(workspace: Workspace, batch: Batch, as_of: datetime) -> Featurised:
     """Build the features and the outcomes of a batch, unless they are there, made from the same rows.
 
-    Of the features, only those are built whose declaration or whose rows have changed since.
+    Of the features, only those are built whose declaration or whose rows have changed since; none where
+    retention has deleted the features, or rows that they are made from.
     Raises IntegrityError when the batch was not ingested.
     """
     is_over(batch, as_of)
+    if (before := workspace.ledger.result("features", batch.id)) and is_settled(workspace, batch):
+        return Featurised(**before)
     per_feature = _made_of(workspace, batch)
     made_from = _made_from(workspace, batch, per_feature)
     if done := workspace.ledger.finished("features", batch.id, made_from):
@@ -58,6 +62,19 @@ def featurise(workspace: Workspace, batch: Batch, as_of: datetime) -> Featurised
     result = Featurised(batch.id, frame.height, known.height, content, per_feature, made_from)
     workspace.ledger.record("features", batch.id, made_from, asdict(result), as_of)
     return result
+
+
+def is_settled(workspace: Workspace, batch: Batch) -> bool:
+    """Whether the features of a batch can no longer be built: they, or rows that they are of, are deleted."""
+    if is_gone(workspace, batch, FEATURES):
+        return True
+    for name in workspace.cut:
+        deleted = gone(workspace, f"raw/{name}")
+        if deleted and not deleted.keys().isdisjoint(
+            _reach(workspace, batch, look_back(workspace.spec, name))
+        ):
+            return True
+    return False
 
 
 def made_from_of(workspace: Workspace, batch: Batch) -> str:

@@ -11,6 +11,7 @@ from core.plain import plain
 from models.family import Report
 from models.registry.versions import Lineage
 from models.tracking import track
+from stages.archive import restore
 from stages.bundle import bundle
 from stages.learn import Basis, Learnt
 from stages.told import told
@@ -35,6 +36,7 @@ def known(workspace: Workspace, made_from: str) -> Candidate | None:
     """The fit that was registered from exactly this, if there is one."""
     for version in workspace.registry.versions(workspace.project.name):
         if version.metrics["made_from"] == made_from:
+            restore(workspace, version)
             return Candidate(version.family, version.files, version.metrics, version.lineage)
     return None
 

@@ -20,6 +20,7 @@ from core.whole import whole
 from expectations.quarantine import Divided, divide, duplicates
 from expectations.verdict import Verdict
 from stages.parameters import Values, values_of
+from stages.retained import is_gone
 from stages.suites import suite_of, verdict_path
 from stages.workspace import WHOLE, Workspace, is_over
 
@@ -54,7 +55,8 @@ class Ingested:
 def ingest(workspace: Workspace, dataset: str, batch: Batch | None, as_of: datetime) -> Ingested:
     """Read, validate and divide what was delivered for a batch, and write both parts to the lake.
 
-    What was ingested before, from the same rows and by the same rules, is left as it is. Raises
+    What was ingested before, from the same rows and by the same rules, is left as it is, and so is what
+    was ingested of a batch whose accepted rows were deleted when their retention had ended. Raises
     DeliveryError when nothing was delivered or it cannot be read; why is on the ledger, and what the
     lake holds of an earlier delivery stays.
     """
@@ -75,6 +77,9 @@ def ingest(workspace: Workspace, dataset: str, batch: Batch | None, as_of: datet
 
 def _ingest(workspace: Workspace, dataset: str, batch: Batch | None, as_of: datetime) -> Ingested:
     subject = batch.id if batch else WHOLE
+    known = workspace.ledger.result(f"ingest/{dataset}", subject)
+    if batch and known and is_gone(workspace, batch, f"raw/{dataset}"):
+        return Ingested(**known)
     suite = suite_of(workspace, dataset)
     parts = parts_of(workspace, dataset, batch)
     received = sum((part.content for part in parts), Content())

@@ -9,6 +9,7 @@ from typing import Any
 from core.ledger import fingerprint
 from core.settings import CHECKOUT
 from models.registry.versions import Lineage
+from stages.retained import FEATURES, gone
 from stages.workspace import Workspace
 
 TABLES = ("features", "outcomes")
@@ -33,7 +34,7 @@ def lineage(
     calibrated_since: datetime | None = None,
 ) -> Lineage:
     """All that made a fit which stood at `as_of` and read these versions of its tables."""
-    built = workspace.ledger.results("features")
+    built = workspace.ledger.results("features").keys() - gone(workspace, FEATURES).keys()
     return Lineage(
         tables=read,
         batches=tuple(batch.id for batch in workspace.batches(as_of) if batch.id in built),

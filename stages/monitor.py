@@ -16,6 +16,7 @@ from monitoring.policy import Action, Decision, decide
 from stages.drifts import drifts
 from stages.earlier import compared
 from stages.realise import baseline, realise
+from stages.retained import FEATURES, PREDICTIONS, is_gone
 from stages.standing import standing
 from stages.workspace import Workspace
 
@@ -50,11 +51,15 @@ class Judged:
 def judge_batch(workspace: Workspace, batch: Batch, as_of: datetime) -> Judged | None:
     """Judge a scored batch by the outcomes known at `as_of`; None when it was not scored.
 
-    Profiles and metrics go to the lake, the decision on the ledger.
+    Profiles and metrics go to the lake, the decision on the ledger. What was judged stays once retention
+    has deleted the features or the predictions.
     """
     scored = workspace.ledger.result("score", batch.id)
     if scored is None or scored["rows"] == 0:
         return None
+    if is_gone(workspace, batch, FEATURES, PREDICTIONS):
+        known = workspace.ledger.result("monitor", batch.id)
+        return Judged(**known) if known else None
     history = _history(workspace, batch, scored["version"])
     made_from = made_from_of(workspace, batch, as_of)
     if done := workspace.ledger.finished("monitor", batch.id, made_from):
@@ -90,7 +95,7 @@ def made_from_of(workspace: Workspace, batch: Batch, as_of: datetime) -> str:
     return fingerprint(
         scored.get("fingerprint"),
         built.get("content"),
-        workspace.spec.monitoring.model_dump(mode="json"),
+        workspace.spec.monitoring.model_dump(mode="json", exclude={"retraining"}),
         as_of,
         [each["fingerprint"] for each in _history(workspace, batch, scored.get("version", ""))],
     )

@@ -9,6 +9,7 @@ from models.problem import problem_of
 from models.registry.versions import Version
 from models.rows import Rows
 from monitoring.performance import Judgement, Realised, realised
+from stages.archive import restore
 from stages.featurise import labelled
 from stages.score import served
 from stages.workspace import Workspace
@@ -39,5 +40,8 @@ def baseline(workspace: Workspace, batch: Batch, champion: Version, as_of: datet
     rows = labelled(workspace, as_of, batch.start).filter(pl.col("event_time") < batch.end)
     if not known or rows.is_empty():
         return {}
-    labels, answers = Rows.of(rows, spec.outcome), served(workspace, known[-1]).predict(rows)
+    labels, answers = (
+        Rows.of(rows, spec.outcome),
+        served(workspace, restore(workspace, known[-1])).predict(rows),
+    )
     return problem_of(spec).measures(labels, answers)

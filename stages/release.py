@@ -12,6 +12,7 @@ from expectations.quarantine import Divided, divide
 from expectations.verdict import Verdict
 from stages.ingest import Ingested, judge, keep, made_from_of, parts_of, unfit_rows
 from stages.parameters import values_of
+from stages.retained import is_gone
 from stages.suites import suite_of
 from stages.workspace import WHOLE, Workspace
 
@@ -21,10 +22,12 @@ def release(workspace: Workspace, dataset: str, batch: Batch | None, as_of: date
 
     A row joins its batch once, however often this is called or killed; accepted rows are not touched.
     Where a critical expectation fails, or more rows than the spec allows, nothing is let in, and
-    `stopped` says why. Raises PerennialError when the batch was not ingested, when its columns are no
-    longer those that it was ingested with, or when other rows were delivered for it since.
+    `stopped` says why. Raises PerennialError when the batch was not ingested, or deleted since, when its
+    columns are no longer those that it was ingested with, or other rows were delivered for it.
     """
     subject = batch.id if batch else WHOLE
+    if batch is not None and is_gone(workspace, batch, f"raw/{dataset}", f"quarantine/{dataset}"):
+        raise PerennialError(f"batch {subject} of {dataset!r}: its rows were deleted, as `retention` says")
     accepted, aside = _held(workspace, dataset, subject)
     received = sum((part.content for part in parts_of(workspace, dataset, batch)), Content())
     if content(accepted.lazy()) + content(aside.lazy()) != received:

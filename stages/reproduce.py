@@ -6,6 +6,7 @@ from core.plain import plain
 from core.spec import Spec
 from models.family import family
 from models.registry.versions import Lineage, Version
+from stages.archive import restore
 from stages.bundle import SPEC
 from stages.learn import Basis, Learnt, learn
 from stages.lineage import packages, revision
@@ -49,6 +50,7 @@ def reproduce(workspace: Workspace, version: Version) -> Reproduced:
     Raises PerennialError when a table no longer has the version that it was trained on, or a file of
     the version is gone.
     """
+    restore(workspace, version)
     spec = Spec.model_validate_json(workspace.registry.file(version, SPEC).read_text())
     then = replace(workspace, project=replace(workspace.project, spec=spec))
     made = version.lineage
@@ -70,7 +72,7 @@ def _learnt(workspace: Workspace, name: str, made: Lineage) -> Learnt:
     """A family fitted as the lineage says, after those that it is made of."""
     takes = family(name).takes(made.parameters.get(name, {}))
     members = {other: _learnt(workspace, other, made).fit.model for other in takes}
-    start = workspace.registry.version(made.starts[name]) if name in made.starts else None
+    start = restore(workspace, workspace.registry.version(made.starts[name])) if name in made.starts else None
     basis = Basis(made.as_of, made.tables, made.parameters, start, members, made.starts)
     return learn(workspace, name, basis, lambda step, losses: None)
 

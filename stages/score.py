@@ -11,6 +11,7 @@ from core.ledger import fingerprint
 from models.answers import to_column
 from models.registry.versions import Version
 from models.runtime.model import Model
+from stages.retained import FEATURES, PREDICTIONS, is_gone
 from stages.workspace import Workspace, is_over
 
 
@@ -27,6 +28,9 @@ class Scored:
 def score(workspace: Workspace, batch: Batch, as_of: datetime) -> Scored | None:
     """Score a batch with who was champion before `as_of`, into `predictions`; None while there was none.
 
+    What was scored of a batch stays once retention has deleted its features, or the predictions; then one
+    that was never scored has none.
+
     Raises IntegrityError when the batch has no features yet, or the model's file is not the one
     that was registered.
     """
@@ -34,6 +38,9 @@ def score(workspace: Workspace, batch: Batch, as_of: datetime) -> Scored | None:
     champion = workspace.serving(as_of)
     if champion is None:
         return None
+    if is_gone(workspace, batch, FEATURES, PREDICTIONS):
+        known = workspace.ledger.result("score", batch.id)
+        return Scored(**known) if known else None
     made_from = made_from_of(workspace, batch, champion)
     if done := workspace.ledger.finished("score", batch.id, made_from):
         return Scored(**done)

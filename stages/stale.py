@@ -5,6 +5,7 @@ from datetime import datetime
 
 from core.batches import Batch
 from stages import featurise, monitor, score
+from stages.retained import FEATURES, PREDICTIONS, gone, is_gone
 from stages.workspace import Workspace
 
 
@@ -28,6 +29,8 @@ def stale_features(workspace: Workspace, batches: Sequence[Batch]) -> Iterator[B
         built = workspace.ledger.result("features", batch.id)
         if built is None or workspace.content(workspace.spec.events, batch.id) is None:
             continue
+        if featurise.is_settled(workspace, batch):
+            continue
         if built["fingerprint"] != featurise.made_from_of(workspace, batch):
             yield batch
 
@@ -37,6 +40,8 @@ def stale_scores(workspace: Workspace, batches: Sequence[Batch]) -> Iterator[Bat
     for batch in batches:
         if workspace.ledger.result("features", batch.id) is None:
             continue  # until they are built again
+        if is_gone(workspace, batch, FEATURES, PREDICTIONS):
+            continue
         scored, champion = workspace.ledger.result("score", batch.id), workspace.serving(batch.end)
         if scored and champion and scored["fingerprint"] != score.made_from_of(workspace, batch, champion):
             yield batch
@@ -45,6 +50,8 @@ def stale_scores(workspace: Workspace, batches: Sequence[Batch]) -> Iterator[Bat
 def stale_judgements(workspace: Workspace, batches: Sequence[Batch]) -> Iterator[Batch]:
     """The batches that were judged by other predictions, or a history, that has changed since."""
     for batch in batches:
+        if is_gone(workspace, batch, FEATURES, PREDICTIONS):
+            continue
         judged = workspace.ledger.result("monitor", batch.id)
         matured = batch.end + workspace.spec.outcome.maturity
         if judged and judged["fingerprint"] != monitor.made_from_of(workspace, batch, matured):
@@ -52,9 +59,13 @@ def stale_judgements(workspace: Workspace, batches: Sequence[Batch]) -> Iterator
 
 
 def forget_removed(workspace: Workspace) -> None:
-    """Take off the record what was written to tables that somebody has removed since: it is made again."""
+    """Take off the record what was written to tables that somebody has removed since: it is made again.
+
+    What retention has deleted stays on record: it is not to come back.
+    """
     written = {f"ingest/{name}": (f"raw/{name}", f"quarantine/{name}") for name in workspace.spec.datasets}
     for step, tables in (written | {"features": ("features", "outcomes")}).items():
         if not all(map(workspace.lake.exists, tables)):
-            for subject in workspace.ledger.results(step):
+            kept = gone(workspace, tables[0])
+            for subject in workspace.ledger.results(step).keys() - kept.keys():
                 workspace.ledger.forget(step, subject)

@@ -112,6 +112,24 @@ class Manifest:
                 counted = *self._of(COUNTED, dataset), COUNTED.c.name == name
                 connection.execute(delete(COUNTED).where(*counted))
 
+    def counted_on(self) -> dict[tuple[str, str], set[tuple[str, str, str]]]:
+        """The `(staged, digest, placed_by)` of all deliveries that count, by project (any) and dataset."""
+        columns = (DELIVERIES.c.staged, DELIVERIES.c.digest, DELIVERIES.c.placed_by)
+        query = select(DELIVERIES.c.project, DELIVERIES.c.dataset, *columns).where(DELIVERIES.c.present)
+        found: dict[tuple[str, str], set[tuple[str, str, str]]] = {}
+        with self._engine.connect() as connection:
+            for project, dataset, *held in connection.execute(query):
+                found.setdefault((project, dataset), set()).add(tuple(held))
+        return found
+
+    def placed(self, dataset: str) -> dict[tuple[str, str], set[str]]:
+        """The batches that hold rows of a delivery, by its `(digest, placed_by)`."""
+        found: dict[tuple[str, str], set[str]] = {}
+        with self._engine.connect() as connection:
+            for row in connection.execute(self._parts(dataset)):
+                found.setdefault((row.digest, row.placed_by), set()).add(row.batch)
+        return found
+
     def parts(self, dataset: str, batch: str) -> list[Part]:
         """The parts of a batch, each content once, in the order of the names of their deliveries."""
         query = self._parts(dataset).where(PARTS.c.batch == batch)

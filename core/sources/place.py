@@ -20,6 +20,7 @@ from core.types import read_as
 from core.whole import FULL, whole
 
 WHOLE = "whole"  # the one batch of a dataset that is not cut into batches
+PLACES = ".places.parquet"
 
 _ROWS = 1 << 17  # of a row group: what is read at the least to find the rows of one batch
 _INTERNAL = ":batch"
@@ -113,7 +114,7 @@ def placed_by(rules: Rules, cut_for: str | None, after: int = 0) -> str:
 
 def places_path(staging: Path, digest: str, by: str) -> Path:
     """Where the places of a delivery's rows are kept."""
-    return staging / f"{fingerprint(digest, by)}.places.parquet"
+    return staging / f"{fingerprint(digest, by)}{PLACES}"
 
 
 @dataclass(frozen=True, slots=True)

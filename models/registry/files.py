@@ -58,6 +58,10 @@ class Files:
             raise IntegrityError(f"{name}: {place} was changed: {hashes}. {_REMEDY}")
         return place
 
+    def stored(self) -> dict[str, Path]:
+        """What is kept, by its SHA-256, and not verified."""
+        return {path.name: path for path in self._folder.glob("[0-9a-f][0-9a-f]/*")}
+
     def _place(self, digest: str) -> Path:
         return self._folder / digest[:2] / digest
 

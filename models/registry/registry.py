@@ -208,6 +208,20 @@ class Registry:
             connection.execute(insert(archives).values(key | facts | {"sha256": sha256, "tables": tables}))
             return Archive(found.id, sha256, tables, at, by, why)
 
+    def named(self) -> dict[str, set[str]]:
+        """By the SHA-256 of each file that versions of any project name: the ids of those versions."""
+        query = select(versions.c.project, versions.c.number, versions.c.files)
+        found: dict[str, set[str]] = {}
+        with self._engine.connect() as connection:
+            for project, number, files in connection.execute(query):
+                for digest in files.values():
+                    found.setdefault(digest, set()).add(f"{project}/{number}")
+        return found
+
+    def stored(self) -> dict[str, Path]:
+        """The files of the store by their SHA-256, whoever names them; not verified."""
+        return self._files.stored()
+
     def archives(self, project: str) -> list[Archive]:
         """What was archived of a project, the oldest version first."""
         query = select(archives).filter_by(project=project).order_by(archives.c.number)

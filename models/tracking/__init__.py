@@ -2,6 +2,6 @@
 
 from models.tracking.files import Artifact, Table, dataset
 from models.tracking.run import Run, track
-from models.tracking.uploads import Outcome, sync
+from models.tracking.uploads import Outcome, discard, sent, sync
 
-__all__ = ["Artifact", "Outcome", "Run", "Table", "dataset", "sync", "track"]
+__all__ = ["Artifact", "Outcome", "Run", "Table", "dataset", "discard", "sent", "sync", "track"]

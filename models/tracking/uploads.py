@@ -72,6 +72,25 @@ def unsent(home: Path) -> list[Path]:
     )
 
 
+def sent(home: Path) -> list[Path]:
+    """The records of the runs that were sent, in the order of their names."""
+    found = (home.resolve() / "wandb").glob("*run-*/run-*.wandb")
+    return sorted(each for each in found if _mark(each).exists())
+
+
+def discard(record: Path, until: float) -> bool:
+    """Remove a run that was sent before an instant (seconds since 1970), unless somebody is at work on it."""
+    lock = in_use(record)
+    try:
+        with lock.acquire(timeout=0):
+            if not _mark(record).exists() or _mark(record).stat().st_mtime > until:
+                return False
+            shutil.rmtree(record.parent)
+    except (Timeout, FileNotFoundError):
+        return False
+    return True
+
+
 def in_use(record: Path) -> FileLock:
     """The lock of a run, which its process holds until it has ended, also by a kill."""
     return FileLock(record.parent / "in-use.lock")
