@@ -30,6 +30,8 @@ COMMANDS = (
     "rollback",
     "reproduce",
     "retire",
+    "up",
+    "down",
     "status",
     "ui",
     "wandb_sync",
@@ -47,7 +49,7 @@ NEW = {
     "group": "of a ranking, the columns that tell one list from another, with commas",
 }
 # Those for which no project need be named.
-OF_ALL = ("clean_state", "data", "docs", "new", "ui", "wandb_sync")
+OF_ALL = ("clean_state", "data", "docs", "down", "new", "ui", "up", "wandb_sync")
 
 
 def main() -> int:
@@ -77,7 +79,7 @@ def _run(arguments: argparse.Namespace) -> int:
         there = ", ".join(projects.names(settings)) or f"none in {settings.projects}"
         raise SpecError(f"which project? Say PROJECT=, or --project: there is {there}")
     # Prefect reads its settings when it is imported: everything that imports it comes after them.
-    modules = ("new_command", "data_commands", "model_commands", "commands")
+    modules = ("machine_commands", "new_command", "data_commands", "model_commands", "commands")
     found = (import_module(f"flows.{name}") for name in modules)  # one after the other: they take seconds
     module = next(each for each in found if hasattr(each, arguments.command))
     command: Callable[[Settings, argparse.Namespace], int] = getattr(module, arguments.command)

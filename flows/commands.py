@@ -7,8 +7,8 @@ import shutil
 from core.errors import DeliveryError, PerennialError
 from core.settings import CHECKOUT, Settings
 from flows import show
-from flows.backend import backend
 from flows.data_commands import provide
+from flows.machine.up import refuse_while_up
 from flows.running import at_batch, console, opened, running
 from models.tracking import sync
 from reports.spec_page import page_text
@@ -16,7 +16,6 @@ from reports.spec_schema import schema_text
 from stages.pages import summary
 from stages.stale import found_stale
 
-UI_PORT = 4200
 STATE = (
     "archive",
     "lake",
@@ -27,6 +26,7 @@ STATE = (
     "registry.db*",
     "reports",
     "staging",
+    "up",
     "verdicts",
     "wandb",
     "fit-*",
@@ -150,23 +150,11 @@ def docs(settings: Settings, arguments: argparse.Namespace) -> int:
 
 def clean_state(settings: Settings, arguments: argparse.Namespace) -> int:
     """Remove what Perennial has made in its home, and nothing else that may lie there."""
+    refuse_while_up(settings)
     for name in STATE:
         for path in settings.home.glob(name):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     if not any(settings.home.iterdir()):
         settings.home.rmdir()
     print(f"removed the state in {settings.home}")
-    return 0
-
-
-def ui(settings: Settings, arguments: argparse.Namespace) -> int:
-    """Serve the Prefect UI on the runs of this home, with the deployments, until Ctrl-C."""
-    with backend(settings, UI_PORT) as server:
-        from prefect import serve
-
-        from flows.deployments import deployments
-
-        server.wait()
-        print(f"Prefect UI: {server.url.removesuffix('/api')}  (Ctrl-C stops it)", flush=True)
-        serve(*deployments(settings), print_starting_message=False)
     return 0
