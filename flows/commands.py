@@ -2,12 +2,17 @@
 
 import argparse
 import json
+import os
 import shutil
 
 from core.errors import DeliveryError, PerennialError
 from core.settings import CHECKOUT, Settings
-from flows import show
+from flows import show, show_status
+from flows.backend import backend
 from flows.data_commands import provide
+from flows.machine import state
+from flows.machine.facts import Deployed, part_facts
+from flows.machine.state import Up
 from flows.machine.up import refuse_while_up
 from flows.running import at_batch, console, opened, running
 from models.tracking import sync
@@ -15,6 +20,7 @@ from reports.spec_page import page_text
 from reports.spec_schema import schema_text
 from stages.pages import summary
 from stages.stale import found_stale
+from stages.status import standing
 
 STATE = (
     "archive",
@@ -118,15 +124,37 @@ def retrain(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def status(settings: Settings, arguments: argparse.Namespace) -> int:
-    """Say how a project stands."""
+    """Say what runs on this machine, and how a project stands; nothing is started for it."""
     workspace, as_of = opened(settings, arguments)
-    facts, stale = summary(workspace, as_of), found_stale(workspace, as_of)
+    facts, stale, stands = (
+        summary(workspace, as_of),
+        found_stale(workspace, as_of),
+        standing(workspace, as_of),
+    )
+    found = state.read(settings)
+    parts, deployments = part_facts(found), _deployments(settings, found, workspace.project.name)
     if arguments.json:
-        print(json.dumps({**facts, "stale": stale}, indent=2))
-    else:
-        show.status(console(), facts)
-        show.stale(console(), stale)
+        machine = {"parts": parts, "deployments": deployments}
+        print(json.dumps({**facts, "stale": stale, **stands, **machine}, indent=2))
+        return 0
+    screen = console()
+    show_status.parts(screen, parts)
+    show_status.deployments(screen, deployments)
+    show_status.standing(screen, stands)
+    # At the merge: the open alerts (stages.alerts.open_alerts) and the unsettled request of a retraining.
+    show.status(screen, facts)
+    show.stale(screen, stale)
     return 0
+
+
+def _deployments(settings: Settings, up: Up | None, project: str) -> list[Deployed] | None:
+    """What is deployed of a project; None where no server runs, for none is started."""
+    if not os.environ.get("PREFECT_API_URL") and not (up and up.alive):
+        return None
+    with backend(settings):
+        from flows.machine.schedules import deployed
+
+        return deployed(project)
 
 
 def wandb_sync(settings: Settings, arguments: argparse.Namespace) -> int:

@@ -17,7 +17,7 @@ def up(settings: Settings, arguments: argparse.Namespace) -> int:
             from flows.deployments import register
             from flows.machine.resume import resume_interrupted
 
-            resumed = 0 if before else resume_interrupted(found.supervisor)
+            resumed = 0 if before else resume_interrupted(found)
             register(settings)
     except BaseException:
         if not before:

@@ -97,7 +97,8 @@ def _others() -> Iterator[psutil.Process]:
 
 def _home_of(process: psutil.Process) -> str | None:
     try:
-        return process.environ().get(MARK)
+        home: str | None = process.environ().get(MARK)
+        return home
     except (psutil.Error, OSError):  # gone meanwhile, or of another user
         return None
 

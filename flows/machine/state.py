@@ -4,7 +4,6 @@ import json
 import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from core.settings import Settings
 from flows.machine.processes import Identity
@@ -86,21 +85,6 @@ def keep(path: Path, text: str) -> None:
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)
     draft.replace(path)
-
-
-def facts(up: Up | None) -> list[dict[str, Any]]:
-    """Of each part: its name, whether it runs, its process, since when, where it answers."""
-    return [
-        {
-            "part": part.name,
-            "up": part.process.alive,
-            "pid": part.process.pid,
-            "since": part.process.started,
-            "address": part.address,
-            "restarts": part.restarts,
-        }
-        for part in (up.parts if up else ())
-    ]
 
 
 def _path(settings: Settings) -> Path:
