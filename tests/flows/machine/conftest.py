@@ -85,8 +85,9 @@ def make_home(
 
     yield make
     for each in reversed(made):
-        each.run("down")
-        assert not each.processes()
+        if each.processes():
+            each.run("down")
+            assert not each.processes()
 
 
 @pytest.fixture(scope="module")

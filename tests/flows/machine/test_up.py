@@ -182,6 +182,45 @@ def test_a_part_that_does_not_start_is_said_with_its_log_and_ends_all(make_home:
     database.write_bytes(b"no database")
     (database.parent / "ready").touch()
     done = home.run("up")
-    assert done.returncode == 1 and "Traceback" not in done.stderr.splitlines()[0]
+    assert done.returncode == 1 and done.stderr.startswith("error: ")
     assert "prefect-server did not start" in done.stderr and "database" in done.stderr
     assert not home.processes() and state.read(home.settings) is None
+
+
+def test_what_was_interrupted_is_begun_again(home: Home) -> None:
+    """Runs as a kill leaves them: the worker takes up the one that was at work, and only that."""
+    script = """
+import sys
+from core.settings import Settings
+settings = Settings().apply()
+from flows.backend import backend
+with backend(settings):
+    from datetime import UTC, datetime, timedelta
+    from dataclasses import replace
+    from prefect.client.orchestration import get_client
+    from prefect.states import Cancelling, Running
+    from flows.machine import state
+    from flows.machine.resume import resume_interrupted
+    with get_client(sync_client=True) as client:
+        deployment = client.read_deployment_by_name("ingest/flights").id
+        def left(what, ago):
+            run = client.create_flow_run_from_deployment(deployment, parameters={"batch": 3})
+            past = datetime.now(UTC) - timedelta(seconds=ago)
+            client.set_flow_run_state(run.id, what(timestamp=past), force=True)
+            return run.id
+        up = state.read(settings)
+        up = replace(up, supervisor=replace(up.supervisor, started=datetime.now(UTC).timestamp() - 60))
+        runs = [left(Running, 600), left(Cancelling, 600), left(Running, 30)]
+        print(resume_interrupted(up), *(client.read_flow_run(run).state.name for run in runs))
+"""
+    told = home.start("-c", script).communicate(timeout=120)
+    assert told[0].split() == ["1", "Resuming", "Cancelled", "Running"], told[1]
+
+
+def test_a_database_of_the_users_own_is_used(home: Home, make_home: MakeHome, postgres: str) -> None:
+    url = postgres.replace("+psycopg", "+asyncpg")
+    other = make_home(PREFECT_SERVER_DATABASE_CONNECTION_URL=url, PERENNIAL_DASK=home.up().dask)
+    done = other.run("up")
+    assert done.returncode == 0, done.stderr
+    assert [part.name for part in other.up().parts] == ["prefect-server", "prefect-worker"]
+    assert not list((other.settings.home / "prefect").glob("*.db"))
