@@ -47,7 +47,7 @@ def backend(settings: Settings, port: int | None = None) -> Iterator[Server]:
     a flow runs.
     """
     given, found = os.environ.get("PREFECT_API_URL"), state.read(settings)
-    up = found if found and found.alive and given in (None, "", found.api) else None
+    up = found if found and found.keeps(state.SERVER) and given in (None, "", found.api) else None
     if up:  # a second server on the database of the first would be a second writer
         with _entered(access(settings, up)):
             yield Server(up.api)

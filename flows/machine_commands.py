@@ -5,33 +5,40 @@ import argparse
 from core.settings import Settings
 from flows.backend import backend
 from flows.machine import state
+from flows.machine.state import Up
 from flows.machine.up import bring_up, take_down
 
 
 def up(settings: Settings, arguments: argparse.Namespace) -> int:
     """Bring up all that production needs, register the deployments, and say where things are."""
-    print("starting the Prefect server, the Dask cluster and a worker ...", flush=True)
+    there = state.read(settings)
+    if not (there and there.supervisor.alive):
+        print("starting the Prefect server, the Dask cluster and a worker ...", flush=True)
     found, before = bring_up(settings)
     try:
         with backend(settings):
             from flows.deployments import register
             from flows.machine.resume import resume_interrupted
 
-            resumed = 0 if before else resume_interrupted(found)
+            resumed = resume_interrupted(found)
             register(settings)
     except BaseException:
         if not before:
             take_down(settings)
         raise
-    for part in found.parts:
-        print(f"{part.name:15} {part.address}")
-    if found.dashboard:
-        print(f"{'dashboard':15} {found.dashboard}")
-    print(f"{'logs':15} {settings.up}")
+    _tell(settings, found)
     if resumed:
         print(f"{resumed} interrupted runs are begun again")
     print("it was up already; the deployments are registered anew" if before else "up: `make down` ends it")
     return 0
+
+
+def _tell(settings: Settings, found: Up) -> None:
+    lines = [(part.name, part.address) for part in found.parts]
+    lines += [("dashboard", found.dashboard)] if found.dashboard else []
+    lines += [("password", str(settings.up / "password"))] if found.secured and found.own_server else []
+    for name, where in (*lines, ("logs", str(settings.up))):
+        print(f"{name:15} {where}")
 
 
 def down(settings: Settings, arguments: argparse.Namespace) -> int:

@@ -12,11 +12,11 @@ from functools import partial
 from core.settings import Settings
 from flows.machine.processes import Identity, python
 from flows.machine.secure import access, guarded, is_loopback, reached
-from flows.machine.state import Up
+from flows.machine.state import SCHEDULER, SERVER, Up
 
 LOOPBACK = "127.0.0.1"
 POOL = "perennial"  # the work pool, which is a process's for each run
-SERVER, SCHEDULER, WORKERS, RUNS = "prefect-server", "dask-scheduler", "dask-workers", "prefect-worker"
+WORKERS, RUNS = "dask-workers", "prefect-worker"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from core.settings import Settings
-from flows.machine.state import Up, keep
+from flows.machine.state import SCHEDULER, Up, keep
 
 VALID = timedelta(days=10 * 365)
 
@@ -56,7 +56,9 @@ def make_keys(settings: Settings) -> None:
 
 def access(settings: Settings, up: Up) -> Mapping[str, str]:
     """The environment in which Prefect and Dask reach what runs; of a given server the user's own is kept."""
-    found = {"PREFECT_API_URL": up.api, "PERENNIAL_DASK": up.dask}
+    found = {"PREFECT_API_URL": up.api}
+    if not up.own_cluster or up.keeps(SCHEDULER):
+        found["PERENNIAL_DASK"] = up.dask
     if up.own_server and _password(settings).exists():
         found["PREFECT_API_AUTH_STRING"] = _password(settings).read_text()
     if up.own_cluster and up.secured:

@@ -8,6 +8,8 @@ from pathlib import Path
 from core.settings import Settings
 from flows.machine.processes import Identity
 
+SERVER, SCHEDULER = "prefect-server", "dask-scheduler"
+
 
 @dataclass(frozen=True, slots=True)
 class PartState:
@@ -42,6 +44,11 @@ class Up:
     def alive(self) -> bool:
         """Whether anything of it still runs, supervised or left over."""
         return self.supervisor.alive or any(part.process.alive for part in self.parts)
+
+    def keeps(self, name: str) -> bool:
+        """Whether a part runs, or will in a moment since there is a supervisor."""
+        part = self.part(name)
+        return self.supervisor.alive or (part is not None and part.process.alive)
 
     def part(self, name: str) -> PartState | None:
         """A part by name, if it was started."""

@@ -29,6 +29,7 @@ class _Running:
     process: subprocess.Popen[bytes]
     begun: float
     wait: float = 0.0
+    due: float | None = None
 
 
 class Supervisor:
@@ -69,12 +70,14 @@ class Supervisor:
         """Start a part and wait until it answers; False when it does not, or all is to end."""
         if self._asked:
             return False
+        known = self._running.get(part.name)
         try:
             process = self._launched(part)
         except OSError as error:  # such as too many processes
             self._say(f"{part.name} cannot be started: {error}")
+            if known:
+                known.due = None
             return False
-        known = self._running.get(part.name)
         running = _Running(part, process, time.monotonic(), known.wait if known else 0.0)
         self._running[part.name] = running
         state = PartState(part.name, Identity.of(running.process.pid), part.address, restarts)
@@ -102,20 +105,21 @@ class Supervisor:
     def _keep(self) -> None:
         while not self._stop.wait(TURN):
             for part in self._parts:
-                if not self._asked and self._running[part.name].process.poll() is not None:
-                    self._revive(part)
+                running = self._running[part.name]
+                if running.process.poll() is not None and not self._asked:
+                    self._revive(part, running)
             for log in self._settings.up.glob("*.log"):
                 shorten(log)
 
-    def _revive(self, part: Part) -> None:
-        dead = self._running[part.name]
-        lived = time.monotonic() - dead.begun
-        first, most = BACK_OFF
-        dead.wait = first if lived > STEADY or not dead.wait else min(2 * dead.wait, most)
-        self._say(f"{part.name} ended with {dead.process.returncode}; started again in {dead.wait:g} s")
-        if self._stop.wait(dead.wait):
-            return
-        if not self._restart(part):
+    def _revive(self, part: Part, dead: _Running) -> None:
+        """Start a dead part again when it is due, and those that need it; until then it is others' turn."""
+        now = time.monotonic()
+        if dead.due is None:
+            first, most = BACK_OFF
+            dead.wait = first if now - dead.begun > STEADY or not dead.wait else min(2 * dead.wait, most)
+            dead.due = now + dead.wait
+            self._say(f"{part.name} has ended; started again in {dead.wait:g} s")
+        if now < dead.due or not self._restart(part):
             return
         for each in self._parts:
             if each.needs == part.name and not self._is_busy(each):
