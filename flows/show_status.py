@@ -30,17 +30,17 @@ def deployments(console: Console, found: Sequence[Deployed] | None) -> None:
         return
     told = headed_table("deployments", "deployment", "schedule", "next run", "last run", "its state")
     for each in found:
-        last = each["last"]
-        if each["schedules"] or last:
-            state = last["state"] if last else ""
-            told.add_row(
-                each["deployment"],
-                ", ".join(each["schedules"]) or "-",
-                _when(each["next"]),
-                _when(last["at"] if last else None),
-                state if state in ("", "Completed", "Running") else f"[bold red]{state}[/]",
-            )
-    console.print(told)
+        if each["schedules"] or each["last"]:
+            told.add_row(*_row(each))
+    console.print(told if told.row_count else "schedules  none, and nothing has run")
+
+
+def _row(found: Deployed) -> tuple[str, ...]:
+    last = found["last"]
+    state = last["state"] if last else "-"
+    told = f"[bold red]{state}[/]" if state in ("Failed", "Crashed", "TimedOut") else state
+    at = _when(last["at"] if last else None)
+    return found["deployment"], ", ".join(found["schedules"]) or "-", _when(found["next"]), at, told
 
 
 def standing(console: Console, found: Standing) -> None:
