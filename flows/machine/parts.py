@@ -48,8 +48,8 @@ def planned(settings: Settings, supervisor: Identity) -> Up:
         api=given or f"http://{host}:{settings.prefect_port}/api",
         dask=settings.dask or f"{scheme}://{host}:{settings.dask_port}",
         dashboard=None if settings.dask else f"http://{LOOPBACK}:{settings.dashboard_port}/status",
-        own_server=given is None,
-        own_cluster=settings.dask is None,
+        own_server=not given,
+        own_cluster=not settings.dask,
         secured=outside,
     )
 
