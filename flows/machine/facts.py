@@ -44,7 +44,7 @@ def _part(part: PartState) -> PartFacts:
         "part": part.name,
         "up": part.process.alive,
         "pid": part.process.pid,
-        "since": datetime.fromtimestamp(part.process.started, UTC).isoformat(timespec="seconds"),
+        "since": datetime.fromtimestamp(part.process.since, UTC).isoformat(timespec="seconds"),
         "address": part.address,
         "restarts": part.restarts,
     }

@@ -17,7 +17,11 @@ GRACE = 15.0  # seconds between asking a process to end and making it
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A process: its number, which another may have later, and when it was started (seconds since 1970)."""
+    """A process: its number, which another may have later, and when it was started.
+
+    `started` is in seconds since the machine was, where the system tells: those since 1970 move with
+    the clock, and a process that runs for months would be taken for another.
+    """
 
     pid: int
     started: float
@@ -25,7 +29,12 @@ class Identity:
     @classmethod
     def of(cls, pid: int) -> "Identity":
         """Who has this number now; psutil.NoSuchProcess when nobody has."""
-        return cls(pid, psutil.Process(pid).create_time())
+        return cls(pid, psutil.Process(pid).create_time() - _boot())
+
+    @property
+    def since(self) -> float:
+        """When it was started, in seconds since 1970 as the clock has them now."""
+        return self.started + _boot()
 
     @property
     def alive(self) -> bool:
@@ -36,7 +45,7 @@ class Identity:
         """The process, if exactly this one still runs."""
         try:
             found = psutil.Process(self.pid)
-            same = abs(found.create_time() - self.started) < 0.01
+            same = abs(found.create_time() - _boot() - self.started) < 0.01
             return found if same and found.status() != psutil.STATUS_ZOMBIE else None
         except psutil.Error:
             return None
@@ -88,6 +97,11 @@ def listeners(port: int) -> str:
 def python(*arguments: str) -> tuple[str, ...]:
     """The command that runs a module with the interpreter of this process."""
     return (sys.executable, "-m", *arguments)
+
+
+def _boot() -> float:
+    """What moves with the clock in the time of a start: on Linux alone the rest is fixed."""
+    return float(psutil.boot_time()) if psutil.LINUX else 0.0
 
 
 def _others() -> Iterator[psutil.Process]:

@@ -21,7 +21,7 @@ def resume_interrupted(up: Up) -> int:
     this machine. Of a server that was given, others may be at work. A run that was being cancelled is
     cancelled.
     """
-    begun, resumed = datetime.fromtimestamp(up.supervisor.started, UTC), 0
+    begun, resumed = datetime.fromtimestamp(up.supervisor.since, UTC), 0
     if not up.own_server:
         return 0
     with get_client(sync_client=True) as client:

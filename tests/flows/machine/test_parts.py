@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from core.settings import Settings
@@ -110,6 +111,14 @@ def test_the_state_is_read_as_it_was_written(tmp_path: Path) -> None:
     ]
     (settings.up / "state.json").write_text('{"half":')
     assert state.read(settings) is None
+
+
+@pytest.mark.skipif(not psutil.LINUX, reason="other systems fix the time of a start by the clock")
+def test_a_process_is_the_same_when_the_clock_has_moved(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, boot = Identity.of(os.getpid()), psutil.boot_time()
+    monkeypatch.setattr("psutil._pslinux.boot_time", lambda: boot - 3600)
+    assert before.alive and before == Identity.of(os.getpid())
+    assert abs(before.since - (psutil.Process().create_time())) < 0.01
 
 
 def test_a_log_stays_bounded_while_it_is_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -209,7 +209,8 @@ with backend(settings):
             client.set_flow_run_state(run.id, what(timestamp=past), force=True)
             return run.id
         up = state.read(settings)
-        up = replace(up, supervisor=replace(up.supervisor, started=datetime.now(UTC).timestamp() - 60))
+        later = datetime.now(UTC).timestamp() - 60 - up.supervisor.since
+        up = replace(up, supervisor=replace(up.supervisor, started=up.supervisor.started + later))
         runs = [left(Running, 600), left(Cancelling, 600), left(Running, 30)]
         print(resume_interrupted(up))
         for run in runs:
