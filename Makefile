@@ -84,10 +84,16 @@ retire: $(READY) ## retire VERSION, which must be out of use, and archive it
 housekeeping: $(READY) ## put away what PROJECT has no use for: old rows, files, versions and runs
 	@$(RUN) housekeeping --project $(PROJECT)
 
-status: $(READY) ## print champion, versions and batches (JSON=1 for machines)
+up: $(READY) ## start what production needs on this machine, and the deployments (docs/operating.md)
+	@$(RUN) up
+
+down: $(READY) ## end exactly what `make up` has started
+	@$(RUN) down
+
+status: $(READY) ## print what runs, schedules, champion, versions and batches (JSON=1 for machines)
 	@$(RUN) status --project $(PROJECT) $(if $(JSON),--json)
 
-ui: $(READY) ## start the Prefect UI on the demo's database, with the deployments
+ui: $(READY) ## say where the Prefect UI is; when nothing is up, serve it with the deployments
 	@$(RUN) ui
 
 wandb-sync: $(READY) ## upload the tracked runs that were not yet, all projects' (WANDB_API_KEY; WANDB_BASE_URL)

@@ -20,6 +20,7 @@ class Settings(BaseSettings):
     `lake` and `registry` are URLs: a Delta root (a folder, s3://, gs://, az://) and an SQLAlchemy
     database. `online` is the URL of the online store: `sqlite:///<file>`, or of Redis. `dask` is a
     scheduler's address; without it a local cluster of `workers` processes is started for the run.
+    `host` and the ports are where `make up` listens; the dashboard of Dask does on loopback alone.
     A path that is not absolute is taken from where the process was started.
     Raises SpecError for a variable that is none of these, and for a value that is none of its kind.
     """
@@ -34,6 +35,10 @@ class Settings(BaseSettings):
     online: str = Field(default="", repr=False)  # and so may one of Redis
     dask: str | None = None
     workers: int = Field(default=2, ge=1)
+    host: str = Field(default="127.0.0.1", min_length=1)
+    prefect_port: int = Field(default=4200, ge=1, le=65535)
+    dask_port: int = Field(default=8786, ge=1, le=65535)
+    dashboard_port: int = Field(default=8787, ge=1, le=65535)
 
     def __init__(self, **values: Any) -> None:
         known = [f"PERENNIAL_{name.upper()}" for name in type(self).model_fields]
@@ -71,6 +76,11 @@ class Settings(BaseSettings):
     def files(self) -> Path:
         """The content-addressed store of model files."""
         return self.home / "models"
+
+    @property
+    def up(self) -> Path:
+        """What `make up` keeps: who runs, their logs, and the keys to them."""
+        return self.home / "up"
 
     @property
     def staging(self) -> Path:

@@ -31,6 +31,8 @@ COMMANDS = (
     "reproduce",
     "retire",
     "housekeeping",
+    "up",
+    "down",
     "status",
     "ui",
     "wandb_sync",
@@ -48,7 +50,7 @@ NEW = {
     "group": "of a ranking, the columns that tell one list from another, with commas",
 }
 # Those for which no project need be named.
-OF_ALL = ("clean_state", "data", "docs", "new", "ui", "wandb_sync")
+OF_ALL = ("clean_state", "data", "docs", "down", "new", "ui", "up", "wandb_sync")
 
 
 def main() -> int:
@@ -78,7 +80,14 @@ def _run(arguments: argparse.Namespace) -> int:
         there = ", ".join(projects.names(settings)) or f"none in {settings.projects}"
         raise SpecError(f"which project? Say PROJECT=, or --project: there is {there}")
     # Prefect reads its settings when it is imported: everything that imports it comes after them.
-    modules = ("new_command", "data_commands", "model_commands", "housekeeping_command", "commands")
+    modules = (
+        "machine_commands",
+        "new_command",
+        "data_commands",
+        "model_commands",
+        "housekeeping_command",
+        "commands",
+    )
     found = (import_module(f"flows.{name}") for name in modules)  # one after the other: they take seconds
     module = next(each for each in found if hasattr(each, arguments.command))
     command: Callable[[Settings, argparse.Namespace], int] = getattr(module, arguments.command)

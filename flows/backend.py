@@ -1,4 +1,4 @@
-"""The embedded Prefect backend: a server on SQLite that lives as long as the command that needs it."""
+"""The Prefect backend of a command: what `make up` runs, or a server on SQLite for as long as the command."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,8 @@ from typing import IO
 
 from core.errors import PerennialError
 from core.settings import Settings
+from flows.machine import state
+from flows.machine.secure import access
 
 PATIENCE = 180  # seconds for the server to start: tens, for a new database on a busy machine
 
@@ -34,39 +36,57 @@ class Server:
         if self.process is None or self.home is None:
             return
         _answers(self.process, self.url, self.home / "server.log")
-        (self.home / "ready").touch()
+        is_whole(self.home)
 
 
 @contextmanager
 def backend(settings: Settings, port: int | None = None) -> Iterator[Server]:
-    """The Prefect API of `PREFECT_API_URL` or else a server that starts now, and runs for as long.
+    """The Prefect API of `PREFECT_API_URL`, or of `make up`, or a server that starts now, for as long.
 
-    Enter it before Prefect is imported, for its settings are read then, and `wait` before a flow runs.
+    Enter it before Prefect and Dask are imported, for their settings are read then, and `wait` before
+    a flow runs.
     """
-    if given := os.environ.get("PREFECT_API_URL"):
+    given, found = os.environ.get("PREFECT_API_URL"), state.read(settings)
+    up = found if found and found.keeps(state.SERVER) and given in (None, "", found.api) else None
+    if up:  # a second server on the database of the first would be a second writer
+        with _entered(access(settings, up)):
+            yield Server(up.api)
+        return
+    if given:
         yield Server(given)
         return
     home = settings.home / "prefect"
     home.mkdir(parents=True, exist_ok=True)
-    _discard_half_made(home)
-    port = port or _free_port()
+    discard_half_made(home)
+    port = port or free_port()
     url = f"http://127.0.0.1:{port}/api"
-    with (home / "server.log").open("w") as sink, _started(port, sink) as process:
-        os.environ["PREFECT_API_URL"] = url
-        try:
-            yield Server(url, process, home)
-        finally:
-            del os.environ["PREFECT_API_URL"]
+    url_set = _entered({"PREFECT_API_URL": url})
+    with (home / "server.log").open("w") as sink, _started(port, sink) as process, url_set:
+        yield Server(url, process, home)
 
 
-def serve(port: int) -> None:
-    """Run the server in this process until it is told to stop, or its parent is gone."""
+def serve(port: int, host: str | None = None) -> None:
+    """Run the server in this process until it is told to stop or, without a host, its parent is gone."""
     import uvicorn
 
-    threading.Thread(target=_leave_with, args=(os.getppid(),), daemon=True).start()
-    uvicorn.run(
-        "prefect.server.api.server:create_app", factory=True, host="127.0.0.1", port=port, log_level="error"
-    )
+    if host is None:
+        threading.Thread(target=_leave_with, args=(os.getppid(),), daemon=True).start()
+    app = "prefect.server.api.server:create_app"
+    uvicorn.run(app, factory=True, host=host or "127.0.0.1", port=port, log_level="error")
+
+
+@contextmanager
+def _entered(environment: Mapping[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    # What the user has chosen stays: such as a cluster of his own beside the server that runs here.
+    os.environ.update({name: value for name, value in environment.items() if not before.get(name)})
+    try:
+        yield
+    finally:
+        for name in environment:
+            os.environ.pop(name, None)
+            if name in before:
+                os.environ[name] = before[name]
 
 
 def _leave_with(parent: int) -> None:
@@ -76,11 +96,17 @@ def _leave_with(parent: int) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _discard_half_made(home: Path) -> None:
+def discard_half_made(home: Path) -> None:
     """Remove a database whose first server was killed while it made the tables: none can start on it."""
     if not (home / "ready").exists():
         for path in home.glob("prefect.db*"):
             path.unlink()
+
+
+def is_whole(home: Path) -> None:
+    """Remember that a server has answered: the database here, if it is on it, has all its tables."""
+    if (home / "prefect.db").exists():
+        (home / "ready").touch()
 
 
 @contextmanager
@@ -116,11 +142,12 @@ def _answers(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
     raise PerennialError(f"the Prefect server did not start; {log} ends with:\n{last}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback on which nobody listens yet."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":
-    serve(int(sys.argv[1]))
+    serve(int(sys.argv[1]), *sys.argv[2:])

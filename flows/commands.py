@@ -2,13 +2,18 @@
 
 import argparse
 import json
+import os
 import shutil
 
 from core.errors import DeliveryError, PerennialError
 from core.settings import CHECKOUT, Settings
-from flows import show
+from flows import show, show_status
 from flows.backend import backend
 from flows.data_commands import provide
+from flows.machine import state
+from flows.machine.facts import Deployed, part_facts
+from flows.machine.state import Up
+from flows.machine.up import refuse_while_up
 from flows.running import at_batch, console, opened, running
 from models.gate.judge import GateReport
 from models.tracking import sync
@@ -17,8 +22,8 @@ from reports.spec_schema import schema_text
 from stages.pages import summary
 from stages.retraining import requests_of
 from stages.stale import found_stale
+from stages.status import standing
 
-UI_PORT = 4200
 STATE = (
     "archive",
     "lake",
@@ -29,6 +34,7 @@ STATE = (
     "registry.db*",
     "reports",
     "staging",
+    "up",
     "verdicts",
     "wandb",
     "fit-*",
@@ -132,15 +138,37 @@ def retrain(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def status(settings: Settings, arguments: argparse.Namespace) -> int:
-    """Say how a project stands."""
+    """Say what runs on this machine, and how a project stands; nothing is started for it."""
     workspace, as_of = opened(settings, arguments)
-    facts, stale = summary(workspace, as_of), found_stale(workspace, as_of)
+    facts, stale, stands = (
+        summary(workspace, as_of),
+        found_stale(workspace, as_of),
+        standing(workspace, as_of),
+    )
+    found = state.read(settings)
+    parts, deployments = part_facts(found), _deployments(settings, found, workspace.project.name)
     if arguments.json:
-        print(json.dumps({**facts, "stale": stale}, indent=2))
-    else:
-        show.status(console(), facts)
-        show.stale(console(), stale)
+        machine = {"parts": parts, "deployments": deployments}
+        print(json.dumps({**facts, "stale": stale, **stands, **machine}, indent=2))
+        return 0
+    screen = console()
+    show_status.parts(screen, parts)
+    show_status.deployments(screen, deployments)
+    show_status.standing(screen, stands)
+    # At the merge: the open alerts (stages.alerts.open_alerts) and the unsettled request of a retraining.
+    show.status(screen, facts)
+    show.stale(screen, stale)
     return 0
+
+
+def _deployments(settings: Settings, up: Up | None, project: str) -> list[Deployed] | None:
+    """What is deployed of a project; None where no server runs, for none is started."""
+    if not os.environ.get("PREFECT_API_URL") and not (up and up.alive):
+        return None
+    with backend(settings):
+        from flows.machine.schedules import deployed
+
+        return deployed(project)
 
 
 def wandb_sync(settings: Settings, arguments: argparse.Namespace) -> int:
@@ -164,23 +192,11 @@ def docs(settings: Settings, arguments: argparse.Namespace) -> int:
 
 def clean_state(settings: Settings, arguments: argparse.Namespace) -> int:
     """Remove what Perennial has made in its home, and nothing else that may lie there."""
+    refuse_while_up(settings)
     for name in STATE:
         for path in settings.home.glob(name):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     if not any(settings.home.iterdir()):
         settings.home.rmdir()
     print(f"removed the state in {settings.home}")
-    return 0
-
-
-def ui(settings: Settings, arguments: argparse.Namespace) -> int:
-    """Serve the Prefect UI on the runs of this home, with the deployments, until Ctrl-C."""
-    with backend(settings, UI_PORT) as server:
-        from prefect import serve
-
-        from flows.deployments import deployments
-
-        server.wait()
-        print(f"Prefect UI: {server.url.removesuffix('/api')}  (Ctrl-C stops it)", flush=True)
-        serve(*deployments(settings), print_starting_message=False)
     return 0

@@ -35,7 +35,7 @@ def status(console: Console, facts: Summary) -> None:
     """The batches and the versions."""
     console.print(_batches(facts))
     names = [MEASURES[headline][0] for headline in _headlines(facts)]
-    table = _table("versions, measured on their holdout", "version", "family", "stage", *names)
+    table = headed_table("versions, measured on their holdout", "version", "family", "stage", *names)
     for each in facts["versions"]:
         measures = each["metrics"]
         table.add_row(
@@ -76,7 +76,7 @@ def versions(console: Console, found: Sequence[Version]) -> None:
 
 def reproduced(console: Console, found: Reproduced) -> None:
     """Each measure then and now, and whether they are the same to the last bit."""
-    table = _table(f"{found.version}, made again", "measure", "registered", "now", "same")
+    table = headed_table(f"{found.version}, made again", "measure", "registered", "now", "same")
     for each in found.measures:
         table.add_row(each.name, _exact(each.registered), _exact(each.now), "yes" if each.same else "NO")
     console.print(table)
@@ -92,7 +92,7 @@ def _exact(value: float | None) -> str:
 def gate(console: Console, report: GateReport) -> None:
     """Each check of the gate, and its answer."""
     title = f"{report.challenger} against {report.champion or 'the base rate'}"
-    table = _table(title, "check", "passed", "found")
+    table = headed_table(title, "check", "passed", "found")
     for check in report.checks:
         table.add_row(check.name, "yes" if check.passed else "[bold red]no[/]", check.detail)
     console.print(table)
@@ -101,7 +101,7 @@ def gate(console: Console, report: GateReport) -> None:
 
 def tuned(console: Console, found: Tuned) -> None:
     """Each trial of a family, and the best against the project's own parameters."""
-    table = _table(
+    table = headed_table(
         f"{found.family}: losses of what was tried", "trial", "state", "loss", "by fold", "seconds"
     )
     table.add_column("parameters, or why it ended", overflow="fold")
@@ -118,7 +118,7 @@ def tuned(console: Console, found: Tuned) -> None:
 
 def ingested(console: Console, found: Sequence[Ingested]) -> None:
     """What became of each delivery."""
-    table = _table("received = accepted + quarantined", "dataset", "batch")
+    table = headed_table("received = accepted + quarantined", "dataset", "batch")
     for heading in ("received", "accepted", "quarantined"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("reasons")
@@ -134,7 +134,7 @@ def _headlines(facts: Summary) -> Sequence[str]:
 
 
 def _batches(facts: Summary) -> Table:
-    table = _table(facts.get("title", facts["project"]), "batch")
+    table = headed_table(facts.get("title", facts["project"]), "batch")
     table.padding = 0  # a space between columns: the decision with what came of it is to stay on one line
     for heading in ("received", "accepted", "quarantined"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -158,7 +158,8 @@ def _batches(facts: Summary) -> Table:
     return table
 
 
-def _table(title: str, *headings: str) -> Table:
+def headed_table(title: str, *headings: str) -> Table:
+    """An empty table as all commands print them; its first column is never broken."""
     table = Table(
         title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False
     )

@@ -26,10 +26,12 @@ def test_by_default_all_state_lies_in_the_checkout() -> None:
     assert settings.lake == str(settings.home / "lake")
     assert settings.registry == f"sqlite:///{settings.home / 'registry.db'}"
     assert settings.online == f"sqlite:///{settings.home / 'online.db'}"
-    for place in (settings.reports, settings.files, settings.staging):
+    for place in (settings.reports, settings.files, settings.staging, settings.up):
         assert place.parent == settings.home
     assert (settings.projects / "flights" / "project.yaml").is_file()
     assert settings.dask is None
+    assert settings.host == "127.0.0.1"
+    assert (settings.prefect_port, settings.dask_port, settings.dashboard_port) == (4200, 8786, 8787)
 
 
 def test_the_environment_says_otherwise(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -81,6 +83,16 @@ def test_a_misspelled_variable_is_an_error_with_the_nearest(monkeypatch: pytest.
 def test_a_value_of_the_wrong_kind_is_an_error(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("PERENNIAL_WORKERS", value)
     with pytest.raises(SpecError, match=f"PERENNIAL_WORKERS: should be .*, not '{value}'"):
+        Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("PREFECT_PORT", "0"), ("DASK_PORT", "65536"), ("DASHBOARD_PORT", "http"), ("HOST", "")],
+)
+def test_where_nothing_can_listen_is_an_error(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"PERENNIAL_{name}", value)
+    with pytest.raises(SpecError, match=f"PERENNIAL_{name}: .* not '{value}'"):
         Settings()
 
 
