@@ -44,12 +44,14 @@ def decide(
     reference: Mapping[str, float],
     rules: Monitoring,
     history: Sequence[Decision] = (),
+    further: Sequence[Finding] = (),
 ) -> Decision:
     """Weigh a batch's drift and realised performance against the champion's reference.
 
     `importance` is each feature's share of the champion's importance (one that it lacks is
     unused); `reference` the champion's measures on rows that it was not fitted on, as its problem
-    names them; `history` the decisions since the champion's release, oldest first.
+    names them; `history` the decisions since the champion's release, oldest first; `further` what else
+    was found.
 
     >>> wind = Drift("wind", "psi", 0.84, 0.2, True)
     >>> decision = decide([wind], {"wind": 0.05, "hour": 0.95}, None, None, {}, Monitoring())
@@ -59,9 +61,10 @@ def decide(
     judged = realised is not None and realised.labelled >= rules.min_rows
     findings = [*of_drift(drifts, importance, prediction, judged, rules)]
     if realised is not None and judged:
-        findings = [*of_performance(realised, prediction, reference, rules), *findings]
+        findings = [*of_performance(realised, reference, rules), *findings]
     else:
         findings = [*findings, not_judged(realised, rules)]
+    findings += further
     calls = any(finding.call == "retrain" for finding in findings)
     if calls and (run := 1 + _calls_in_a_row(history)) < rules.persistence:
         findings = [_held(finding) for finding in findings]
