@@ -93,15 +93,20 @@ def score(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def monitor(settings: Settings, arguments: argparse.Namespace) -> int:
-    """Judge the predictions of a batch, and say what to do."""
-    workspace, batch, matured = at_batch(settings, arguments, with_outcomes=True)
+    """Judge the predictions of a batch, one that is named also before its outcomes are due; say what to do."""
+    workspace, batch, as_of = at_batch(settings, arguments, with_outcomes=not arguments.batch)
+    if arguments.batch:
+        as_of = min(opened(settings, arguments)[1], batch.end + workspace.spec.outcome.maturity)
     with running(settings, workspace, [batch.id]):
         from flows.monitor import monitor as flow
 
-        judged = flow(workspace.project.name, batch.id, matured)
+        judged = flow(workspace.project.name, batch.id, as_of)
     if judged is None:
         raise PerennialError(f"batch {batch} was not scored: score it first")
-    print(f"{batch}: {judged.decision}")
+    share = judged.labelled / judged.scored
+    print(
+        f"{batch}: {judged.decision} ({'final' if judged.final else 'provisional'}, {share:.1%} of labels in)"
+    )
     print("\n".join(f"  {reason}" for reason in judged.reasons))
     return 0
 

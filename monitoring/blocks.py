@@ -1,11 +1,11 @@
 """The days of a batch, each in a few numbers, so that no later look needs its rows again."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-import polars as pl
 
 from models.measures.intervals import local
 from models.problem import Floats, Problem, in_one_number
@@ -17,6 +17,7 @@ DAY = 86_400_000_000  # microseconds
 # What is lost by a row, in a unit that is the same for every batch: `loss` of values is a share of
 # what their own batch varies.
 _LOSS = {"rmse": "squared_error", "mae": "mae", "pinball": "pinball"}
+_MEANS = ("error", "loss", "expected", "constant")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,8 @@ class Block:
     @classmethod
     def read(cls, kept: Mapping[str, Any]) -> Self:
         """A block as the ledger keeps it, where a NaN is None."""
-        return cls(**{name: float("nan") if value is None else value for name, value in kept.items()})
+        known: dict[str, Any] = {name: math.nan if value is None else value for name, value in kept.items()}
+        return cls(**known)
 
 
 def blocks_of(problem: Problem, rows: Rows, answers: Floats, timezone: str) -> tuple[Block, ...]:
@@ -46,9 +48,8 @@ def blocks_of(problem: Problem, rows: Rows, answers: Floats, timezone: str) -> t
     units = problem.units(rows)
     if not len(units):
         return ()
-    days, block, counts = np.unique(
-        local(rows.times, timezone)[units] // DAY, return_inverse=True, return_counts=True
-    )
+    times = local(rows.times, timezone)[units]
+    days, block, counts = np.unique(times // DAY, return_inverse=True, return_counts=True)
     columns = {
         "error": _errors(problem, rows, answers)[units],
         "loss": _lost(problem, rows, answers),
@@ -56,11 +57,12 @@ def blocks_of(problem: Problem, rows: Rows, answers: Floats, timezone: str) -> t
         "constant": _lost(problem, rows, np.broadcast_to(problem.constant(rows), answers.shape)),
     }
     means = {name: np.bincount(block, values, len(days)) / counts for name, values in columns.items()}
-    shown = rows.times.dt.convert_time_zone(timezone).dt.to_string("%Y-%m-%dT%H:%M")
-    begins = [shown[int(place)] for place in units[_firsts(block, len(days))]]
+    first = np.full(len(days), np.iinfo(np.int64).max)
+    np.minimum.at(first, block, times)
+    begins = np.datetime_as_string(first.astype("datetime64[us]"), unit="m")
     return tuple(
-        Block(begin, int(counts[day]), **{name: float(mean[day]) for name, mean in means.items()})
-        for day, begin in enumerate(begins)
+        Block(str(begins[day]), int(counts[day]), **{name: float(mean[day]) for name, mean in means.items()})
+        for day in range(len(days))
     )
 
 
@@ -81,20 +83,11 @@ def pooled(blocks: list[Block], least: int) -> list[Block]:
 
 def _one(group: list[Block]) -> Block:
     """Several blocks as one, each counting as its rows."""
-    frame = pl.DataFrame(group)
-    rows = frame["rows"]
+    rows = [each.rows for each in group]
     means = {
-        name: float((frame[name] * rows).sum() / rows.sum())
-        for name in ("error", "loss", "expected", "constant")
+        name: float(np.average([getattr(each, name) for each in group], weights=rows)) for name in _MEANS
     }
-    return Block(group[0].begins, int(rows.sum()), **means)
-
-
-def _firsts(block: Floats, count: int) -> Floats:
-    """The place of the first row of each block."""
-    first = np.full(count, len(block))
-    np.minimum.at(first, block, np.arange(len(block)))
-    return first
+    return Block(group[0].begins, sum(rows), **means)
 
 
 def _errors(problem: Problem, rows: Rows, answers: Floats) -> Floats:

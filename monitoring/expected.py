@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.problem import Floats, Problem
 from models.rows import Rows
@@ -72,15 +73,16 @@ def expected_auc(scores: Floats, chances: Floats) -> float:
     >>> round(expected_auc(np.array([1.0, 2.0, 3.0]), np.array([0.0, 0.0, 1.0])), 6)
     1.0
     """
-    place, up, down = _masses(scores, chances)
+    _, up, down = _masses(scores, chances)
     pairs = up.sum() * down.sum()
     return float((up * (np.cumsum(down) - down / 2)).sum() / pairs) if pairs > 0 else float("nan")
 
 
-def _masses(scores: Floats, chances: Floats) -> tuple[Floats, Floats, Floats]:
+def _masses(scores: Floats, chances: Floats) -> tuple[NDArray[np.intp], Floats, Floats]:
     """The rank of each score, and the expected positives and negatives of each rank."""
     place = np.unique(scores, return_inverse=True)[1]
-    return place, np.bincount(place, chances), np.bincount(place, 1 - chances)
+    up, down = (np.asarray(np.bincount(place, mass), np.float64) for mass in (chances, 1 - chances))
+    return place, up, down
 
 
 def _pull(scores: Floats, chances: Floats) -> Floats:

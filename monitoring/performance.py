@@ -108,15 +108,15 @@ def realised(predictions: pl.DataFrame, outcomes: pl.DataFrame, as_of: datetime,
         return Realised(as_of, predictions.height, 0, final=final)
     rows, answers = Rows.of(known, by.outcome), from_column(known["prediction"])
     blocks = Blocks.draw(local(rows.times, by.timezone) // DAY, DRAWS, by.seed)
-    split, reach = refined(by.problem, rows, answers, blocks, CONFIDENCE)
+    split, drawn = refined(by.problem, rows, answers, blocks, CONFIDENCE)
+    reach = {name: ends(each) for name, each in drawn.items()}
     found = by.problem.measures(rows, answers)
     return Realised(
         as_of=as_of,
         scored=predictions.height,
         labelled=known.height,
         measures=found | {"relative_loss": relative_loss(by.problem, rows, answers)} | split,
-        intervals=_intervals(by.problem, rows, answers, blocks)
-        | {name: ends(each) for name, each in reach.items()},
+        intervals=_intervals(by.problem, rows, answers, blocks) | reach,
         calibration=_points(rows.labels, answers) if by.problem.kind == "binary" else (),
         blocks=blocks_of(by.problem, rows, answers, by.timezone),
         final=final,
