@@ -93,7 +93,7 @@ def score(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def monitor(settings: Settings, arguments: argparse.Namespace) -> int:
-    """Judge the predictions of a batch, one that is named also before its outcomes are due; say what to do."""
+    """Judge a batch, one that is named also before its outcomes are due, and say what to do."""
     workspace, batch, as_of = at_batch(settings, arguments, with_outcomes=not arguments.batch)
     if arguments.batch:
         as_of = min(opened(settings, arguments)[1], batch.end + workspace.spec.outcome.maturity)
