@@ -14,7 +14,6 @@ from pathlib import Path
 
 import lightgbm
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 

@@ -77,7 +77,8 @@ def pooled(blocks: list[Block], least: int) -> list[Block]:
             found.append([])
         found[-1].append(block)
     if len(found) > 1 and sum(each.rows for each in found[-1]) < least:
-        found[-2] += found.pop()
+        last = found.pop()
+        found[-1] += last
     return [_one(group) for group in found if group]
 
 

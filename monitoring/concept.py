@@ -5,6 +5,7 @@ A detector over rows speaks all the time, for the rows of a day hang together; o
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ QUIET, CHANCE = 365, 0.01
 LEAST = 8
 # What a day may stray without a say, in standard deviations of the reference's days.
 SLACK = 0.25
-DRAWS = 2000
+DRAWS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +127,9 @@ def threshold(usual: Floats, length: int, mode: str, seed: int) -> float:
     """What the detector's statistic exceeds in half of one per cent of quiet streams of this length.
 
     Each is drawn from the reference's own days, and so is a reference of its own, by which it is
-    measured: the fewer the days, the less they tell of the usual, and the higher the threshold. Days are
-    drawn in stretches, for a day is like the one before it.
+    measured: the fewer the days, the less they tell of the usual. Days are drawn in stretches, for a day
+    is like the one before it. It is no lower than for days that are independent and normal: how long
+    a few days hang together is a guess, and one that is too low speaks far too often.
     """
     random, count = np.random.default_rng(seed), len(usual)
     stretch = round(count ** (1 / 3)) + 1
@@ -135,7 +137,14 @@ def threshold(usual: Floats, length: int, mode: str, seed: int) -> float:
     whole = np.hstack([then, usual[_drawn(random, length, stretch, count)]])
     spread = np.maximum(spread_of(then, whole), 1e-9 * usual.std())[:, None]
     highest = highest_of((whole - then.mean(axis=1, keepdims=True)) / spread, count, mode)
-    return float(np.quantile(highest, 1 - CHANCE / 2))
+    return max(float(np.quantile(highest, 1 - CHANCE / 2)), _normal(count, length, mode))
+
+
+@lru_cache(maxsize=8)
+def _normal(count: int, length: int, mode: str) -> float:
+    """The same of independent days of a normal distribution."""
+    streams = np.random.default_rng(0).normal(0, 1, (DRAWS, count + length))
+    return float(np.quantile(highest_of(streams, count, mode), 1 - CHANCE / 2))
 
 
 def highest_of(streams: Floats, skipped: int, mode: str) -> Floats:

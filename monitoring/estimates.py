@@ -69,7 +69,8 @@ def within(value: float, off: Floats, past: Past, name: str, days: int) -> Estim
     """An estimate with how far it may be off: as labels strayed by day, or as earlier estimates did.
 
     `off` [n] is how far each past row strayed from what was expected of it. The mean over as many days
-    as the batch has strays as the days do; where earlier estimates were further off than that, as far.
+    as the batch has strays as the days do, and so did the mean of the past; where earlier estimates were
+    further off than that, as far.
     """
     known, block = np.unique(past.day, return_inverse=True)
     if len(known) < 2 or not math.isfinite(value):
@@ -77,7 +78,7 @@ def within(value: float, off: Floats, past: Past, name: str, days: int) -> Estim
     rows = np.bincount(block)
     strayed = np.bincount(block, off - off.mean())
     spread = math.sqrt(float((strayed**2).sum()) / (len(known) - 1)) / float(rows.mean())
-    error = spread / math.sqrt(max(days, 1))
+    error = spread * math.sqrt(1 / max(days, 1) + 1 / len(known))
     if earlier := past.errors.get(name, ()):
         error = max(error, math.sqrt(float(np.mean(np.square(earlier)))))
     reach = float(stdtrit(len(known) - 1, (1 + CONFIDENCE) / 2)) * error
