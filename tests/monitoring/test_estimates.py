@@ -174,6 +174,17 @@ def test_a_refit_mends_what_is_off_and_wins_nothing_where_nothing_is() -> None:
     assert refit(Ranking(), answers, known.labels) is refit(Regression("mae"), answers, known.labels) is None
 
 
+def test_a_refit_is_worth_what_it_wins_on_days_that_it_has_not_seen() -> None:
+    """On its own rows it always wins something, sound answers or not."""
+    won = []
+    for seed in range(12):
+        known, answers = rows(300, 50 + seed)
+        again = across(Binary(), answers, known.labels, np.arange(300) // 10)
+        assert again is not None
+        won.append(log_loss(known.labels, answers) - log_loss(known.labels, again))
+    assert np.mean(won) < 0
+
+
 def test_an_estimate_is_held_against_what_came_beside_the_naive_guess() -> None:
     new, answers = rows(5_000, 2)
     found = estimates(Binary(), past(), new, answers, 30)

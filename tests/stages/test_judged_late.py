@@ -44,7 +44,7 @@ def metrics(workspace: Workspace, name: str) -> pl.DataFrame:
 
 
 def redeliver(workspace: Workspace, change: pl.Expr, known_later: bool) -> None:
-    """The orders again, with other outcomes in April, which are known when they were, or after all were due."""
+    """The orders again, with other outcomes in April, known when they were or after all were due."""
     path = workspace.project.folder / "orders.csv"
     frame = pl.read_csv(path, infer_schema=False)
     april = pl.col("at").str.starts_with("2013-04")
