@@ -45,7 +45,7 @@ class Monitoring(Model):
     coverage_gap: Share = 0.05
     """How far the share of labels between the outermost quantiles may be from its nominal one."""
     calibration_error: Share = 0.05
-    """The realised error of calibration from which, with drifted predictions, it counts."""
+    """The realised error of calibration from which it counts, where a refit surely wins something back."""
     min_rows: int = Field(default=500, ge=1)
     """Fewer rows, or fewer labelled rows, decide nothing."""
     persistence: int = Field(default=1, ge=1)

@@ -103,8 +103,10 @@ def score(settings: Settings, arguments: argparse.Namespace) -> int:
 
 def monitor(settings: Settings, arguments: argparse.Namespace) -> int:
     """Judge the predictions of a batch, and say what to do; without one do so for all that are due."""
-    workspace, batch, matured = at_batch(settings, arguments, with_outcomes=True)
-    as_of = matured if arguments.batch else opened(settings, arguments)[1]
+    workspace, batch, _ = at_batch(settings, arguments, with_outcomes=not arguments.batch)
+    as_of = opened(settings, arguments)[1]
+    if arguments.batch:
+        as_of = min(as_of, batch.end + workspace.spec.outcome.maturity)
     before = requests_of(workspace).all()
     with running(settings, workspace, [batch.id]):
         from flows.monitor import monitor as flow
@@ -113,7 +115,8 @@ def monitor(settings: Settings, arguments: argparse.Namespace) -> int:
     if judged is None and arguments.batch:
         raise PerennialError(f"batch {batch} was not scored: score it first")
     if judged is not None:
-        print("\n  ".join([f"{judged.batch}: {judged.decision}", *judged.reasons]))
+        known = f"{'final' if judged.final else 'provisional'}, {judged.labelled / judged.scored:.1%} of labels in"
+        print("\n  ".join([f"{judged.batch}: {judged.decision} ({known})", *judged.reasons]))
     asked = [each for each in requests_of(workspace).all() if each not in before]
     for each in asked:
         came_of_it = " ".join(filter(None, (each.state, each.outcome, each.version, each.why)))

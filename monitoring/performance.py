@@ -17,10 +17,11 @@ from models.measures.paired import Blocks, Interval
 from models.measures.probabilities import calibration_curve
 from models.problem import Floats, Problem, relative_loss
 from models.rows import Rows
+from monitoring.blocks import DAY, Block, blocks_of
+from monitoring.refinement import refined
 
 DRAWS = 1000
 CONFIDENCE = 0.95
-DAY = 86_400_000_000  # microseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,10 @@ class Point:
 class Realised:
     """What is known at `as_of` of the quality of `scored` predictions, `labelled` of which have outcomes.
 
-    `measures` are those of the problem and `relative_loss`; `intervals` are their 95 % intervals by
-    day. Both, and the `calibration` of a binary problem, are empty while no outcome is known.
+    `measures` are those of the problem and `relative_loss`, with the two parts of it (see
+    `monitoring.refinement`); `intervals` are their 95 % intervals by day. Both, and the `calibration` of
+    a binary problem, are empty while no outcome is known. `blocks` are the labelled rows by day. What
+    is said before all outcomes are due is not `final`.
     """
 
     as_of: datetime
@@ -46,6 +49,8 @@ class Realised:
     measures: dict[str, float] = field(default_factory=dict)
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
     calibration: tuple[Point, ...] = ()
+    blocks: tuple[Block, ...] = ()
+    final: bool = True
 
     @property
     def labelled_share(self) -> float:
@@ -55,21 +60,21 @@ class Realised:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """How predictions are judged: the problem and its outcome, the events' key, the clock of their days."""
+    """How predictions are judged: the problem and its outcome, the events' key, the clock of their days.
+
+    `due` is the instant from which on all their outcomes are in, so that what is said is final.
+    """
 
     problem: Problem
     outcome: Outcome
     key: Sequence[str]
     timezone: str = "UTC"
     seed: int = 0
+    due: datetime | None = None
 
 
-def realised(predictions: pl.DataFrame, outcomes: pl.DataFrame, as_of: datetime, by: Judgement) -> Realised:
-    """Join predictions with the outcomes known by `as_of`, and measure.
-
-    `predictions` has the key, `event_time` and `prediction` (a list, where there are classes);
-    `outcomes` has the key, `known_at` and `label`. Of an outcome that was corrected the newest counts.
-    Intervals are drawn by whole days: the rows of a day hang together.
+def joined(predictions: pl.DataFrame, outcomes: pl.DataFrame, as_of: datetime, by: Judgement) -> pl.DataFrame:
+    """The predictions whose outcome was known by `as_of`, with the newest `label` known, in order of time.
 
     Raises PerennialError when a column is missing, IntegrityError when a key was predicted twice.
     """
@@ -84,30 +89,50 @@ def realised(predictions: pl.DataFrame, outcomes: pl.DataFrame, as_of: datetime,
         .unique(key, keep="last", maintain_order=True)
         .select(*key, "label")
     )
-    joined = predictions.join(newest, on=key, how="inner", maintain_order="left")
-    if joined.is_empty():
-        return Realised(as_of, predictions.height, 0)
-    joined = joined.sort("event_time", maintain_order=True)
-    rows, answers = Rows.of(joined, by.outcome), from_column(joined["prediction"])
+    found = predictions.join(newest, on=key, how="inner", maintain_order="left")
+    return found.sort("event_time", maintain_order=True)
+
+
+def realised(predictions: pl.DataFrame, outcomes: pl.DataFrame, as_of: datetime, by: Judgement) -> Realised:
+    """Join predictions with the outcomes known by `as_of`, and measure.
+
+    `predictions` has the key, `event_time` and `prediction` (a list, where there are classes);
+    `outcomes` has the key, `known_at` and `label`. Of an outcome that was corrected the newest counts.
+    Intervals are drawn by whole days: the rows of a day hang together.
+
+    Raises as `joined` does.
+    """
+    final = by.due is None or as_of >= by.due
+    known = joined(predictions, outcomes, as_of, by)
+    if known.is_empty():
+        return Realised(as_of, predictions.height, 0, final=final)
+    rows, answers = Rows.of(known, by.outcome), from_column(known["prediction"])
+    blocks = Blocks.draw(local(rows.times, by.timezone) // DAY, DRAWS, by.seed)
+    split, drawn = refined(by.problem, rows, answers, blocks, CONFIDENCE)
+    reach = {name: ends(each) for name, each in drawn.items()}
     found = by.problem.measures(rows, answers)
     return Realised(
         as_of=as_of,
         scored=predictions.height,
-        labelled=joined.height,
-        measures=found | {"relative_loss": relative_loss(by.problem, rows, answers)},
-        intervals=_intervals(by, rows, answers),
+        labelled=known.height,
+        measures=found | {"relative_loss": relative_loss(by.problem, rows, answers)} | split,
+        intervals=_intervals(by.problem, rows, answers, blocks) | reach,
         calibration=_points(rows.labels, answers) if by.problem.kind == "binary" else (),
+        blocks=blocks_of(by.problem, rows, answers, by.timezone),
+        final=final,
     )
 
 
-def _intervals(by: Judgement, rows: Rows, answers: Floats) -> dict[str, tuple[float, float]]:
+def _intervals(
+    problem: Problem, rows: Rows, answers: Floats, blocks: Blocks
+) -> dict[str, tuple[float, float]]:
     """The 95 % interval of each measure; NaN where there is one day only."""
-    blocks = Blocks.draw(local(rows.times, by.timezone) // DAY, DRAWS, by.seed)
-    found = intervals(by.problem, rows, answers, blocks, CONFIDENCE)
-    return {name: _ends(each) for name, each in found.items()}
+    found = intervals(problem, rows, answers, blocks, CONFIDENCE)
+    return {name: ends(each) for name, each in found.items()}
 
 
-def _ends(found: Interval) -> tuple[float, float]:
+def ends(found: Interval) -> tuple[float, float]:
+    """The ends of an interval; NaN where it is infinite, as of one day."""
     return (found.low, found.high) if math.isfinite(found.low) else (math.nan, math.nan)
 
 

@@ -2,30 +2,52 @@
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from core.spec import Monitoring
-from monitoring.drift import Drift
-from monitoring.findings import Finding
+from monitoring.findings import Call, Finding
 from monitoring.performance import Realised
 
 
 def of_performance(
-    realised: Realised, prediction: Drift | None, reference: Mapping[str, float], rules: Monitoring
+    realised: Realised, reference: Mapping[str, float], rules: Monitoring
 ) -> Iterator[Finding]:
-    """What the outcomes say, held against the champion's `reference` measures."""
-    limits = {"auc": ("AUC", rules.auc_drop), "relative_loss": ("Relative loss", rules.loss_rise)}
-    for name, (what, limit) in limits.items():
-        if name in realised.measures:
-            yield _compared(what, name, realised, reference.get(name, math.nan), limit)
+    """What the outcomes say, held against the champion's `reference` measures.
+
+    Before all outcomes are due they ask for no more than a watch: those that come early are no random
+    sample of the batch.
+    """
+    found = _found(realised, reference, rules)
+    if realised.final:
+        yield from found
+        return
+    yield Finding(
+        "nothing",
+        f"Provisional: the outcomes of {realised.labelled} of {realised.scored} predictions are known, and"
+        " not all are due; those that come early are no random sample",
+        {"labelled_share": realised.labelled_share},
+    )
+    for each in found:
+        yield each if each.call == "nothing" else replace(each, call="watch")
+
+
+def _found(realised: Realised, reference: Mapping[str, float], rules: Monitoring) -> Iterator[Finding]:
+    if "auc" in realised.measures:
+        yield _compared("AUC", "auc", realised, reference, rules.auc_drop)
+    if "relative_loss" in realised.measures:
+        yield _lost(realised, reference, rules.loss_rise)
     if "coverage" in realised.measures:
         yield _covered(realised, rules.coverage_gap)
     if "calibration_error" in realised.measures:
-        yield _calibration(realised.measures["calibration_error"], prediction, rules.calibration_error)
+        yield _calibration(realised, rules.calibration_error)
 
 
-def _compared(what: str, name: str, realised: Realised, reference: float, limit: float) -> Finding:
+def _compared(
+    what: str, name: str, realised: Realised, against: Mapping[str, float], limit: float
+) -> Finding:
     """A measure beyond its limit retrains, unless its interval reaches the reference (then: watch)."""
     value, (low, high) = realised.measures[name], realised.intervals[name]
+    reference = against.get(name, math.nan)
     if math.isnan(value) or math.isnan(reference):
         return Finding("watch", f"{what} {value:.3f} cannot be compared with the reference {reference:.3f}")
     worse = reference - value if name == "auc" else value - reference
@@ -36,14 +58,32 @@ def _compared(what: str, name: str, realised: Realised, reference: float, limit:
         reason += f" (limit {limit:.3f})"
     if worse <= limit:
         return Finding("nothing", reason, numbers)
-    if low <= reference <= high:
+    if not (high < reference or low > reference):
         reason += f", but its 95% interval by day, {low:.3f} to {high:.3f}, reaches the reference"
         return Finding("watch", reason, numbers)
     return Finding("retrain", reason, numbers)
 
 
+def _lost(realised: Realised, against: Mapping[str, float], limit: float) -> Finding:
+    """The relative loss; one that a recalibration surely brings back within the limit asks for that alone."""
+    found = _compared("Relative loss", "relative_loss", realised, against, limit)
+    won = realised.measures.get("calibration_loss", math.nan)
+    if found.call in ("nothing", "watch") or math.isnan(won):
+        return found
+    rest = found.numbers["relative_loss"] - won - found.numbers["relative_loss_reference"]
+    reason = f"{found.reason}: {won:.3f} of it is calibration, {rest:.3f} is what the answers tell"
+    call: Call = "recalibrate" if mends(realised, against, limit) else "retrain"
+    return Finding(call, reason, found.numbers | {"calibration_loss": won})
+
+
+def mends(realised: Realised, against: Mapping[str, float], limit: float) -> bool:
+    """Whether a refit of intercept and slope surely wins something, and leaves the loss within the limit."""
+    rest = realised.measures.get("refinement_loss", math.nan) - against.get("relative_loss", math.nan)
+    return rest <= limit and _is_above_zero(realised, "calibration_loss")
+
+
 def _covered(realised: Realised, limit: float) -> Finding:
-    """A coverage beyond its limit retrains, unless its interval reaches the nominal one (then: watch)."""
+    """A coverage beyond its limit recalibrates, unless its interval reaches the nominal one (then: watch)."""
     value, nominal = realised.measures["coverage"], realised.measures["nominal"]
     low, high = realised.intervals["coverage"]
     numbers = {"coverage": value, "nominal": nominal}
@@ -53,17 +93,26 @@ def _covered(realised: Realised, limit: float) -> Finding:
     if not (high < nominal or low > nominal):
         reason += f", but its 95% interval by day, {low:.3f} to {high:.3f}, reaches that"
         return Finding("watch", reason, numbers)
-    return Finding("retrain", reason, numbers)
+    return Finding("recalibrate", reason, numbers)
 
 
-def _calibration(error: float, prediction: Drift | None, limit: float) -> Finding:
+def _calibration(realised: Realised, limit: float) -> Finding:
+    """An error of calibration beyond its limit recalibrates where a refit surely wins something back."""
+    error = realised.measures["calibration_error"]
     numbers = {"calibration_error": error}
     if error <= limit:
         return Finding("nothing", f"Calibration error {error:.3f} (limit {limit:.3f})", numbers)
-    if prediction is not None and prediction.drifted:
-        reason = f"Calibration error {error:.3f} (limit {limit:.3f}) while the predictions drifted"
-        return Finding("retrain", reason, numbers)
-    return Finding("watch", f"Calibration error {error:.3f} is above its limit {limit:.3f}", numbers)
+    reason = f"Calibration error {error:.3f} is above its limit {limit:.3f}"
+    if not _is_above_zero(realised, "calibration_loss"):
+        return Finding("watch", f"{reason}, but what a refit would win back may be chance", numbers)
+    won = realised.measures["calibration_loss"]
+    reason += f": a refit of intercept and slope wins back {won:.3f} of the relative loss"
+    return Finding("recalibrate", reason, numbers | {"calibration_loss": won})
+
+
+def _is_above_zero(realised: Realised, name: str) -> bool:
+    """Whether a measure is surely above 0: its interval by day does not reach it."""
+    return realised.intervals.get(name, (math.nan, math.nan))[0] > 0
 
 
 def not_judged(realised: Realised | None, rules: Monitoring) -> Finding:

@@ -46,14 +46,14 @@ def decide(
     rules: Monitoring,
     history: Sequence[Decision] = (),
     standing: Standing | None = None,
-    also: Sequence[Finding] = (),
+    further: Sequence[Finding] = (),
 ) -> Decision:
     """Weigh a batch's drift and realised performance against the champion's reference.
 
     `importance` is each feature's share of the champion's importance (one that it lacks is
     unused); `reference` the champion's measures on rows that it was not fitted on, as its problem
     names them; `history` the decisions since the champion's release, oldest first; `standing` what can
-    be done about it; `also` what was found besides.
+    be done about it; `further` what else was found.
 
     >>> wind = Drift("wind", "psi", 0.84, 0.2, True)
     >>> decision = decide([wind], {"wind": 0.05, "hour": 0.95}, None, None, {}, Monitoring())
@@ -62,11 +62,12 @@ def decide(
     """
     standing = standing or Standing()
     judged = realised is not None and realised.labelled >= rules.min_rows
-    findings = [*also, *of_drift(drifts, importance, prediction, judged, rules)]
+    findings = [*of_drift(drifts, importance, prediction, judged, rules)]
     if realised is not None and judged:
-        findings = [*of_performance(realised, prediction, reference, rules), *findings]
+        findings = [*of_performance(realised, reference, rules), *findings]
     else:
         findings = [*findings, not_judged(realised, rules)]
+    findings += further
     if not standing.serves:
         findings = [*map(_held, findings), Finding("watch", "It no longer serves: nothing is done about it")]
     calls = any(finding.call in CHALLENGE for finding in findings)

@@ -1,6 +1,6 @@
 """Monitor: what a scored batch says of the champion, and whether to retrain."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,11 +11,14 @@ from core.ledger import fingerprint
 from core.plain import plain
 from models.registry.versions import Version
 from monitoring.drift import Drift
+from monitoring.estimate_findings import Checked
 from monitoring.performance import Realised
 from monitoring.policy import Action, Decision, decide
 from stages.drifts import drifts
 from stages.earlier import compared
-from stages.realise import baseline, realise
+from stages.estimate import contents
+from stages.further import further
+from stages.realise import SLICED, baseline, realise, sliced
 from stages.retained import FEATURES, PREDICTIONS, is_gone
 from stages.standing import standing
 from stages.workspace import Workspace
@@ -27,7 +30,9 @@ class Judged:
 
     `drift` is the drift of each feature (None where it could not be measured), `baseline` the
     measures of the newest version of the spec's first family on the same rows, if there is one.
-    `asks` is what each of the reasons asks for.
+    `asks` is what each of the reasons asks for. Before all outcomes are due it is not `final`. `blocks`
+    are the labelled rows by day, `estimates` what was to be expected before a label was known, beside
+    what came.
     """
 
     batch: str
@@ -45,13 +50,18 @@ class Judged:
     calls: bool
     numbers: dict[str, float]
     fingerprint: str
-    asks: list[str] = field(default_factory=list)
+    asks: list[str]
+    as_of: str
+    final: bool
+    blocks: list[dict[str, Any]]
+    estimates: dict[str, dict[str, Any]]
 
 
 def judge_batch(workspace: Workspace, batch: Batch, as_of: datetime) -> Judged | None:
     """Judge a scored batch by the outcomes known at `as_of`; None when it was not scored.
 
-    Profiles and metrics go to the lake, the decision on the ledger. What was judged stays once retention
+    Profiles and metrics go to the lake, the decision on the ledger. A judgement before all outcomes are
+    due is provisional: it takes the place of none that is final. What was judged stays once retention
     has deleted the features or the predictions.
     """
     scored = workspace.ledger.result("score", batch.id)
@@ -67,6 +77,7 @@ def judge_batch(workspace: Workspace, batch: Batch, as_of: datetime) -> Judged |
     version = workspace.registry.version(scored["version"])
     predictions = workspace.lake.scan("predictions", [batch.id]).collect()
     found = realise(workspace, batch, predictions, as_of)
+    told, more = further(workspace, batch, version, predictions, found, history)
     moved, shift = drifts(workspace, batch, version, predictions)
     stand = standing(workspace, version, as_of)
     beaten = compared(workspace, as_of) if stand.serves else None
@@ -77,13 +88,17 @@ def judge_batch(workspace: Workspace, batch: Batch, as_of: datetime) -> Judged |
         found,
         version.metrics["holdout"],
         workspace.spec.monitoring,
-        [_decision(each) for each in history],
+        [_decision(each) for each in history if each["final"]],
         stand,
-        [beaten] if beaten else [],
+        [*([beaten] if beaten else []), *more],
     )
     beside = baseline(workspace, batch, version, as_of)
-    judged = _judged(batch, version, found, moved, shift, decision, beside, made_from)
-    workspace.lake.write("metrics", batch.id, _metrics(judged, as_of))
+    judged = _judged(batch, version, found, moved, shift, decision, beside, told, made_from)
+    before = workspace.ledger.result("monitor", batch.id)
+    if not judged.final and before and before["version"] == version.id and before["final"]:
+        return judged
+    parts = sliced(workspace, batch, predictions, as_of)
+    workspace.lake.write("metrics", batch.id, _metrics(judged, parts, as_of))
     workspace.ledger.record("monitor", batch.id, made_from, asdict(judged), as_of)
     return judged
 
@@ -92,10 +107,13 @@ def made_from_of(workspace: Workspace, batch: Batch, as_of: datetime) -> str:
     """What stands for all that the judgement of a scored batch is made from."""
     scored = workspace.ledger.result("score", batch.id) or {}
     built = workspace.ledger.result("features", batch.id) or {}
+    version = workspace.registry.version(scored["version"]) if scored else None
     return fingerprint(
         scored.get("fingerprint"),
         built.get("content"),
+        contents(workspace, version, batch.start) if version else [],
         workspace.spec.monitoring.model_dump(mode="json", exclude={"retraining"}),
+        workspace.spec.gate.model_dump(mode="json", include={"slices", "block", "draws", "confidence"}),
         as_of,
         [each["fingerprint"] for each in _history(workspace, batch, scored.get("version", ""))],
     )
@@ -116,6 +134,7 @@ def _judged(
     shift: Drift,
     decision: Decision,
     beside: dict[str, float],
+    told: dict[str, Checked],
     made_from: str,
 ) -> Judged:
     return Judged(
@@ -135,6 +154,10 @@ def _judged(
         numbers=plain(decision.numbers),
         fingerprint=made_from,
         asks=list(decision.asks),
+        as_of=found.as_of.isoformat(),
+        final=found.final,
+        blocks=plain(found.blocks),
+        estimates=plain(told),
     )
 
 
@@ -142,27 +165,16 @@ def _decision(judged: dict[str, Any]) -> Decision:
     return Decision(judged["decision"], tuple(judged["reasons"]), judged["numbers"], judged["calls"])
 
 
-def _metrics(judged: Judged, as_of: datetime) -> pl.DataFrame:
-    """The realised measures as rows of the table `metrics`: one a measure, with its interval."""
-    rows = [
-        {
-            "version": judged.version,
-            "measure": name,
-            "value": value,
-            "low": low,
-            "high": high,
-            "rows": judged.labelled,
-        }
+def _metrics(judged: Judged, parts: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
+    """The realised measures as rows of the table `metrics`: one a measure of the batch, and of a slice."""
+    whole = [
+        {"measure": name, "value": value, "low": low, "high": high, "rows": judged.labelled}
         for name, value in judged.measures.items()
         for low, high in [judged.intervals.get(name, (None, None))]
     ]
-    schema = {
-        "version": pl.String,
-        "measure": pl.String,
-        "value": pl.Float64,
-        "low": pl.Float64,
-        "high": pl.Float64,
-        "rows": pl.Int64,
-    }
-    instant = pl.lit(as_of).cast(pl.Datetime("us", "UTC")).alias("as_of")
-    return pl.DataFrame(rows, schema=schema).with_columns(instant)
+    return pl.concat([pl.DataFrame(whole, schema=SLICED), parts]).with_columns(
+        version=pl.lit(judged.version),
+        labelled_share=pl.lit(judged.labelled / judged.scored),
+        final=pl.lit(judged.final),
+        as_of=pl.lit(as_of).cast(pl.Datetime("us", "UTC")),
+    )

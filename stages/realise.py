@@ -5,10 +5,12 @@ from datetime import datetime
 import polars as pl
 
 from core.batches import Batch
+from models.answers import from_column
+from models.card.slices import by_column
 from models.problem import problem_of
 from models.registry.versions import Version
 from models.rows import Rows
-from monitoring.performance import Judgement, Realised, realised
+from monitoring.performance import Judgement, Realised, ends, joined, realised
 from stages.archive import restore
 from stages.featurise import labelled
 from stages.score import served
@@ -16,12 +18,62 @@ from stages.workspace import Workspace
 
 
 def realise(workspace: Workspace, batch: Batch, predictions: pl.DataFrame, as_of: datetime) -> Realised:
-    """Join the predictions of a batch with the outcomes known at `as_of`, and measure."""
+    """Join the predictions of a batch with the outcomes known at `as_of`, and measure.
+
+    From the end of the batch and the maturity of its outcomes on it is final.
+    """
+    return realised(predictions, _outcomes(workspace, batch), as_of, _judgement(workspace, batch))
+
+
+def sliced(workspace: Workspace, batch: Batch, predictions: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
+    """The measures of the slices that `gate.slices` names, with their intervals by the gate's blocks.
+
+    A row a measure: `slice` (the column), `part` (its value), `measure`, `value`, `low`, `high`, `rows`.
+    """
+    spec, problem = workspace.spec, problem_of(workspace.spec)
+    known = joined(predictions, _outcomes(workspace, batch), as_of, _judgement(workspace, batch))
+    found = []
+    if spec.gate.slices and not known.is_empty():
+        key = list(spec.datasets[spec.events].key)
+        wanted = [name for name in spec.gate.slices if name not in known.columns]
+        features = workspace.lake.scan("features", [batch.id]).select(*key, *wanted).collect()
+        known = known.join(features, on=key, how="left", maintain_order="left")
+        rows, answers = Rows.of(known, spec.outcome), from_column(known["prediction"])
+        for column in spec.gate.slices:
+            for each in by_column(problem, rows, answers, column, spec, "gate.slices").shown:
+                about = {"slice": column, "part": each.name, "rows": each.rows}
+                for name, measure in each.measures.items():
+                    low, high = ends(measure)
+                    found.append(about | {"measure": name, "value": measure.value, "low": low, "high": high})
+    return pl.DataFrame(found, schema=SLICED)
+
+
+SLICED = {
+    "slice": pl.String,
+    "part": pl.String,
+    "measure": pl.String,
+    "value": pl.Float64,
+    "low": pl.Float64,
+    "high": pl.Float64,
+    "rows": pl.Int64,
+}
+"""The columns of a measure of a slice; of the whole batch `slice` and `part` are null."""
+
+
+def _judgement(workspace: Workspace, batch: Batch) -> Judgement:
     spec = workspace.spec
-    outcomes = workspace.lake.scan("outcomes", [batch.id]).collect()
-    key = spec.datasets[spec.events].key
-    by = Judgement(problem_of(spec), spec.outcome, key, spec.batches.timezone, spec.training.seed)
-    return realised(predictions, outcomes, as_of, by)
+    return Judgement(
+        problem_of(spec),
+        spec.outcome,
+        spec.datasets[spec.events].key,
+        spec.batches.timezone,
+        spec.training.seed,
+        due=batch.end + spec.outcome.maturity,
+    )
+
+
+def _outcomes(workspace: Workspace, batch: Batch) -> pl.DataFrame:
+    return workspace.lake.scan("outcomes", [batch.id]).collect()
 
 
 def baseline(workspace: Workspace, batch: Batch, champion: Version, as_of: datetime) -> dict[str, float]:

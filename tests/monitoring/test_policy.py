@@ -28,6 +28,8 @@ def drifted(*names: str) -> tuple[Drift, ...]:
 def outcome(labelled: int = 28_000, width: float = 0.01, **changed: float) -> Realised:
     """A batch as good as the reference, but for what is changed."""
     found = {**REFERENCE, "calibration_error": 0.02, **changed}
+    if "calibration_loss" in found:
+        found["refinement_loss"] = found["relative_loss"] - found["calibration_loss"]
     intervals = {name: (value - width, value + width) for name, value in found.items()}
     return Realised(datetime(2013, 5, 10, tzinfo=UTC), 28_000, labelled, found, intervals)
 
@@ -76,10 +78,46 @@ def test_a_risen_loss_retrains_in_a_problem_without_an_auc() -> None:
         assert decision.reasons[0] == "Relative loss 0.930 is 0.030 above the reference 0.900 (limit 0.020)"
 
 
-def test_bad_calibration_retrains_only_together_with_drifted_predictions() -> None:
-    assert judge(outcome(calibration_error=0.09), prediction=MOVED).action == "retrain stateless"
-    assert judge(outcome(calibration_error=0.09)).action == "watch"
+def test_bad_calibration_recalibrates_where_a_refit_surely_wins_back() -> None:
+    off = outcome(calibration_error=0.09, calibration_loss=0.03)
+    found = judge(off)
+    assert found.action == "recalibrate"
+    assert "a refit of intercept and slope wins back 0.030 of the relative loss" in found.reasons[0]
+    chance = replace(off, intervals=off.intervals | {"calibration_loss": (-0.01, 0.07)})
+    for unsure in (chance, outcome(calibration_error=0.09)):
+        assert judge(unsure).action == "watch"
+    assert judge(outcome(calibration_error=0.04, calibration_loss=0.03)).action == "nothing"
     assert judge(outcome(), prediction=MOVED).action == "watch"
+
+
+def test_a_risen_loss_recalibrates_where_that_brings_it_back_and_retrains_where_not() -> None:
+    mends = judge(outcome(relative_loss=0.95, calibration_loss=0.045))
+    assert mends.action == "recalibrate"
+    assert mends.reasons[0] == (
+        "Relative loss 0.950 is 0.050 above the reference 0.900 (limit 0.020): 0.045 of it is "
+        "calibration, 0.005 is what the answers tell"
+    )
+    assert judge(outcome(relative_loss=0.95, calibration_loss=0.02)).action == "retrain stateless"
+    assert judge(outcome(relative_loss=0.95, calibration_loss=-0.001)).action == "retrain stateless"
+    fallen = judge(outcome(auc=0.66, relative_loss=0.95, calibration_loss=0.045))
+    assert fallen.action == "retrain stateless"  # and the recalibration is said beside it
+    unsure = outcome(relative_loss=0.95, calibration_loss=0.045, width=0.06)
+    assert judge(unsure).action == "watch"
+
+
+def test_what_early_outcomes_say_is_provisional_and_asks_for_no_more_than_a_watch() -> None:
+    early = replace(outcome(labelled=9_000, auc=0.6, relative_loss=0.99, calibration_error=0.2), final=False)
+    decision = judge(early)
+    assert (decision.action, decision.calls) == ("watch", False)
+    assert decision.reasons[0].startswith("AUC 0.600 is 0.112 below")
+    said = "Provisional: the outcomes of 9000 of 28000 predictions are known, and not all are due; those"
+    assert any(reason.startswith(said) for reason in decision.reasons)
+    assert judge(replace(early, final=True)).action == "retrain stateless"
+
+
+def test_one_day_alone_is_watched_since_nothing_says_how_days_differ() -> None:
+    day = outcome(auc=0.6)
+    assert judge(replace(day, intervals=dict.fromkeys(day.intervals, (np.nan, np.nan)))).action == "watch"
 
 
 def test_seasonal_inputs_that_the_model_hardly_uses_are_watched() -> None:
@@ -152,12 +190,12 @@ def test_where_drift_is_not_watched_performance_alone_decides() -> None:
     assert decision.action == "nothing" and "not watched" in " ".join(decision.reasons)
 
 
-def test_intervals_that_do_not_hold_what_they_claim_retrain() -> None:
+def test_intervals_that_do_not_hold_what_they_claim_recalibrate() -> None:
     held = judge(outcome(coverage=0.77, nominal=0.8))
     assert held.action == "nothing"
     for coverage in (0.7, 0.9):  # too narrow, or of no use
         found = judge(outcome(coverage=coverage, nominal=0.8))
-        assert found.action == "retrain stateless"
+        assert found.action == "recalibrate"
         assert found.reasons[0] == (
             f"Coverage {coverage:.3f} where 0.800 was claimed (limit 0.050 to either side)"
         )
