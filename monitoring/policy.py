@@ -44,12 +44,14 @@ def decide(
     reference: Mapping[str, float],
     rules: Monitoring,
     history: Sequence[Decision] = (),
+    drifted_before: Sequence[Sequence[str]] = (),
 ) -> Decision:
     """Weigh a batch's drift and realised performance against the champion's reference.
 
     `importance` is each feature's share of the champion's importance (one that it lacks is
     unused); `reference` the champion's measures on rows that it was not fitted on, as its problem
-    names them; `history` the decisions since the champion's release, oldest first.
+    names them; `history` the decisions since the champion's release, oldest first, and
+    `drifted_before` the features that had drifted in the batches of these.
 
     >>> wind = Drift("wind", "psi", 0.84, 0.2, True)
     >>> decision = decide([wind], {"wind": 0.05, "hour": 0.95}, None, None, {}, Monitoring())
@@ -57,7 +59,7 @@ def decide(
     ('watch', "1 of 1 inputs drifted, with 5.0% of the model's importance: wind 0.84")
     """
     judged = realised is not None and realised.labelled >= rules.min_rows
-    findings = [*of_drift(drifts, importance, prediction, judged, rules)]
+    findings = [*of_drift(drifts, importance, prediction, judged, rules, drifted_before)]
     if realised is not None and judged:
         findings = [*of_performance(realised, prediction, reference, rules), *findings]
     else:

@@ -1,32 +1,24 @@
 """Drifts: how far the inputs and the predictions of a scored batch lie from its version's reference."""
 
-import polars as pl
+from datetime import datetime
 
 from core.batches import Batch
-from models.answers import from_column
-from models.problem import problem_of
 from models.registry.versions import Version
-from models.rows import columns
-from monitoring.drift import Drift, feature_drift, prediction_drift
-from monitoring.profiles import profile
-from stages.bundle import REFERENCE
+from monitoring.drift import Drift, answers_drift, drift_of
+from stages.profiled import answered, profiled
+from stages.references import references
 from stages.workspace import Workspace
 
 
 def drifts(
-    workspace: Workspace, batch: Batch, version: Version, predictions: pl.DataFrame
+    workspace: Workspace, batch: Batch, version: Version, as_of: datetime
 ) -> tuple[tuple[Drift, ...], Drift]:
-    """The drift of each feature and of the predictions; the profile of the batch goes to the lake."""
-    spec, names = workspace.spec, columns(workspace.spec)
-    rows = workspace.lake.scan("features", [batch.id]).collect()
-    inputs, answers = reference(workspace, version)
-    workspace.lake.write("profiles", batch.id, profile(rows, names, batch.id).drop("batch"))
-    then, now = from_column(answers), from_column(predictions["prediction"])
-    shift = prediction_drift(then, now, spec.monitoring, values=problem_of(spec).link == "sorted")
-    return feature_drift(inputs, rows, names, spec.monitoring), shift
+    """The drift of each feature and of the predictions, by profiles: the rows are read once at most.
 
-
-def reference(workspace: Workspace, version: Version) -> tuple[pl.DataFrame, pl.Series]:
-    """What a version's batches are compared with: inputs that it was fitted on, answers to unseen ones."""
-    rows = pl.read_parquet(workspace.registry.file(version, REFERENCE))
-    return rows.filter(pl.col("prediction").is_null()), rows["prediction"].drop_nulls()
+    The profiles of the batch go to the lake. Raises IntegrityError when the batch has no features or
+    no predictions, the version has no reference, or one of either is damaged.
+    """
+    rules = workspace.spec.monitoring
+    inputs, said = references(workspace, version)
+    moved = drift_of(inputs, profiled(workspace, batch, as_of), rules)
+    return moved, answers_drift(said, answered(workspace, batch, as_of), rules)

@@ -22,7 +22,8 @@ from stages.workspace import Workspace
 class Judged:
     """What is known of a scored batch, and what was decided.
 
-    `drift` is the drift of each feature (None where it could not be measured), `baseline` the
+    `drift` is the drift of each feature (None where it could not be measured), `drifted` names those
+    beyond their thresholds, `baseline` the
     measures of the newest version of the spec's first family on the same rows, if there is one.
     """
 
@@ -35,6 +36,7 @@ class Judged:
     calibration: list[dict[str, float]]
     baseline: dict[str, float]
     drift: dict[str, float | None]
+    drifted: list[str]
     prediction_drift: float | None
     decision: str
     reasons: list[str]
@@ -58,7 +60,7 @@ def judge_batch(workspace: Workspace, batch: Batch, as_of: datetime) -> Judged |
     version = workspace.registry.version(scored["version"])
     predictions = workspace.lake.scan("predictions", [batch.id]).collect()
     found = realise(workspace, batch, predictions, as_of)
-    moved, shift = drifts(workspace, batch, version, predictions)
+    moved, shift = drifts(workspace, batch, version, as_of)
     decision = decide(
         moved,
         version.metrics["importance"],
@@ -67,6 +69,7 @@ def judge_batch(workspace: Workspace, batch: Batch, as_of: datetime) -> Judged |
         version.metrics["holdout"],
         workspace.spec.monitoring,
         [_decision(each) for each in history],
+        [each["drifted"] for each in history],
     )
     beside = baseline(workspace, batch, version, as_of)
     judged = _judged(batch, version, found, moved, shift, decision, beside, made_from)
@@ -115,6 +118,7 @@ def _judged(
         calibration=plain(found.calibration),
         baseline=plain(beside),
         drift={drift.feature: drift.value for drift in moved},
+        drifted=[drift.feature for drift in moved if drift.drifted],
         prediction_drift=shift.value,
         decision=decision.action,
         reasons=list(decision.reasons),

@@ -38,7 +38,8 @@ def judge(
     rules: Monitoring = RULES,
     history: tuple[Decision, ...] = (),
 ) -> Decision:
-    return decide(drifts, IMPORTANCE, prediction, realised, REFERENCE, rules, history)
+    before = [[drift.feature for drift in drifts if drift.drifted]]
+    return decide(drifts, IMPORTANCE, prediction, realised, REFERENCE, rules, history, before)
 
 
 def test_a_batch_as_good_as_the_reference_needs_nothing() -> None:
