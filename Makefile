@@ -115,6 +115,9 @@ bench-data: $(READY) ## measure validation, features, memory and ingestion again
 bench-models: $(READY) ## measure scoring by the ONNX files against the fitted models themselves
 	@POLARS_MAX_THREADS=1 OMP_NUM_THREADS=1 $(VENV)/bin/python -m benchmarks.models
 
+bench-monitor: $(READY) ## measure the look for drift against Evidently, over windows and by size
+	@$(VENV)/bin/python -m benchmarks.monitor
+
 # PROJECT alone where it is given, not by default.
 bench-projects: $(READY) ## run every demo (or that of PROJECT) and hold its champions against its baselines
 	@$(VENV)/bin/python -m benchmarks.projects $(if $(filter file,$(origin PROJECT)),,$(PROJECT))

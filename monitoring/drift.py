@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import polars as pl
@@ -116,8 +117,12 @@ def answers(found: NDArray[np.float64], values: bool = False) -> tuple[pl.DataFr
 
 def _thresholds(reference: Reference, current: Profiles, floor: float) -> Mapping[str, float]:
     drawn = max((each.tally.blocks for each in current.values()), default=0)
-    known = dict.fromkeys(reference.profiles, floor)
-    return known | thresholds(reference.blocks, drawn, floor)
+    return dict.fromkeys(reference.profiles, floor) | _drawn(reference, drawn, floor)
+
+
+@lru_cache(maxsize=8)
+def _drawn(reference: Reference, drawn: int, floor: float) -> Mapping[str, float]:
+    return thresholds(reference.blocks, drawn, floor)
 
 
 def _drift(before: Profile, now: Profile, limit: float, days: int, rules: Monitoring) -> Drift:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 from datasketches import (
@@ -19,7 +20,7 @@ _PLACES = 12
 LONGEST = 200
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Frequencies:
     """Two sketches of Apache DataSketches, in which no chance plays a part: the same values in the same
     order give the same bytes. Neither is changed once it is made.
@@ -71,6 +72,10 @@ class Frequencies:
 
     def counts(self) -> dict[str, int]:
         """Rows by value, the most frequent first, ties in order of the value."""
+        return self._counts
+
+    @cached_property
+    def _counts(self) -> dict[str, int]:
         found = self.frequent.get_frequent_items(frequent_items_error_type.NO_FALSE_NEGATIVES)
         return {value: int(rows) for value, rows, *_ in sorted(found, key=lambda one: (-one[1], one[0]))}
 

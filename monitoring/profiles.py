@@ -45,8 +45,7 @@ class Tally:
     blocks: int = 0
 
     def __add__(self, other: "Tally") -> "Tally":
-        mine, theirs = asdict(self), asdict(other)
-        return Tally(**{name: mine[name] + theirs[name] for name in mine})
+        return Tally(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

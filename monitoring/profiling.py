@@ -14,7 +14,7 @@ from monitoring.profiles import Profile, Tally
 from monitoring.quantiles import Floats, Folding
 
 # Memory holds so many rows at once, however many there are.
-AT_ONCE = 250_000
+AT_ONCE = 100_000
 MOST_TEXTS = 20_000
 
 

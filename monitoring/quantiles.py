@@ -43,7 +43,7 @@ class Quantiles:
             return parts[0]
         values = np.concatenate([np.empty(0), *(part.values for part in parts)])
         rows = np.concatenate([np.empty(0, np.int64), *(part.rows for part in parts)])
-        order = np.argsort(values, kind="stable")
+        order = np.argsort(values)  # equal ones are put together, in whatever order
         return cls(*_reduced(*_alike(values[order], rows[order])))
 
     @property
