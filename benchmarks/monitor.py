@@ -39,7 +39,7 @@ def main() -> int:
 
 
 def rows(count: int, seed: int, shift: float = 0.0) -> pl.DataFrame:
-    """Ten numbers and ten categories, as skewed as those of real tables, some missing; half of them shifted."""
+    """Ten numbers and ten categories, as skewed as those of real tables; half of them shifted."""
     random = np.random.default_rng(seed)
     made: dict[str, Any] = {}
     for place, name in enumerate(COLUMNS.numbers):
@@ -69,9 +69,7 @@ def against_evidently(count: int = ROWS, runs: int = RUNS) -> list[Measure]:
     for _ in range(runs):
         seconds, found = _timed(lambda: drift_of(reference, profile(now, COLUMNS), rules))
         spent["house"].append(seconds)
-        seconds, _ = _timed(
-            lambda: drift_of(reference_of(before, COLUMNS), profile(now, COLUMNS), rules)
-        )
+        seconds, _ = _timed(lambda: drift_of(reference_of(before, COLUMNS), profile(now, COLUMNS), rules))
         spent["house, the reference too"].append(seconds)
         seconds, expected = _timed(theirs)
         spent["Evidently"].append(seconds)
@@ -82,7 +80,10 @@ def against_evidently(count: int = ROWS, runs: int = RUNS) -> list[Measure]:
         for name in ("house", "house, the reference too")
     )
     return [
-        *(Measure(f"drift of {count:,} rows x 20, {name}", statistics.median(each), "s") for name, each in spent.items()),
+        *(
+            Measure(f"drift of {count:,} rows x 20, {name}", statistics.median(each), "s")
+            for name, each in spent.items()
+        ),
         Measure("drift, Evidently against the house", ratio, "ratio", "at least 10", ratio >= 10),
         Measure("the same, with the reference profiled anew", whole, "ratio"),
         Measure("largest difference of a distance", apart, "", f"at most {TOLERANCE}", apart <= TOLERANCE),
@@ -117,7 +118,10 @@ def memory(sizes: tuple[int, int] = (ROWS, 4 * ROWS)) -> list[Measure]:
         least = _peak(Path(folder), 1_000)
         peaks = [_peak(Path(folder), size) - least for size in sizes]
     growth = peaks[1] / peaks[0]
-    told = [Measure(f"memory to profile {size:,} rows", peak, "MB") for size, peak in zip(sizes, peaks, strict=True)]
+    told = [
+        Measure(f"memory to profile {size:,} rows", peak, "MB")
+        for size, peak in zip(sizes, peaks, strict=True)
+    ]
     return [*told, Measure("memory, four times the rows", growth, "ratio", "at most 1.3", growth <= 1.3)]
 
 

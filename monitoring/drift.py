@@ -1,6 +1,5 @@
 """How far a batch lies from the reference, a feature at a time: an effect size, never a p-value."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -115,13 +114,13 @@ def answers(found: NDArray[np.float64], values: bool = False) -> tuple[pl.DataFr
     return pl.DataFrame(dict(zip(names, found.T, strict=True))), Columns(names, ())
 
 
-def _thresholds(reference: Reference, current: Profiles, floor: float) -> Mapping[str, float]:
+def _thresholds(reference: Reference, current: Profiles, floor: float) -> dict[str, float]:
     drawn = max((each.tally.blocks for each in current.values()), default=0)
     return dict.fromkeys(reference.profiles, floor) | _drawn(reference, drawn, floor)
 
 
 @lru_cache(maxsize=8)
-def _drawn(reference: Reference, drawn: int, floor: float) -> Mapping[str, float]:
+def _drawn(reference: Reference, drawn: int, floor: float) -> dict[str, float]:
     return thresholds(reference.blocks, drawn, floor)
 
 

@@ -35,9 +35,9 @@ def write_references(workspace: Workspace, fitted: Fit, parts: Split, serves: Va
     unseen = parts.holdout.frame.select("event_time", *names).tail(ANSWERS)
     said = Model.open(serves.path, serves.sha256).predict(unseen)
     frame, told = answers(said, values=problem_of(spec).link == "sorted")
-    inputs = reference_of(seen, fitted.columns, _blocks(workspace, seen))
+    inputs = reference_of(seen, fitted.columns, blocks(workspace, seen))
     to_file(inputs).write_parquet(folder / PROFILES["inputs"])
-    to_file(reference_of(frame, told, _blocks(workspace, unseen))).write_parquet(folder / PROFILES["answers"])
+    to_file(reference_of(frame, told, blocks(workspace, unseen))).write_parquet(folder / PROFILES["answers"])
     if seen.height > REFERENCE_ROWS:
         seen = seen.sample(REFERENCE_ROWS, seed=0)
     column = to_column(said)
@@ -63,10 +63,11 @@ def sample(workspace: Workspace, version: Version) -> pl.DataFrame:
 
 def block_count(workspace: Workspace, rows: pl.LazyFrame) -> int:
     """Of how many days, or hours, the rows of a table are."""
-    return _blocks(workspace, rows.select("event_time").unique().collect()).n_unique()
+    return blocks(workspace, rows.select("event_time").unique().collect()).n_unique()
 
 
-def _blocks(workspace: Workspace, rows: pl.DataFrame) -> pl.Series:
+def blocks(workspace: Workspace, rows: pl.DataFrame) -> pl.Series:
+    """The day, or the hour where batches are hours, of each row of a table."""
     rules = workspace.spec.batches
     return blocks_of(rows["event_time"], rules.every, rules.timezone)
 

@@ -15,7 +15,9 @@ MOVED = Drift("prediction", "psi", 0.63, 0.2, True)
 RULES = Monitoring(drift_persistence=Lasting(batches=2, of=3))
 
 
-def findings(*drifted: str, before: tuple[tuple[str, ...], ...] = (), rules: Monitoring = RULES) -> list[Finding]:
+def findings(
+    *drifted: str, before: tuple[tuple[str, ...], ...] = (), rules: Monitoring = RULES
+) -> list[Finding]:
     calm = Drift("", "psi", 0.01, 0.2, False)
     drifts = [
         replace(calm, feature=name, value=0.84 if name in drifted else 0.01, drifted=name in drifted)
