@@ -41,13 +41,9 @@ def jensen_shannon(reference: Frequencies, current: Frequencies) -> float | None
     if not reference.known or not current.known:
         return None
     before, now = reference.counts(), current.counts()
-    # Of a count that may be off by so much there is no telling whether the other side has as many.
-    rare = max(reference.error, current.error)
-    values = [
-        value
-        for value in {**before, **now}
-        if not rare or max(before.get(value, 0), now.get(value, 0)) > rare
-    ]
+    # What may be as frequent on the other side, and not be counted there, is told apart by no one.
+    least = 2 * max(reference.error, current.error)
+    values = [value for value in {**before, **now} if max(before.get(value, 0), now.get(value, 0)) > least]
     expected, found = (
         _shares([counts.get(value, 0) for value in values], side.known)
         for counts, side in ((before, reference), (now, current))

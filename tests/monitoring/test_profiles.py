@@ -88,10 +88,12 @@ def test_a_missing_feature_is_said_to_be_absent() -> None:
 SHARES = np.linspace(0.001, 0.999, 999)
 
 
-@pytest.mark.parametrize("pieces", [1, 64])
+@pytest.mark.parametrize("pieces", [1, 60])
 @pytest.mark.parametrize("rows", [CAPACITY, 200_000])
 def test_ranks_are_those_of_the_rows(rows: int, pieces: int) -> None:
-    values = skewed(rows)["wind"].to_numpy()
+    values = skewed(rows)["wind"].to_numpy().copy()
+    shared = np.arange(1, 8)  # values that just over 1 / CAPACITY of the rows have, each
+    values[: shared.size * (rows // 1_500)] = np.repeat(shared, rows // 1_500)
     folding = Folding()
     for piece in np.array_split(values, pieces):
         folding.add(piece)
@@ -99,13 +101,14 @@ def test_ranks_are_those_of_the_rows(rows: int, pieces: int) -> None:
     cuts = np.unique(np.quantile(values, SHARES, method="lower"))
     exact = np.searchsorted(np.sort(values), cuts, side="right") / rows
     told = np.cumsum(found.between(cuts))[:-1] / rows
-    # A reduction moves a rank by no more than 1 / CAPACITY, and 64 pieces take log2(64) + 1 of them.
+    # A reduction moves a rank by no more than 1 / CAPACITY, and 60 pieces take log2(60) + 1 of them.
     allowed = 0 if rows <= CAPACITY else (1 + np.log2(pieces)) / CAPACITY
     assert np.abs(told - exact).max() <= allowed
     assert found.known == rows
+    assert found.values[[0, -1]].tolist() == [values.min(), values.max()]
     assert found.values.size <= 3 * CAPACITY
-    zeros = (values == 0).sum()
-    assert found.rows[found.values == 0].item() == zeros  # a value that many share is never smeared
+    for value in [0, *(shared if pieces == 1 else ())]:  # what many share is never smeared
+        assert found.rows[found.values == value].item() == (values == value).sum()
 
 
 def test_counts_of_categories_are_off_by_no_more_than_is_said() -> None:
@@ -142,6 +145,18 @@ def test_pieces_are_read_once_and_tell_the_same(monkeypatch: pytest.MonkeyPatch)
         assert pieces[column].equals(whole[column])
     told, expected = (json.loads(table["document"][1]) for table in (pieces, whole))
     assert told == expected
+
+
+def test_of_many_texts_as_many_are_read_whatever_the_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = pl.DataFrame({"remark": [f"word{place} again" for place in range(2_000)]})
+    columns = Columns((), (), ("remark",))
+    monkeypatch.setattr(profiling, "MOST_TEXTS", 100)
+    whole = profile(said, columns)["remark"]
+    monkeypatch.setattr(profiling, "AT_ONCE", 310)
+    pieces = profile(said, columns)["remark"]
+    assert whole.values is not None and pieces.values is not None
+    assert pieces.tally.rows == whole.tally.rows == 100
+    assert pieces.values.counts() == whole.values.counts()
 
 
 PRINTS_A_HASH = """
