@@ -127,6 +127,9 @@ bench-models: $(READY) ## measure scoring by the ONNX files against the fitted m
 bench-reaction: $(READY) ## measure the time from the decision to retrain to a retraining that runs
 	@$(VENV)/bin/python -m benchmarks.reaction
 
+bench-monitor: $(READY) ## measure the look for drift against Evidently, over windows and by size
+	@$(VENV)/bin/python -m benchmarks.monitor
+
 # PROJECT alone where it is given, not by default.
 bench-projects: $(READY) ## run every demo (or that of PROJECT) and hold its champions against its baselines
 	@$(VENV)/bin/python -m benchmarks.projects $(if $(filter file,$(origin PROJECT)),,$(PROJECT))

@@ -1,9 +1,9 @@
 """What a spec may say of a model that is live: when it counts as drifted or worse, and what is done then."""
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from core.scalars import Duration, Model, Share, example
 
@@ -25,6 +25,23 @@ class Retraining(Model):
     """How long after the first failure it is tried again; each time twice as long."""
 
 
+class Lasting(Model):
+    """In how many batches a feature must have drifted before it calls for anything."""
+
+    model_config = example({"batches": 2, "of": 4})
+
+    batches: int = Field(default=2, ge=1)
+    """In so many batches, the newest among them."""
+    of: int = Field(default=3, ge=1)
+    """Of the last so many that the same version has answered."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.batches > self.of:
+            raise ValueError(f"batches: {self.batches} of the last {self.of} can never be: raise `of`")
+        return self
+
+
 class Monitoring(Model):
     """When a batch counts as drifted, and what opens a retraining."""
 
@@ -32,9 +49,12 @@ class Monitoring(Model):
 
     drift: float | None = Field(default=0.2, gt=0)
     """The population stability index from which a feature counts as drifted (0.1 is moderate, 0.2 large
-    by convention). `null` turns the watch of drift off: realised performance alone decides."""
+    by convention), or later, where the reference's own days lie further apart. `null` turns the watch of
+    drift off: realised performance alone decides."""
+    drift_persistence: Lasting = Lasting()
+    """In how many batches a feature must have drifted before it counts for a retraining."""
     prediction_drift: float = Field(default=0.2, gt=0)
-    """The population stability index from which the predictions count as drifted."""
+    """The population stability index from which the predictions count as drifted, or later, likewise."""
     drifted_importance: Share = 0.3
     """The share of the model's importance in drifted features from which they matter."""
     auc_drop: float = Field(default=0.02, gt=0)

@@ -115,8 +115,9 @@ def monitor(settings: Settings, arguments: argparse.Namespace) -> int:
     if judged is None and arguments.batch:
         raise PerennialError(f"batch {batch} was not scored: score it first")
     if judged is not None:
-        known = f"{'final' if judged.final else 'provisional'}, {judged.labelled / judged.scored:.1%} of labels in"
-        print("\n  ".join([f"{judged.batch}: {judged.decision} ({known})", *judged.reasons]))
+        state, share = "final" if judged.final else "provisional", judged.labelled / judged.scored
+        head = f"{judged.batch}: {judged.decision} ({state}, {share:.1%} of labels in)"
+        print("\n  ".join([head, *judged.reasons]))
     asked = [each for each in requests_of(workspace).all() if each not in before]
     for each in asked:
         came_of_it = " ".join(filter(None, (each.state, each.outcome, each.version, each.why)))

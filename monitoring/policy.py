@@ -47,13 +47,15 @@ def decide(
     history: Sequence[Decision] = (),
     standing: Standing | None = None,
     further: Sequence[Finding] = (),
+    drifted_before: Sequence[Sequence[str]] = (),
 ) -> Decision:
     """Weigh a batch's drift and realised performance against the champion's reference.
 
     `importance` is each feature's share of the champion's importance (one that it lacks is
     unused); `reference` the champion's measures on rows that it was not fitted on, as its problem
     names them; `history` the decisions since the champion's release, oldest first; `standing` what can
-    be done about it; `further` what else was found.
+    be done about it; `further` what else was found; `drifted_before` the features that had drifted in
+    the batches of `history`.
 
     >>> wind = Drift("wind", "psi", 0.84, 0.2, True)
     >>> decision = decide([wind], {"wind": 0.05, "hour": 0.95}, None, None, {}, Monitoring())
@@ -62,7 +64,7 @@ def decide(
     """
     standing = standing or Standing()
     judged = realised is not None and realised.labelled >= rules.min_rows
-    findings = [*of_drift(drifts, importance, prediction, judged, rules)]
+    findings = [*of_drift(drifts, importance, prediction, judged, rules, drifted_before)]
     if realised is not None and judged:
         findings = [*of_performance(realised, reference, rules), *findings]
     else:

@@ -1,94 +1,154 @@
-"""A batch in a few numbers a feature, so that later questions need not read its rows again."""
+"""A batch in a few sketches a feature, so that later questions need not read its rows again."""
 
 import json
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
+import numpy as np
 import polars as pl
 
-from models.learning.tokens import words_of
-from models.rows import Columns, require
+from monitoring.frequencies import Frequencies
+from monitoring.moments import Moments
+from monitoring.quantiles import Quantiles
+from monitoring.sketches import sealed, unsealed
 
+Kind = Literal["number", "category", "text"]
 SCHEMA = pl.Schema(
     {
-        "batch": pl.String(),
         "feature": pl.String(),
         "kind": pl.String(),
-        "rows": pl.UInt32(),
-        "nulls": pl.UInt32(),
+        "rows": pl.Int64(),
+        "nulls": pl.Int64(),
         "document": pl.String(),
+        "sketch": pl.Binary(),
     }
 )
 QUANTILES = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 TOP = 20
 
 
-def profile(frame: pl.DataFrame, columns: Columns, batch: str) -> pl.DataFrame:
-    """One row a feature, in the shape of the table `profiles`; the whole batch is read once.
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many rows there are, and what they are besides their values.
 
-    `document` is JSON. A number's: mean, std (population), min, max and quantiles; null where no
-    value is known. A category's: distinct, and its `TOP` most frequent values with their counts
-    (ties in order of the value). A text's: that of its words, and of how many there are of these.
-    NaN and infinity count as null, and so does a text without words.
-
-    PerennialError names the columns that the frame lacks.
-
-    >>> frame = pl.DataFrame({"wind": [4.0, None, 6.0], "carrier": ["UA", "UA", "B6"]})
-    >>> table = profile(frame, Columns(("wind",), ("carrier",)), "2013-01")
-    >>> table.select("feature", "rows", "nulls").rows()
-    [('wind', 3, 1), ('carrier', 3, 0)]
-    >>> json.loads(table["document"][1])
-    {'distinct': 2, 'top': [{'value': 'UA', 'count': 2}, {'value': 'B6', 'count': 1}]}
+    `missing` rows are null or NaN, an empty category or a text without words. `infinite` ones are not
+    missing. `strange` ones, which are, hold what is no number; `absent` ones lie in a batch without
+    the column. `blocks` says of how many days, or shorter stretches, they are.
     """
-    require(frame, columns.names)
-    wanted = [_number(name).alias(name) for name in columns.numbers]
-    wanted += [_category(name).alias(name) for name in columns.categories]
-    found: dict[str, dict[str, Any]] = frame.select(wanted).row(0, named=True) if wanted else {}
-    found |= {name: _text(words_of(frame[name])) for name in columns.texts}
-    kinds = dict.fromkeys(columns.categories, "category") | dict.fromkeys(columns.texts, "text")
-    rows = [
-        {
-            "batch": batch,
-            "feature": name,
-            "kind": kinds.get(name, "number"),
-            "rows": frame.height,
-            "nulls": document.pop("nulls"),
-            "document": json.dumps(document),
+
+    rows: int = 0
+    missing: int = 0
+    infinite: int = 0
+    strange: int = 0
+    absent: int = 0
+    blocks: int = 0
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Profile:
+    """One feature of a batch, or of any number of them: `numbers` of one, or of the words of a text;
+    `values` of a category, or the words of a text. Of texts, `rows` counts those that were read.
+    """
+
+    feature: str
+    kind: Kind
+    tally: Tally
+    moments: Moments = field(default_factory=Moments)
+    numbers: Quantiles | None = None
+    values: Frequencies | None = None
+
+    def row(self) -> dict[str, Any]:
+        """Its row in a table of profiles (SCHEMA).
+
+        `document` is JSON for a person. A number's: mean, std (population), min, max and quantiles,
+        null where no value is known. A category's: distinct, and its TOP most frequent values with
+        their counts (ties in order of the value). A text's: that of its words, and of how many
+        there are of these. Infinite numbers count as nulls in it, and in `nulls`.
+        """
+        facts = {"tally": asdict(self.tally), "moments": asdict(self.moments)}
+        told = _numbers(self.numbers, self.moments) if self.numbers is not None else {}
+        return {
+            "feature": self.feature,
+            "kind": self.kind,
+            "rows": self.tally.rows,
+            "nulls": self.tally.missing + self.tally.infinite,
+            "document": json.dumps(told | (_values(self.values) if self.values is not None else {})),
+            "sketch": sealed(facts, self.numbers, self.values),
         }
-        for name, document in found.items()
-    ]
-    return pl.DataFrame(rows, schema=SCHEMA)
 
 
-def _number(name: str) -> pl.Expr:
-    number = pl.col(name).cast(pl.Float64)
-    value = pl.when(number.is_finite()).then(number)
-    quantiles = [value.quantile(share, "linear").alias(str(share)) for share in QUANTILES]
-    return pl.struct(
-        value.null_count().alias("nulls"),
-        value.mean().alias("mean"),
-        value.std(ddof=0).alias("std"),
-        value.min().alias("min"),
-        value.max().alias("max"),
-        pl.struct(quantiles).alias("quantiles"),
+Profiles = Mapping[str, Profile]
+
+
+def to_table(profiles: Profiles) -> pl.DataFrame:
+    """One row a feature, in the order of the profiles."""
+    return pl.DataFrame([profile.row() for profile in profiles.values()], schema=SCHEMA)
+
+
+def from_table(table: pl.DataFrame, where: str) -> dict[str, Profile]:
+    """The profiles of a table with one row a feature; IntegrityError when a sketch is damaged."""
+    found = (_read(row, where) for row in _rows(table))
+    return {profile.feature: profile for profile in found}
+
+
+def over(table: pl.DataFrame, where: str) -> dict[str, Profile]:
+    """The profiles of all rows behind a table with one row a feature and batch, merged."""
+    found: dict[str, list[Profile]] = {}
+    for row in _rows(table):
+        found.setdefault(row["feature"], []).append(_read(row, where))
+    return {feature: merged(profiles) for feature, profiles in found.items()}
+
+
+def merged(profiles: Sequence[Profile]) -> Profile:
+    """The profile of all rows behind those of one feature, in order; ValueError when there is none."""
+    if not profiles:
+        raise ValueError("there is no profile to merge: name at least one batch")
+    tally, moments = Tally(), Moments()
+    for each in profiles:
+        tally, moments = tally + each.tally, moments + each.moments
+    numbers = [each.numbers for each in profiles if each.numbers is not None]
+    values = [each.values for each in profiles if each.values is not None]
+    newest = profiles[-1]
+    return Profile(
+        newest.feature,
+        newest.kind,
+        tally,
+        moments,
+        Quantiles.merged(numbers) if numbers else None,
+        Frequencies.merged(values) if values else None,
     )
 
 
-def _category(name: str) -> pl.Expr:
-    known = pl.col(name).cast(pl.String).drop_nulls()
-    counts = known.value_counts()
-    fields = counts.struct.rename_fields(["value", "count"])
-    frequent = fields.sort_by([-fields.struct.field("count").cast(pl.Int64), fields.struct.field("value")])
-    return pl.struct(
-        pl.col(name).null_count().alias("nulls"),
-        known.n_unique().alias("distinct"),
-        frequent.head(TOP).implode().alias("top"),
-    )
+def _rows(table: pl.DataFrame) -> Sequence[dict[str, Any]]:
+    return table.select("feature", "kind", "sketch").rows(named=True)
 
 
-def _text(words: pl.Series) -> dict[str, Any]:
-    counts = pl.DataFrame({"count": words.list.len().replace(0, None), "word": words})
-    told: dict[str, Any] = counts.select(_number("count").alias("count")).row(0, named=True)["count"]
-    said: dict[str, Any] = (
-        counts.select(pl.col("word").explode()).select(_category("word").alias("word")).row(0, named=True)
-    )["word"]
-    return told | {"distinct": said["distinct"], "top": said["top"]}
+def _read(row: Mapping[str, Any], where: str) -> Profile:
+    facts, numbers, values = unsealed(row["sketch"], f"{where}, feature {row['feature']!r}")
+    tally, moments = Tally(**facts["tally"]), Moments(**facts["moments"])
+    return Profile(row["feature"], row["kind"], tally, moments, numbers, values)
+
+
+def _numbers(numbers: Quantiles, moments: Moments) -> dict[str, Any]:
+    """What a person reads of numbers."""
+    finite = numbers.finite
+    ends = finite.values[[0, -1]].tolist() if finite.known else [None, None]
+    shares = finite.at(QUANTILES).tolist() if finite.known else [None] * len(QUANTILES)
+    mean, std = (each if np.isfinite(each) else None for each in (moments.mean, moments.std))
+    return {
+        "mean": mean if moments.count else None,
+        "std": std if moments.count else None,
+        "min": ends[0],
+        "max": ends[1],
+        "quantiles": dict(zip(map(str, QUANTILES), shares, strict=True)),
+    }
+
+
+def _values(values: Frequencies) -> dict[str, Any]:
+    """What a person reads of categories."""
+    top = list(values.counts().items())[:TOP]
+    return {"distinct": values.distinct, "top": [{"value": value, "count": rows} for value, rows in top]}

@@ -2,14 +2,14 @@
 
 import html
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
 from models.rows import Columns
 from reports.pages import write
+from reports.samples import stratified
 
 # More rows make the plots no clearer, and 32 columns keep the page under 5 MB.
 SAMPLE = 5_000
@@ -21,16 +21,25 @@ LIMIT = 0.1
 _EMPTY = '<!DOCTYPE html><html lang="en"><head></head><body></body></html>'
 
 
-def drift_page(reference: pl.DataFrame, current: pl.DataFrame, columns: Columns, path: Path) -> Path:
+def drift_page(
+    reference: pl.DataFrame | pl.LazyFrame,
+    current: pl.DataFrame | pl.LazyFrame,
+    columns: Columns,
+    path: Path,
+    timezone: str = "UTC",
+) -> Path:
     """Write Evidently's HTML report to `path` (under 5 MB, opens offline) and return the path.
 
-    Of each frame at most SAMPLE rows are drawn with a fixed seed, and of the columns the first
-    MAX_COLUMNS that can be shown; rare categories are pooled. A column that either frame lacks or
+    Of each frame about SAMPLE rows are drawn with a fixed seed, as many of each day of the time zone as
+    is its share, and of the columns the first MAX_COLUMNS that can be shown; rare categories are
+    pooled, and none of the others is left out by chance. A column that either frame lacks or
     has no value of, and one that is the same constant in both, is left out: Evidently aborts on
     it or says nothing. The head of the page tells all of this.
     """
-    sampled = _sample(reference, columns), _sample(current, columns)
-    left_out = {name: fault for name in columns.names if (fault := _fault(*sampled, name))}
+    sides = reference.lazy(), current.lazy()
+    heights = [int(rows.select(pl.len()).collect().item()) for rows in sides]
+    before, now = (_sample(rows, columns, timezone) for rows in sides)
+    left_out = {name: fault for name in columns.names if (fault := _fault(before, now, name))}
     left_out |= dict.fromkeys(columns.texts, "free text, which is measured by its words")
     usable = [name for name in columns.names if name not in left_out]
     left_out |= dict.fromkeys(usable[MAX_COLUMNS:], f"after the first {MAX_COLUMNS} columns")
@@ -38,8 +47,8 @@ def drift_page(reference: pl.DataFrame, current: pl.DataFrame, columns: Columns,
         tuple(name for name in columns.numbers if name in usable[:MAX_COLUMNS]),
         tuple(name for name in columns.categories if name in usable[:MAX_COLUMNS]),
     )
-    head = _head((reference.height, current.height), left_out)
-    page = _evidently(*_pooled(*sampled, shown), shown) if shown.names else _EMPTY
+    head = _head([(before.height, heights[0]), (now.height, heights[1])], left_out)
+    page = _evidently(*_pooled(before, now, shown), shown) if shown.names else _EMPTY
     page = page.replace("<head>", "<head><title>Data drift</title>", 1).replace("<body>", f"<body>{head}", 1)
     return write(path, page)
 
@@ -66,18 +75,16 @@ def _evidently(reference: pl.DataFrame, current: pl.DataFrame, columns: Columns)
     return str(snapshot.get_html_str(as_iframe=False))
 
 
-def _sample(frame: pl.DataFrame, columns: Columns) -> pl.DataFrame:
-    """At most SAMPLE rows in their order, with the columns that there are; infinity counts as missing."""
-    if frame.height > SAMPLE:
-        rows = np.random.default_rng(0).choice(frame.height, SAMPLE, replace=False)
-        frame = frame[np.sort(rows)]
-    return frame.select(
-        *(
-            pl.when(pl.col(name).cast(pl.Float64).is_finite()).then(pl.col(name).cast(pl.Float64)).alias(name)
-            for name in columns.numbers
-            if name in frame.columns
-        ),
-        *(pl.col(name).cast(pl.String) for name in columns.categories if name in frame.columns),
+def _sample(rows: pl.LazyFrame, columns: Columns, timezone: str) -> pl.DataFrame:
+    """About SAMPLE rows in their order, with the columns that there are; infinity counts as missing."""
+    there = [name for name in columns.names if name in rows.collect_schema()]
+    categories = [name for name in columns.categories if name in there]
+    drawn = stratified(rows, there, categories, SAMPLE, MAX_CATEGORIES, timezone)
+    numbers = [name for name in columns.numbers if name in there]
+    as_number = {name: pl.col(name).cast(pl.Float64, strict=False) for name in numbers}
+    return drawn.select(
+        *(pl.when(number.is_finite()).then(number).alias(name) for name, number in as_number.items()),
+        *(pl.col(name).cast(pl.String) for name in categories),
     )
 
 
@@ -105,16 +112,16 @@ def _pooled(
     return reference.select(shown), current.select(shown)
 
 
-def _head(rows: tuple[int, int], left_out: Mapping[str, str]) -> str:
+def _head(rows: Sequence[tuple[int, int]], left_out: Mapping[str, str]) -> str:
     samples = " and ".join(
-        f"{min(count, SAMPLE):,} of {count:,} {which} rows"
-        for count, which in zip(rows, ("reference", "batch"), strict=True)
+        f"{drawn:,} of {count:,} {which} rows"
+        for (drawn, count), which in zip(rows, ("reference", "batch"), strict=True)
     )
     faults = "; ".join(f"{html.escape(name)} ({html.escape(why)})" for name, why in left_out.items())
     return (
         '<p style="font: 16px/1.5 sans-serif; max-width: 60em; margin: 1em auto; padding: 1em; '
         'background: #fff; color: #111">'
-        f"<strong>From a sample:</strong> {samples}, drawn at random. Evidently measures numbers by "
+        f"<strong>From a sample:</strong> {samples}, drawn by day. Evidently measures numbers by "
         "Wasserstein distance over the reference's standard deviation, categories by Jensen-Shannon "
         f"distance; of categories the {MAX_CATEGORIES} most frequent values are shown. Decisions are "
         "taken on all rows by the population stability index, so the figures differ."

@@ -8,22 +8,18 @@ from typing import Any
 import polars as pl
 
 from core.plain import plain
-from models.answers import to_column
 from models.card.describe import describe
-from models.fit import Fit
 from models.gate.judge import Served
 from models.onnx.export import Variant, best, export
 from models.registry.versions import Lineage
-from models.runtime.model import Model
 from models.split import Split
 from stages.fitted import NATIVE
 from stages.index import index
 from stages.learn import Learnt
+from stages.references import write_references
 from stages.workspace import Workspace
 
-REFERENCE_ROWS = 20_000
-SPEC, FITTED, REFERENCE = "spec.json", "fitted.parquet", "reference.parquet"
-CALIBRATION = "calibration.json"
+SPEC, FITTED, CALIBRATION = "spec.json", "fitted.parquet", "calibration.json"
 
 
 def bundle(workspace: Workspace, learnt: Learnt, made_from: str, folder: Path) -> dict[str, Any]:
@@ -48,7 +44,7 @@ def bundle(workspace: Workspace, learnt: Learnt, made_from: str, folder: Path) -
     (folder / SPEC).write_text(workspace.spec.model_dump_json(by_alias=True))
     _keys(workspace, parts).write_parquet(folder / FITTED)
     serves = best(variants, workspace.spec.constraints)
-    _reference(fitted, parts, serves).write_parquet(folder / REFERENCE)
+    write_references(workspace, fitted, parts, serves, folder)
     for variant in variants:
         if not variant.kept:
             variant.path.unlink()
@@ -97,20 +93,6 @@ def _variant(variant: Variant) -> dict[str, Any]:
     """A variant without the place where it was written."""
     facts: dict[str, Any] = plain(variant)
     return {name: value for name, value in facts.items() if name != "path"}
-
-
-def _reference(fitted: Fit, parts: Split, serves: Variant) -> pl.DataFrame:
-    """What later batches are compared with: a sample of the fitted rows for the inputs, without a
-    `prediction`, and the newest holdout rows, which no fit saw, with the answers of the served file.
-    """
-    names = fitted.columns.names
-    seen = pl.concat([parts.train.frame.select(names), parts.validation.frame.select(names)])
-    if seen.height > REFERENCE_ROWS:
-        seen = seen.sample(REFERENCE_ROWS, seed=0)
-    unseen = parts.holdout.frame.select(names).tail(REFERENCE_ROWS)
-    answers = to_column(Model.open(serves.path, serves.sha256).predict(unseen))
-    inputs = seen.with_columns(prediction=pl.lit(None, answers.dtype))
-    return pl.concat([inputs, unseen.with_columns(answers)])
 
 
 def _properties(workspace: Workspace, made: Lineage, made_from: str) -> dict[str, str]:

@@ -1,32 +1,53 @@
 """Drifts: how far the inputs and the predictions of a scored batch lie from its version's reference."""
 
+from datetime import datetime
+
 import polars as pl
 
 from core.batches import Batch
-from models.answers import from_column
-from models.problem import problem_of
 from models.registry.versions import Version
 from models.rows import columns
-from monitoring.drift import Drift, feature_drift, prediction_drift
-from monitoring.profiles import profile
-from stages.bundle import REFERENCE
+from monitoring.drift import Drift, answers_drift, drift_of
+from monitoring.told_apart import MOST, Texts, told_apart
+from stages.profiled import answered, profiled
+from stages.references import blocks, references, sample
 from stages.workspace import Workspace
 
 
 def drifts(
-    workspace: Workspace, batch: Batch, version: Version, predictions: pl.DataFrame
+    workspace: Workspace, batch: Batch, version: Version, as_of: datetime
 ) -> tuple[tuple[Drift, ...], Drift]:
-    """The drift of each feature and of the predictions; the profile of the batch goes to the lake."""
-    spec, names = workspace.spec, columns(workspace.spec)
-    rows = workspace.lake.scan("features", [batch.id]).collect()
-    inputs, answers = reference(workspace, version)
-    workspace.lake.write("profiles", batch.id, profile(rows, names, batch.id).drop("batch"))
-    then, now = from_column(answers), from_column(predictions["prediction"])
-    shift = prediction_drift(then, now, spec.monitoring, values=problem_of(spec).link == "sorted")
-    return feature_drift(inputs, rows, names, spec.monitoring), shift
+    """The drift of each feature and of the predictions, by profiles: the rows are read once at most.
+
+    Of free texts, samples of the rows are compared too. The profiles of the batch go to the lake.
+    Raises IntegrityError when the batch has no features or no predictions, the version has no
+    reference, or one of either is damaged.
+    """
+    rules = workspace.spec.monitoring
+    inputs, said = references(workspace, version)
+    moved = drift_of(inputs, profiled(workspace, batch, as_of), rules)
+    texts = _texts(workspace, batch, version) if rules.drift is not None else {}
+    moved = tuple(
+        told_apart(each, *texts[each.feature]) if each.feature in texts and each.value is not None else each
+        for each in moved
+    )
+    return moved, answers_drift(said, answered(workspace, batch, as_of), rules)
 
 
-def reference(workspace: Workspace, version: Version) -> tuple[pl.DataFrame, pl.Series]:
-    """What a version's batches are compared with: inputs that it was fitted on, answers to unseen ones."""
-    rows = pl.read_parquet(workspace.registry.file(version, REFERENCE))
-    return rows.filter(pl.col("prediction").is_null()), rows["prediction"].drop_nulls()
+def _texts(workspace: Workspace, batch: Batch, version: Version) -> dict[str, tuple[Texts, Texts]]:
+    """Samples of each free text: of the rows that the version was fitted on, and of the batch."""
+    names = columns(workspace.spec).texts
+    if not names:
+        return {}
+    rows = workspace.lake.scan("features", [batch.id]).select("event_time", *names)
+    step = max(1, -(-int(rows.select(pl.len()).collect().item()) // MOST))
+    sides = (
+        sample(workspace, version).sort("event_time"),
+        rows.gather_every(step).collect().sort("event_time"),
+    )
+    days = [blocks(workspace, side) for side in sides]
+    return {
+        name: (Texts(sides[0][name], days[0]), Texts(sides[1][name], days[1]))
+        for name in names
+        if name in sides[0].columns
+    }

@@ -28,7 +28,8 @@ from stages.workspace import Workspace
 class Judged:
     """What is known of a scored batch, and what was decided.
 
-    `drift` is the drift of each feature (None where it could not be measured), `baseline` the
+    `drift` is the drift of each feature (None where it could not be measured), `drifted` names those
+    beyond their thresholds, `baseline` the
     measures of the newest version of the spec's first family on the same rows, if there is one.
     `asks` is what each of the reasons asks for. Before all outcomes are due it is not `final`. `blocks`
     are the labelled rows by day, `estimates` what was to be expected before a label was known, beside
@@ -44,6 +45,7 @@ class Judged:
     calibration: list[dict[str, float]]
     baseline: dict[str, float]
     drift: dict[str, float | None]
+    drifted: list[str]
     prediction_drift: float | None
     decision: Action
     reasons: list[str]
@@ -71,6 +73,7 @@ def judge_batch(workspace: Workspace, batch: Batch, as_of: datetime) -> Judged |
         known = workspace.ledger.result("monitor", batch.id)
         return Judged(**known) if known else None
     history = _history(workspace, batch, scored["version"])
+    final = [each for each in history if each["final"]]
     made_from = made_from_of(workspace, batch, as_of)
     if done := workspace.ledger.finished("monitor", batch.id, made_from):
         return Judged(**done)
@@ -78,7 +81,7 @@ def judge_batch(workspace: Workspace, batch: Batch, as_of: datetime) -> Judged |
     predictions = workspace.lake.scan("predictions", [batch.id]).collect()
     found = realise(workspace, batch, predictions, as_of)
     told, more = further(workspace, batch, version, predictions, found, history)
-    moved, shift = drifts(workspace, batch, version, predictions)
+    moved, shift = drifts(workspace, batch, version, as_of)
     stand = standing(workspace, version, as_of)
     beaten = compared(workspace, as_of) if stand.serves else None
     decision = decide(
@@ -88,9 +91,10 @@ def judge_batch(workspace: Workspace, batch: Batch, as_of: datetime) -> Judged |
         found,
         version.metrics["holdout"],
         workspace.spec.monitoring,
-        [_decision(each) for each in history if each["final"]],
+        [_decision(each) for each in final],
         stand,
         [*([beaten] if beaten else []), *more],
+        [each["drifted"] for each in final],
     )
     beside = baseline(workspace, batch, version, as_of)
     judged = _judged(batch, version, found, moved, shift, decision, beside, told, made_from)
@@ -147,6 +151,7 @@ def _judged(
         calibration=plain(found.calibration),
         baseline=plain(beside),
         drift={drift.feature: drift.value for drift in moved},
+        drifted=[drift.feature for drift in moved if drift.drifted],
         prediction_drift=shift.value,
         decision=decision.action,
         reasons=list(decision.reasons),

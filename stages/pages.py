@@ -17,8 +17,8 @@ from reports.lifecycle import Batch as BatchFacts
 from reports.lifecycle import File, Summary, page
 from reports.lifecycle import Version as VersionFacts
 from stages.cards import card_path
-from stages.drifts import reference
 from stages.promote import decisions
+from stages.references import sample
 from stages.roll_back import rolled_back
 from stages.workspace import Workspace
 
@@ -36,9 +36,9 @@ def drift_report(workspace: Workspace, batch: Batch) -> Path | None:
     if path.is_file() and workspace.ledger.finished("drift report", batch.id, made_from) is not None:
         return path
     version = workspace.registry.version(scored["version"])
-    rows = workspace.lake.scan("features", [batch.id]).collect()
-    inputs, _ = reference(workspace, version)
-    drift_page(inputs, rows, columns(workspace.spec), path)
+    rows = workspace.lake.scan("features", [batch.id])
+    zone = workspace.spec.batches.timezone
+    drift_page(sample(workspace, version), rows, columns(workspace.spec), path, zone)
     workspace.ledger.record("drift report", batch.id, made_from, {}, batch.end)
     return path
 

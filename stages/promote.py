@@ -13,9 +13,10 @@ from models.family import family
 from models.gate.judge import Check, Contender, GateReport, Served, judge
 from models.registry.versions import Version
 from models.rows import Rows
-from stages.bundle import FITTED, REFERENCE
+from stages.bundle import FITTED
 from stages.cards import write_card
 from stages.featurise import labelled
+from stages.references import REFERENCE
 from stages.score import served
 from stages.workspace import Workspace
 

@@ -16,7 +16,16 @@ from stages.workspace import Workspace, open_workspace
 
 pytestmark = pytest.mark.slow
 
-TABLES = ("raw/flights", "quarantine/flights", "features", "outcomes", "predictions", "metrics", "profiles")
+TABLES = (
+    "raw/flights",
+    "quarantine/flights",
+    "features",
+    "outcomes",
+    "predictions",
+    "metrics",
+    "profiles",
+    "prediction_profiles",
+)
 
 
 def quick(document: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ from models.problem import as_answers
 from models.problems.binary import Binary
 from models.rows import Columns, Rows
 from monitoring.drift import feature_drift
-from monitoring.profiles import profile
+from monitoring.profiling import profile
 from tests.models.textual import COLUMNS, frame, rows_of
 
 TEXT = Columns((), (), ("remark",))
@@ -145,7 +145,7 @@ def test_words_that_change_are_drift_and_chance_is_not(rows: Rows) -> None:
 
 def test_a_profile_counts_words_not_texts() -> None:
     said = pl.DataFrame({"remark": ["Stop it", "stop, stop", None, "  "]})
-    (row,) = profile(said, TEXT, "2013-01").to_dicts()
+    row = profile(said, TEXT)["remark"].row()
     told = json.loads(row["document"])
     assert (row["kind"], row["rows"], row["nulls"]) == ("text", 4, 2)
     assert told["top"][0] == {"value": "stop", "count": 3}

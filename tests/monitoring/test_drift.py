@@ -99,7 +99,10 @@ def test_all_null_and_absent_columns_are_measured_as_missing(name: str) -> None:
     nothing = frame(2).with_columns(pl.lit(None).alias(name))
     assert drift(nothing)[name].drifted
     assert drift(frame(2), nothing)[name].drifted
-    assert drift(frame(2).drop(name))[name] == drift(nothing)[name]
+    absent, empty = drift(frame(2).drop(name))[name], drift(nothing)[name]
+    assert absent.value == empty.value
+    assert (absent.changes, empty.changes) == (("absent",), ("all missing",))
+    assert "the batch has no such column" in absent.note
     both = drift(nothing, nothing)[name]
     assert (both.value, both.drifted, both.note) == (0, False, "missing in all rows of both")
 

@@ -43,7 +43,8 @@ def judge(
     standing: Standing | None = None,
     also: tuple[Finding, ...] = (),
 ) -> Decision:
-    return decide(drifts, IMPORTANCE, prediction, realised, REFERENCE, rules, history, standing, also)
+    before = [[drift.feature for drift in drifts if drift.drifted]]
+    return decide(drifts, IMPORTANCE, prediction, realised, REFERENCE, rules, history, standing, also, before)
 
 
 def test_a_batch_as_good_as_the_reference_needs_nothing() -> None:
