@@ -82,7 +82,7 @@ def _deployment(flow: Flow[..., Any], spec: Spec, of: str | None) -> RunnerDeplo
         name=spec.name,
         parameters={"project": spec.name},
         tags=[OURS, spec.name],
-        description=f"{flow.description}\n\n{spec.title}",
+        description=f"{spec.title}\n\n{str(flow.description).partition('Args:')[0].strip()}",
         schedules=[_schedule(spec, of)] if of and getattr(spec.schedules, of) else [],
         concurrency_limit=ConcurrencyLimitConfig(limit=1, collision_strategy=strategy),
         entrypoint_type=EntrypointType.MODULE_PATH,
