@@ -195,7 +195,7 @@ from core.settings import Settings
 settings = Settings().apply()
 from flows.backend import backend
 with backend(settings):
-    from datetime import UTC, datetime, timedelta
+    from datetime import UTC, datetime
     from dataclasses import replace
     from prefect.client.orchestration import get_client
     from prefect.states import Cancelling, Running
@@ -203,15 +203,15 @@ with backend(settings):
     from flows.machine.resume import resume_interrupted
     with get_client(sync_client=True) as client:
         deployment = client.read_deployment_by_name("ingest/flights").id
-        def left(what, ago):
+        def left(what):
             run = client.create_flow_run_from_deployment(deployment, parameters={"as_of": "2012-01-01T00Z"})
-            past = datetime.now(UTC) - timedelta(seconds=ago)
-            client.set_flow_run_state(run.id, what(timestamp=past), force=True)
+            client.set_flow_run_state(run.id, what(), force=True)
             return run.id
+        runs = [left(Running), left(Cancelling)]
         up = state.read(settings)
-        later = datetime.now(UTC).timestamp() - 60 - up.supervisor.since
+        later = datetime.now(UTC).timestamp() - up.supervisor.since
         up = replace(up, supervisor=replace(up.supervisor, started=up.supervisor.started + later))
-        runs = [left(Running, 600), left(Cancelling, 600), left(Running, 30)]
+        runs.append(left(Running))
         print(resume_interrupted(up))
         for run in runs:
             print(*(each.name for each in client.read_flow_run_states(run)))
