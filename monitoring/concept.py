@@ -71,8 +71,8 @@ def _excess(blocks: Sequence[Block], errors: Floats) -> Floats:
     """The loss of each day beyond what its answers led to expect, as a share of the best constant's.
 
     What goes up and down with the day's mean error is taken out of it (by the changes from day to day):
-    that a day was worse for all is no sign that the answers tell less. On flights it leaves a sixth of
-    the variance. Where the answers claim nothing it is the loss as it is.
+    that a day was worse for all is no sign that the answers tell less. Of departures from New York that
+    leaves a sixth of the variance. Where the answers claim nothing it is the loss as it is.
     """
     loss, expected, constant = (
         np.array([getattr(block, name) for block in blocks]) for name in ("loss", "expected", "constant")

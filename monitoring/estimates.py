@@ -2,7 +2,7 @@
 
 Confidence-based estimation (NannyML's CBPE; Guillory et al., 2021, for accuracy), with one difference
 that measurement asked for: the answers are first calibrated anew on the newest labelled rows that the
-champion did not learn from. On the months of flights that halved the error: see
+champion did not learn from. On departures from New York that halved the error: see
 docs/decisions/0021-estimates-advise.md.
 """
 

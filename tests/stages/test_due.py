@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import sqlalchemy as sa
@@ -13,6 +13,7 @@ from core.errors import UnfitError
 from core.settings import Settings
 from models.gate.judge import GateReport
 from models.registry.versions import Lineage, Version
+from monitoring.actions import Action
 from monitoring.request_records import asks, requests
 from stages import monitor, score
 from stages.due import due, unripe
@@ -67,8 +68,29 @@ def do(workspace: Workspace, event: Event, decision: str = "nothing") -> None:
     judged = None
     if there := workspace.ledger.result("score", batch.id):
         made_from = monitor.made_from_of(workspace, batch, instant)
-        found: tuple[Any, ...] = {}, {}, [], {}, {}, 0.0, decision, ["why"], False, {}
-        judged = Judged(batch.id, there["version"], 100, 100, *found, made_from)
+        judged = Judged(
+            batch=batch.id,
+            version=there["version"],
+            scored=100,
+            labelled=100,
+            measures={},
+            intervals={},
+            calibration=[],
+            baseline={},
+            drift={},
+            drifted=[],
+            prediction_drift=0.0,
+            decision=cast(Action, decision),
+            reasons=["why"],
+            calls=False,
+            numbers={},
+            fingerprint=made_from,
+            asks=["watch"],
+            as_of=instant.isoformat(),
+            final=True,
+            blocks=[],
+            estimates={},
+        )
         workspace.ledger.record("monitor", batch.id, made_from, asdict(judged), instant)
     ask(workspace, batch, instant, judged)
 
