@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from models.measures.discrimination import gaps_of
 from models.measures.intervals import local
 from models.problem import Floats, Problem, in_one_number
 from models.rows import Rows
@@ -18,6 +19,7 @@ DAY = 86_400_000_000  # microseconds
 # what their own batch varies.
 _LOSS = {"rmse": "squared_error", "mae": "mae", "pinball": "pinball"}
 _MEANS = ("error", "loss", "expected", "constant")
+_NONE = (0.0, math.nan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,9 @@ class Block:
 
     `error` is the label less the answer (of classes: whether the likeliest came, less its probability),
     `loss` what was lost, `expected` what the answers themselves led to expect of it, `constant` what the
-    best constant of the batch lost. NaN stands for what the problem does not have.
+    best constant of the batch lost. `gap` is the AUC within the block less the one that its probabilities
+    promise, which counts by the weight of its `pairs` of labels (`models.measures.discrimination`). NaN
+    stands for what the problem does not have.
     """
 
     begins: str
@@ -35,6 +39,8 @@ class Block:
     loss: float
     expected: float
     constant: float
+    pairs: float = 0.0
+    gap: float = math.nan
 
     @classmethod
     def read(cls, kept: Mapping[str, Any]) -> Self:
@@ -60,8 +66,15 @@ def blocks_of(problem: Problem, rows: Rows, answers: Floats, timezone: str) -> t
     first = np.full(len(days), np.iinfo(np.int64).max)
     np.minimum.at(first, block, times)
     begins = np.datetime_as_string(first.astype("datetime64[us]"), unit="m")
+    gaps = gaps_of(rows.labels, answers, block) if problem.kind == "binary" else [_NONE] * len(days)
     return tuple(
-        Block(str(begins[day]), int(counts[day]), **{name: float(mean[day]) for name, mean in means.items()})
+        Block(
+            str(begins[day]),
+            int(counts[day]),
+            **{name: float(mean[day]) for name, mean in means.items()},
+            pairs=gaps[day][0],
+            gap=gaps[day][1],
+        )
         for day in range(len(days))
     )
 
@@ -88,7 +101,10 @@ def _one(group: list[Block]) -> Block:
     means = {
         name: float(np.average([getattr(each, name) for each in group], weights=rows)) for name in _MEANS
     }
-    return Block(group[0].begins, sum(rows), **means)
+    pairs = [each.pairs for each in group]
+    known = [each.pairs * each.gap for each in group if each.pairs]
+    gap = sum(known) / sum(pairs) if known else math.nan
+    return Block(group[0].begins, sum(rows), **means, pairs=sum(pairs), gap=gap)
 
 
 def _errors(problem: Problem, rows: Rows, answers: Floats) -> Floats:

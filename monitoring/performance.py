@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from core.errors import IntegrityError, PerennialError
 from core.spec import Outcome
 from models.answers import from_column
+from models.measures.discrimination import Discrimination
 from models.measures.intervals import intervals, local
 from models.measures.paired import Blocks, Interval
 from models.measures.probabilities import calibration_curve
@@ -37,9 +38,10 @@ class Point:
 class Realised:
     """What is known at `as_of` of the quality of `scored` predictions, `labelled` of which have outcomes.
 
-    `measures` are those of the problem and `relative_loss`, with the two parts of it (see
-    `monitoring.refinement`); `intervals` are their 95 % intervals by day. Both, and the `calibration` of
-    a binary problem, are empty while no outcome is known. `blocks` are the labelled rows by day. What
+    `measures` are those of the problem and `relative_loss`, with the two parts of it and its excess (see
+    `monitoring.refinement`), and of two classes the AUC within days, realised and promised; `intervals`
+    are their 95 % intervals by day. Both, and the `calibration` of a binary problem, are empty while no
+    outcome is known. `blocks` are the labelled rows by day. What
     is said before all outcomes are due is not `final`.
     """
 
@@ -109,6 +111,10 @@ def realised(predictions: pl.DataFrame, outcomes: pl.DataFrame, as_of: datetime,
     rows, answers = Rows.of(known, by.outcome), from_column(known["prediction"])
     blocks = Blocks.draw(local(rows.times, by.timezone) // DAY, DRAWS, by.seed)
     split, drawn = refined(by.problem, rows, answers, blocks, CONFIDENCE)
+    if by.problem.kind == "binary":
+        within = Discrimination.of(rows.labels, answers, blocks, CONFIDENCE)
+        split |= {"auc_within": within.realised, "auc_promised": within.expected, "auc_gap": within.gap}
+        drawn["auc_gap"] = Interval(within.gap, within.low, within.high)
     reach = {name: ends(each) for name, each in drawn.items()}
     found = by.problem.measures(rows, answers)
     return Realised(

@@ -2,9 +2,10 @@
 
 Realised performance decides where outcomes are known. A loss is compared as a share of what the
 best constant would have lost on the same rows (of log loss, the normalised entropy): batches of
-unlike rates have losses that say nothing about each other. Inputs that drift say where to look;
-they open a retraining only together with drifted predictions, and only while no outcome can show
-that all is well.
+unlike rates have losses that say nothing about each other. Nor do batches of which one is harder to
+tell apart: probabilities are held against what they promise of the rows at hand. Inputs that drift
+say where to look; they open a retraining only together with drifted predictions, and only while no
+outcome can show that all is well.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -66,7 +67,8 @@ def decide(
     judged = realised is not None and realised.labelled >= rules.min_rows
     findings = [*of_drift(drifts, importance, prediction, judged, rules, drifted_before)]
     if realised is not None and judged:
-        findings = [*of_performance(realised, reference, rules), *findings]
+        strange = sum(importance.get(each.feature, 0.0) for each in drifts if each.drifted and each.changes)
+        findings = [*of_performance(realised, reference, rules, strange), *findings]
     else:
         findings = [*findings, not_judged(realised, rules)]
     findings += further

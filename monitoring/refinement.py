@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from models.measures.paired import Blocks, Interval, interval
 from models.problem import Floats, Problem, constant_losses
 from models.rows import Rows
+from monitoring.expected import expected_parts, is_probable
 from monitoring.refit import across
 
 Found = tuple[dict[str, float], dict[str, Interval]]
@@ -19,16 +20,21 @@ Found = tuple[dict[str, float], dict[str, Interval]]
 def refined(problem: Problem, rows: Rows, answers: Floats, blocks: Blocks, confidence: float) -> Found:
     """`calibration_loss` and `refinement_loss`, whose sum is `relative_loss`, and their intervals.
 
+    Beside them, where answers are probabilities, `excess_loss`: what was lost beyond what they led to expect.
+
     The first is what a refit of intercept and slope on the rows of the other days wins back (see
     `monitoring.refit.across`), so that it is about 0, or a little below, where nothing is off. Both are
     drawn by the same blocks. Empty where there is no such refit, or the labels teach nothing.
     """
-    again = None if problem.lack(rows) else across(problem, answers, rows.labels, blocks.block)
-    if again is None:
+    if problem.lack(rows):
         return {}, {}
-    constant = constant_losses(problem, rows, answers)
-    ours, kept = (problem.losses(rows, each) for each in (answers, again))
-    found = {"calibration_loss": ours - kept, "refinement_loss": kept}
+    constant, ours = constant_losses(problem, rows, answers), problem.losses(rows, answers)
+    found: dict[str, Floats] = {}
+    if (again := across(problem, answers, rows.labels, blocks.block)) is not None:
+        kept = problem.losses(rows, again)
+        found = {"calibration_loss": ours - kept, "refinement_loss": kept}
+    if is_probable(problem):
+        found["excess_loss"] = ours - expected_parts(problem, rows, answers, answers)["loss"]
     drawn = {name: _ratio(lost, constant, blocks, confidence) for name, lost in found.items()}
     return {name: each.value for name, each in drawn.items()}, drawn
 

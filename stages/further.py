@@ -1,6 +1,7 @@
 """Further: what is found of a batch beside drift and measures, by its days and by its answers alone."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import polars as pl
@@ -13,6 +14,7 @@ from monitoring.concept_findings import of_concept
 from monitoring.estimate_findings import Checked, checked, of_estimates
 from monitoring.findings import Finding
 from monitoring.performance import Realised
+from monitoring.promises import of_promises
 from stages.estimate import estimate, holdout, known_then
 from stages.workspace import Workspace
 
@@ -36,10 +38,12 @@ def further(
     told = checked(found, _naive(batch, version, history), realised)
     findings = list(of_estimates(told, realised, reference, rules))
     if realised.final and realised.labelled >= rules.min_rows:
-        stream = [Block.read(each) for past in history if past["final"] for each in past["blocks"]]
-        stream += realised.blocks
-        changed = changes(holdout(workspace, version), stream, workspace.spec.training.seed)
+        batches = [[Block.read(each) for each in past["blocks"]] for past in history if past["final"]]
+        batches.append([*realised.blocks])
+        usual = holdout(workspace, version)
+        changed = changes(usual, [*chain(*batches)], workspace.spec.training.seed)
         findings += of_concept(changed, realised, reference, rules)
+        findings += of_promises(usual, batches, rules)
     return told, findings
 
 

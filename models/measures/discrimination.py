@@ -47,8 +47,7 @@ class Discrimination:
         >>> found.realised, round(found.expected, 3)
         (1.0, 0.743)
         """
-        parts = [_block(labels[rows], probabilities[rows]) for rows in _rows(blocks)]
-        weights, won, due = np.array(parts).T
+        weights, won, due = np.array(_parts(labels, probabilities, blocks.block, blocks.count)).T
         total = float(weights.sum())
         if not total:
             return cls(np.nan, np.nan, np.nan, -np.inf, np.inf, 0)
@@ -61,11 +60,22 @@ class Discrimination:
         return cls(realised, expected, gap.value, gap.low, gap.high, known)
 
 
-def _rows(blocks: Blocks) -> list[NDArray[np.intp]]:
-    """The rows of each block."""
-    order = np.argsort(blocks.block, kind="stable")
-    ends = np.cumsum(np.bincount(blocks.block, minlength=blocks.count))
-    return np.split(order, ends[:-1])
+def gaps_of(labels: Floats, probabilities: Floats, block: NDArray[np.intp]) -> list[tuple[float, float]]:
+    """The weight of the pairs of each block [n], named 0, 1 ..., and its realised less its expected AUC.
+
+    A block of one class has no weight, and its gap is NaN.
+    """
+    parts = _parts(labels, probabilities, block, int(block.max()) + 1)
+    return [(weight, won - due if weight else np.nan) for weight, won, due in parts]
+
+
+def _parts(
+    labels: Floats, probabilities: Floats, block: NDArray[np.intp], count: int
+) -> list[tuple[float, float, float]]:
+    """The weight of each block, and its realised and its expected AUC."""
+    order = np.argsort(block, kind="stable")
+    ends = np.cumsum(np.bincount(block, minlength=count))
+    return [_block(labels[rows], probabilities[rows]) for rows in np.split(order, ends[:-1])]
 
 
 def _block(labels: Floats, probabilities: Floats) -> tuple[float, float, float]:

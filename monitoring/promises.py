@@ -1,0 +1,77 @@
+"""Kept promises: do probabilities tell labels apart within days as well as they claim to?
+
+An AUC that falls below that of the holdout may be due to the rows: some are harder to tell apart, and the
+probabilities say so by themselves. A gap between what they promise and what came is the model's own. It is
+looked for over the newest batches together, for one batch alone may be too short to be sure.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from scipy.special import stdtrit
+
+from core.spec import Monitoring
+from monitoring.blocks import Block
+from monitoring.findings import Finding
+
+WINDOWS = (1, 2, 3)  # batches, the newest last
+# All windows of one batch together say so of a model that keeps its promises in this share of cases.
+CHANCE = 0.005
+MISLEADS = "what the champion learnt to go by no longer tells labels apart as it did"
+LEAST = 8  # blocks: fewer do not say how blocks vary
+
+
+def of_promises(
+    reference: Sequence[Block], batches: Sequence[Sequence[Block]], rules: Monitoring
+) -> Iterator[Finding]:
+    """A retraining where the gap is surely wider than that of the holdout, and by more than `rules.auc_drop`.
+
+    `reference` are the blocks of the champion's holdout, `batches` those of the batches since its release,
+    the newest last. Nothing where blocks have no gap, or are fewer than 8.
+    """
+    allowed = allowance(reference)
+    for window in WINDOWS[: len(batches)]:
+        blocks = [block for batch in batches[-window:] for block in batch if block.pairs > 0]
+        if len(blocks) < LEAST:
+            continue
+        gap, error = gap_of(blocks)
+        reach = float(stdtrit(len(blocks) - 1, 1 - CHANCE / len(WINDOWS))) * error
+        if allowed - gap > rules.auc_drop and gap + reach < allowed:
+            told, numbers = _told(gap, reach, allowed, window, rules), {"auc_gap": gap}
+            yield Finding("retrain", told, numbers, old_misleads=MISLEADS)
+            return
+
+
+def gap_of(blocks: Sequence[Block]) -> tuple[float, float]:
+    """The mean gap of blocks by the weight of their pairs, and its standard error between blocks.
+
+    >>> day = Block("2013-04-01", 900, 0.0, 0.4, 0.4, 0.5, pairs=100.0, gap=-0.02)
+    >>> gap_of([day, day])
+    (-0.02, 0.0)
+    """
+    weights, gaps = np.array([[block.pairs, block.gap] for block in blocks]).T
+    mean = float(np.average(gaps, weights=weights))
+    spread = float(((weights * (gaps - mean)) ** 2).sum()) * len(blocks) / max(len(blocks) - 1, 1)
+    return mean, math.sqrt(spread) / float(weights.sum())
+
+
+def allowance(reference: Sequence[Block]) -> float:
+    """How far a champion was below its promise in its holdout already, as far as that is no chance.
+
+    At most 0. The gap is drawn towards 0 by its own error (James and Stein, 1961): a few days say little.
+    """
+    blocks = [block for block in reference if block.pairs > 0]
+    if len(blocks) < LEAST:
+        return 0.0
+    gap, error = gap_of(blocks)
+    return min(0.0, gap * max(0.0, 1 - (error / gap) ** 2)) if gap else 0.0
+
+
+def _told(gap: float, reach: float, allowed: float, window: int, rules: Monitoring) -> str:
+    over = "" if window == 1 else f" over the newest {window} batches"
+    before = f" ({-allowed:.3f} in the holdout)" if allowed else ""
+    return (
+        f"Within days the answers tell labels apart by {-gap:.3f} of AUC less than they promise"
+        f"{over}{before}, at least {-gap - reach:.3f} (limit {rules.auc_drop:.3f})"
+    )
