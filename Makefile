@@ -140,6 +140,9 @@ gate-power: $(READY) ## simulate how often the gate of PROJECT promotes what is 
 bench-estimates: $(READY) ## measure estimates of performance without labels against what the labels said
 	@OPENBLAS_NUM_THREADS=1 $(VENV)/bin/python -m benchmarks.estimates
 
+drift-power: $(READY) ## simulate how often the drift check of PROJECT cries wolf, and how soon it sees what costs
+	@OPENBLAS_NUM_THREADS=1 POLARS_MAX_THREADS=1 OMP_NUM_THREADS=1 $(VENV)/bin/python -m benchmarks.drift_power $(PROJECT)
+
 docs: $(READY) ## write docs/spec.md and docs/project.schema.json from the models of the spec
 	@$(RUN) docs
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -152,13 +153,18 @@ def _soon(stream: Sequence[Seen]) -> bool:
 
 
 def _print(kind: Kind, streams: Sequence[Sequence[Seen]]) -> None:
-    """What was done in streams of a kind, and why."""
-    counts: dict[tuple[str, str], int] = {}
-    for stream in streams:
-        key = (stream[-1].action, " ".join(stream[-1].reason.split()[:3]))
-        counts[key] = counts.get(key, 0) + 1
-    for (action, reason), count in sorted(counts.items(), key=lambda item: -item[1]):
-        print(f"{kind}: {count} streams end with {action} ({reason} ...)", flush=True)
+    """How streams of a kind ended, and why: where nothing had happened yet, that is a false alarm."""
+    counts = Counter(
+        (
+            "false alarm" if not stream[-1].drifted else "seen",
+            stream[-1].action,
+            stream[-1].reason.split(" ")[0],
+        )
+        for stream in streams
+        if stream[-1].action not in ("nothing", "watch")
+    )
+    for (what, action, reason), count in counts.most_common():
+        print(f"{kind}: {count} times {what}, {action} ({reason} ...)", flush=True)
 
 
 def _seconds(started: float) -> Measure:

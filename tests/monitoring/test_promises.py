@@ -99,6 +99,8 @@ def test_blocks_have_the_gaps_of_their_own_rows() -> None:
     times = pl.Series(start + day * 86_400_000_000).cast(pl.Datetime("us", "UTC"))
     blocks = blocks_of(Binary(), Rows(pl.DataFrame({"x": day}), labels, times), chances, "UTC")
     assert len(blocks) == 20 and all(block.gap < 0.05 for block in blocks)
+    positives = labels[day == 0].sum()
+    assert blocks[0].pairs == pytest.approx(positives * (500 - positives) / 500)
     assert [*of_promises([], [blocks], RULES)]
     again = Block.read({"gap": None, "pairs": 0.0, "begins": "x", "rows": 1, "error": 0, "loss": 0,
                         "expected": 0, "constant": 0})  # fmt: skip
