@@ -38,7 +38,7 @@ def small(document: dict[str, Any]) -> None:
     document["training"] = {**document.get("training", {}), "first_batches": 2}
     calm = {"draws": 200, "confidence": 0.6, "max_calibration_error": 0.5}
     document["gate"] = document.get("gate", {}) | calm
-    document["monitoring"] = {**document.get("monitoring", {}), "min_rows": 200, "auc_drop": 0.000001}
+    document["monitoring"] = {**document.get("monitoring", {}), "min_rows": 200, "every": 1}
 
 
 @pytest.fixture(

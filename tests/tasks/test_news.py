@@ -85,7 +85,7 @@ def test_a_dataset_that_others_need_is_told_and_the_run_fails_as_before(
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory, backends: None) -> Workspace:
     """Orders, ingested and featurised, without a model yet; what is drifted matters to it at once."""
-    restless = {"min_rows": 100, "auc_drop": 0.000001, "loss_rise": 0.000001, "drift": 0.00001}
+    restless = {"min_rows": 100, "auc_drop": 0.000001, "loss_rise": 0.000001, "drift": 0.00001, "every": 1}
     return make_orders(tmp_path_factory.mktemp("orders"), monitoring=restless)
 
 
