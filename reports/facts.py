@@ -120,7 +120,7 @@ def _outcome(batch: Facts) -> str:
         return f"{batch['challenger']} refused"
     if batch["symbol"] != "●":
         return ""
-    return _OPEN.get((batch["request"] or {}).get("state"), "not carried out")
+    return _OPEN.get((batch["request"] or {}).get("state", ""), "not carried out")
 
 
 def _scored(batches: Sequence[Facts]) -> list[Facts]:
