@@ -90,7 +90,7 @@ up: $(READY) ## start what production needs on this machine, and the deployments
 down: $(READY) ## end exactly what `make up` has started
 	@$(RUN) down
 
-status: $(READY) ## print what runs, schedules, champion, versions and batches (JSON=1 for machines)
+status: $(READY) ## print what runs, schedules, champion, last decision, alerts, batches and versions (JSON=1 for machines)
 	@$(RUN) status --project $(PROJECT) $(if $(JSON),--json)
 
 ui: $(READY) ## say where the Prefect UI is; when nothing is up, serve it with the deployments

@@ -15,8 +15,8 @@ SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
 
 def _cron(value: str) -> str:
     try:
-        if len(value.split()) != 5:
-            raise CronSimError("five fields")
+        if (fields := len(value.split())) != 5:
+            raise CronSimError(f"it has {fields} field{'s' if fields != 1 else ''}, not five")
         CronSim(value, datetime(2013, 1, 1, tzinfo=UTC))
     except CronSimError as error:
         raise ValueError(f"{value!r} is no cron expression, such as '15 6 * * 1-5': {error}") from None
@@ -58,6 +58,8 @@ NOTIFYING = (
     "twilio-sms",
 )
 """The types of blocks that alerts can be sent through."""
+BLOCK = "^[a-z0-9-]+/[a-z0-9-]+$"
+"""How a route names a block."""
 
 
 class Route(Model):
@@ -65,7 +67,7 @@ class Route(Model):
 
     model_config = example({"block": "slack-webhook/operations", "severity": "critical"})
 
-    block: Annotated[str, Field(pattern="^[a-z0-9-]+/[a-z0-9-]+$")]
+    block: Annotated[str, Field(pattern=BLOCK)]
     """A notification block of Prefect, as `<type>/<name>`: `slack-webhook/…`, `ms-teams-webhook/…`,
     `custom-webhook/…`, `apprise/…` (e-mail, for one) or another that notifies."""
     severity: Severity = "warning"

@@ -100,7 +100,8 @@ def _mend(document: dict[str, Any], keys: Keys, fault: ErrorDetails, tried: Coll
     # What was mended in vain is wrong as a whole, as is what lacks a part that has no stand-in.
     if fault["type"] == "missing" and not _stand_ins(keys):
         keys = keys[:-1]
-    while keys in tried:
+    # So is a list, of which an entry cannot be left out.
+    while keys in tried or isinstance(keys[-1], int):
         keys = keys[:-1]
     _at(document, keys[:-1]).pop(keys[-1], None)
     for stand_in in _stand_ins(keys):

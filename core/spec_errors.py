@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from core.documents import Document, Keys
+from core.operating import BLOCK
 from core.scalars import NAME, SHA256
 from core.secrets import without_password
 from core.spec import Spec
@@ -36,6 +37,7 @@ _WANTED = {
 # And what a text should be, by its pattern.
 _PATTERNS = {
     NAME: "a name of lower-case letters, digits and _, such as late_arrivals",
+    BLOCK: "a block as <type>/<name>, in lower case, such as slack-webhook/operations",
     SHA256: "the 64 hexadecimal digits of a SHA-256, in lower case",
 }
 

@@ -82,6 +82,7 @@ def _run(arguments: argparse.Namespace) -> int:
     # Prefect reads its settings when it is imported: everything that imports it comes after them.
     modules = (
         "machine_commands",
+        "status_command",
         "new_command",
         "data_commands",
         "model_commands",

@@ -1,18 +1,12 @@
 """The commands behind the make targets: each opens what its flow needs, runs it, and prints the outcome."""
 
 import argparse
-import json
-import os
 import shutil
 
 from core.errors import DeliveryError, PerennialError
 from core.settings import CHECKOUT, Settings
-from flows import show, show_status
-from flows.backend import backend
+from flows import show
 from flows.data_commands import provide
-from flows.machine import state
-from flows.machine.facts import Deployed, part_facts
-from flows.machine.state import Up
 from flows.machine.up import refuse_while_up
 from flows.running import at_batch, console, opened, running
 from models.gate.judge import GateReport
@@ -21,8 +15,6 @@ from reports.spec_page import page_text
 from reports.spec_schema import schema_text
 from stages.pages import summary
 from stages.retraining import requests_of
-from stages.stale import found_stale
-from stages.status import standing
 
 STATE = (
     "archive",
@@ -139,40 +131,6 @@ def retrain(settings: Settings, arguments: argparse.Namespace) -> int:
     if isinstance(answer, GateReport):
         show.gate(console(), answer)
     return 0
-
-
-def status(settings: Settings, arguments: argparse.Namespace) -> int:
-    """Say what runs on this machine, and how a project stands; nothing is started for it."""
-    workspace, as_of = opened(settings, arguments)
-    facts, stale, stands = (
-        summary(workspace, as_of),
-        found_stale(workspace, as_of),
-        standing(workspace, as_of),
-    )
-    found = state.read(settings)
-    parts, deployments = part_facts(found), _deployments(settings, found, workspace.project.name)
-    if arguments.json:
-        machine = {"parts": parts, "deployments": deployments}
-        print(json.dumps({**facts, "stale": stale, **stands, **machine}, indent=2))
-        return 0
-    screen = console()
-    show_status.parts(screen, parts)
-    show_status.deployments(screen, deployments)
-    show_status.standing(screen, stands)
-    # At the merge: the open alerts (stages.alerts.open_alerts) and the unsettled request of a retraining.
-    show.status(screen, facts)
-    show.stale(screen, stale)
-    return 0
-
-
-def _deployments(settings: Settings, up: Up | None, project: str) -> list[Deployed] | None:
-    """What is deployed of a project; None where no server runs, for none is started."""
-    if not os.environ.get("PREFECT_API_URL") and not (up and up.alive):
-        return None
-    with backend(settings):
-        from flows.machine.schedules import deployed
-
-        return deployed(project)
 
 
 def wandb_sync(settings: Settings, arguments: argparse.Namespace) -> int:

@@ -31,6 +31,7 @@ from flows.retrain import retrain
 from flows.score import score
 from flows.train import train
 from flows.tune import tune
+from tasks.notifying import Apprise
 
 POOL = "perennial"
 PAGE = 200
@@ -61,10 +62,11 @@ def deployments(settings: Settings) -> list[RunnerDeployment]:
 
 
 def register(settings: Settings) -> None:
-    """Register the work pool, the deployments for its workers, and the automations; again changes nothing.
+    """Register the work pool, the deployments for its workers, the automations, and our type of block.
 
-    Deployments of projects that are gone are removed.
+    Again changes nothing. Deployments of projects that are gone are removed.
     """
+    Apprise.register_type_and_schema()
     with get_client(sync_client=True) as client, suppress(ObjectAlreadyExists):
         client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
     found = dict[tuple[str, str], UUID]()

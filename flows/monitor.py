@@ -1,5 +1,6 @@
 """The monitor flow, or drift check: what scored batches say of the champion, and whether to retrain."""
 
+import time
 from datetime import datetime
 
 from prefect import flow
@@ -8,6 +9,7 @@ from core.batches import Batch
 from flows.automations import is_automated
 from flows.instants import run_id, run_name, standing
 from flows.links import tell
+from flows.report import report
 from flows.retrain import retrain
 from flows.signals import JUDGED, request_retraining, signal
 from monitoring.requests import Request
@@ -26,14 +28,15 @@ def monitor(project: str, batch: str | None = None, as_of: datetime | None = Non
     Batches are judged in order of time, until one opens a retraining. It is run by an automation where
     one is at work, else by this flow. So is one that waits from before: its event was lost, its process
     killed, or its time to be tried again has come. Batches whose outcomes are not all in yet get a
-    provisional judgement, which opens nothing. Returns what was judged last.
+    provisional judgement, which opens nothing. In the end the pages are written anew. Returns what was
+    judged last.
 
     Args:
         project: The project, a folder of projects/.
         batch: The id of a batch, which is judged, and nothing opened; by default all that are due.
         as_of: The instant to stand at; by default the scheduled start of the run.
     """
-    as_of = standing(as_of)
+    started, as_of = time.monotonic(), standing(as_of)
     if batch is not None:
         return monitor_batch(project, batch, as_of)
     workspace, judged = open_workspace(project), []
@@ -45,8 +48,12 @@ def monitor(project: str, batch: str | None = None, as_of: datetime | None = Non
     request = waiting(workspace, as_of)
     if judged:
         signal(JUDGED, project, batches=len(judged))
-    if request is not None:
-        _open(request, as_of)
+    try:
+        if request is not None:
+            _open(request, as_of)
+    finally:  # a page is not worth waiting for, nor is a retraining that failed worth none
+        if judged or provisional:
+            report(project, as_of, time.monotonic() - started)
     return next((each for each in [*provisional[::-1], *judged[::-1]] if each is not None), None)
 
 

@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from reports import plots
 from reports.coverage import coverage
+from reports.estimated import estimated
 from reports.headlines import LOWER_IS_BETTER, headlines_of, meaning_of, name_of
 from reports.pages import count, measure, share
 from reports.versions import told
@@ -31,6 +32,16 @@ _UNKNOWN: Facts = {
     "challenger": None,
     "retrained": None,
     "drift_page": None,
+    "final": None,
+    "estimates": {},
+    "request": None,
+}
+# What is said of a decision that nothing has come of yet, by the state of what it asked for.
+_OPEN = {
+    "open": "waits to be carried out",
+    "running": "is being carried out",
+    "failed": "failed",
+    "skipped": "not opened",
 }
 _SYMBOLS = {
     "nothing": "○",
@@ -93,6 +104,11 @@ def _batch(given: Facts, headlines: tuple[str, str]) -> Facts:
     batch["score_interval"] = (batch["intervals"] or {"auc": batch["auc_interval"]}).get(first)
     batch["baseline_score"] = (batch["baseline"] or {"auc": batch["baseline_auc"]}).get(first)
     batch["symbol"] = _SYMBOLS.get(batch["decision"], "")
+    if (asked := batch["request"]) and asked["why"]:
+        batch["reasons"] = [
+            *batch["reasons"],
+            f"Retraining {asked['number']}, {asked['state']}: {asked['why']}",
+        ]
     return batch | {"outcome": _outcome(batch)}
 
 
@@ -102,13 +118,22 @@ def _outcome(batch: Facts) -> str:
         return f"{batch['retrained']} {'restored' if batch['decision'] == 'roll back' else 'released'}"
     if batch["challenger"]:
         return f"{batch['challenger']} refused"
-    return "not carried out" if batch["symbol"] == "●" else ""
+    if batch["symbol"] != "●":
+        return ""
+    return _OPEN.get((batch["request"] or {}).get("state", ""), "not carried out")
 
 
 def _scored(batches: Sequence[Facts]) -> list[Facts]:
     """From the first batch with a realised headline to the last."""
     places = [place for place, batch in enumerate(batches) if batch["score"] is not None]
     return list(batches[places[0] : places[-1] + 1]) if places else []
+
+
+def _expected(batches: Sequence[Facts], scored: Sequence[Facts], headline: str) -> list[Facts]:
+    """From the first batch with a realised headline to the last that has one or an estimate; or none."""
+    known = [place for place, batch in enumerate(batches) if headline in (batch["estimates"] or {})]
+    first = batches.index(scored[0])
+    return list(batches[first : max(known[-1] + 1, first + len(scored))]) if known else []
 
 
 def _features(scored: Sequence[Facts], importance: Mapping[str, float]) -> dict[str, float | None]:
@@ -177,11 +202,14 @@ def _plots(
     headline: str,
 ) -> dict[str, Markup]:
     """The plots as SVG, empty where there is nothing to show."""
-    drawn = dict.fromkeys(("performance", "coverage", "rates", "drift", "calibration"), "")
+    drawn = dict.fromkeys(("performance", "estimates", "coverage", "rates", "drift", "calibration"), "")
     drawn["rows"] = plots.rows(_ids(batches), _of(batches, "accepted"), _of(batches, "quarantined"))
     if scored:
         events = _events(batches, batches.index(scored[0]))
         drawn |= _performance_plots(scored, events, headline)
+        expected = _expected(batches, scored, headline)
+        if expected:
+            drawn["estimates"] = estimated(name_of(headline), headline, expected, events)
         shown = dict(list(features.items())[:MAX_FEATURES])
         if shown and threshold is not None:
             moved = _of(scored, "feature_drift")

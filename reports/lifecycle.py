@@ -20,6 +20,28 @@ class Point(TypedDict):
     rows: int
 
 
+class Estimated(TypedDict):
+    """A measure as it was estimated without labels, with its 95 % interval, and the guess that all stays.
+
+    The errors of both (each less what came) are null until all outcomes are in.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    naive: float | None
+    error: float | None
+    naive_error: float | None
+
+
+class Asked(TypedDict):
+    """The retraining that a decision asked for: open, running, done, failed or skipped, and why."""
+
+    number: int
+    state: str
+    why: str
+
+
 class Batch(TypedDict):
     """What came of one batch. `auc` and `log_loss` are realised, null before there is a champion.
 
@@ -57,6 +79,9 @@ class Batch(TypedDict):
     challenger: NotRequired[str | None]
     retrained: NotRequired[str | None]
     drift_page: NotRequired[str | None]  # link, relative to the page
+    final: NotRequired[bool | None]  # False while outcomes are due: the measures are provisional
+    estimates: NotRequired[Mapping[str, Estimated]]  # what was to be expected without labels, by measure
+    request: NotRequired[Asked | None]  # what the decision asked for
 
 
 class File(TypedDict):

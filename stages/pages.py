@@ -1,6 +1,6 @@
 """Pages: what people look at, built from the tables, the ledger and the registry alone."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,15 @@ from models.gate.judge import GateReport
 from models.problem import headlines
 from models.registry.versions import Version
 from models.rows import columns
+from monitoring.requests import Request
 from reports.drift import drift_page
+from reports.lifecycle import Asked, File, Summary, page
 from reports.lifecycle import Batch as BatchFacts
-from reports.lifecycle import File, Summary, page
 from reports.lifecycle import Version as VersionFacts
 from stages.cards import card_path
 from stages.promote import decisions
 from stages.references import sample
+from stages.retraining import requests_of
 from stages.roll_back import rolled_back
 from stages.workspace import Workspace
 
@@ -59,12 +61,12 @@ def lifecycle_report(workspace: Workspace, as_of: datetime, wall_seconds: float)
 
 def summary(workspace: Workspace, as_of: datetime) -> Summary:
     """The facts of the lifecycle up to `as_of`, batches in order of time."""
-    champion = workspace.champion(as_of)
+    champion, requests = workspace.champion(as_of), requests_of(workspace).all()
     return {
         "project": workspace.project.name,
         "title": workspace.spec.title,
         "wall_seconds": 0.0,
-        "batches": [_batch(workspace, batch) for batch in workspace.batches(as_of)],
+        "batches": [_batch(workspace, batch, requests) for batch in workspace.batches(as_of)],
         "versions": [
             _version(workspace, version) for version in workspace.registry.versions(workspace.project.name)
         ],
@@ -75,7 +77,7 @@ def summary(workspace: Workspace, as_of: datetime) -> Summary:
     }
 
 
-def _batch(workspace: Workspace, batch: Batch) -> BatchFacts:
+def _batch(workspace: Workspace, batch: Batch, requests: Sequence[Request]) -> BatchFacts:
     events, ledger = workspace.spec.events, workspace.ledger
     ingested = ledger.results(f"ingest/{events}").get(batch.id, {})
     refused = ledger.results(f"refuse/{events}").get(batch.id)
@@ -112,7 +114,16 @@ def _batch(workspace: Workspace, batch: Batch) -> BatchFacts:
         "challenger": gate.challenger if gate else None,
         "retrained": gate.challenger if gate and gate.accepted else restored.version if restored else None,
         "drift_page": f"../drift/{batch.id}.html" if _drift_path(workspace, batch.id).is_file() else None,
+        "final": judged.get("final"),
+        "estimates": judged.get("estimates", {}),
+        "request": _asked_for(requests, batch.id),
     }
+
+
+def _asked_for(requests: Sequence[Request], batch: str) -> Asked | None:
+    """The newest retraining that was asked for after a batch."""
+    found = [each for each in requests if batch in (ask.batch for ask in each.asks)]
+    return {"number": found[-1].id, "state": found[-1].state, "why": found[-1].why} if found else None
 
 
 def _gate_reasons(gate: GateReport | None) -> list[str]:

@@ -1,9 +1,13 @@
-"""How a project stands: who is champion, what is released, and how far the batches have come."""
+"""How a project stands: champion, release, newest batches, the last decision, the retraining, open alerts."""
 
 from collections.abc import Iterable
 from datetime import datetime
 from typing import TypedDict
 
+from monitoring.alerts import Alert
+from monitoring.requests import Request
+from stages.alerts import open_alerts
+from stages.retraining import requests_of
 from stages.workspace import Workspace
 
 
@@ -23,21 +27,74 @@ class Newest(TypedDict):
     judged: str | None
 
 
+class Decided(TypedDict):
+    """What was decided after the newest batch that is judged, and why; not `final` while outcomes are due."""
+
+    batch: str
+    decision: str
+    final: bool
+    reasons: list[str]
+
+
+class Asked(TypedDict):
+    """The retraining that is open or running, or else the one asked for last.
+
+    `state` is open, running, done, failed or skipped; `reasons` those of who opened it, `why` says why it
+    failed or was skipped. It is tried again from `next_attempt` on, null for at once or never. `runs` are
+    the flow runs that were at it.
+    """
+
+    number: int
+    action: str
+    batch: str
+    state: str
+    reasons: list[str]
+    attempts: int
+    next_attempt: str | None
+    outcome: str
+    version: str
+    why: str
+    runs: list[str]
+
+
+class Open(TypedDict):
+    """An alert of what goes on; `unsent` says, by route, why it was not sent there yet."""
+
+    kind: str
+    subject: str
+    severity: str
+    title: str
+    reasons: list[str]
+    link: str
+    since: str
+    seen: int
+    unsent: dict[str, str]
+
+
 class Standing(TypedDict):
     """How a project stands. `release` is the share of the requests that each version answers."""
 
     champion: Champion | None
     release: dict[str, float]
     newest: Newest
+    decided: Decided | None
+    retraining: Asked | None
+    alerts: list[Open]
 
 
 def standing(workspace: Workspace, as_of: datetime) -> Standing:
-    """How a project stands at an instant, as the ledger and the registry have it."""
-    champion = _champion(workspace, as_of)
+    """How a project stands at an instant, as the ledger and the registry have it.
+
+    The retraining and the alerts are those of now.
+    """
+    champion, newest = _champion(workspace, as_of), _newest(workspace, as_of)
     return {
         "champion": champion,
         "release": {champion["version"]: 1.0} if champion else {},
-        "newest": _newest(workspace, as_of),
+        "newest": newest,
+        "decided": _decided(workspace, newest["judged"]),
+        "retraining": _asked(workspace),
+        "alerts": [_open(alert) for alert in open_alerts(workspace)],
     }
 
 
@@ -64,4 +121,54 @@ def _newest(workspace: Workspace, as_of: datetime) -> Newest:
         "ingested": last(workspace.ledger.results(f"ingest/{workspace.spec.events}")),
         "scored": last(workspace.ledger.results("score")),
         "judged": last(workspace.ledger.results("monitor")),
+    }
+
+
+def _decided(workspace: Workspace, batch: str | None) -> Decided | None:
+    judged = workspace.ledger.result("monitor", batch) if batch else None
+    if judged is None:
+        return None
+    return {
+        "batch": judged["batch"],
+        "decision": judged["decision"],
+        "final": judged["final"],
+        "reasons": judged["reasons"],
+    }
+
+
+def _asked(workspace: Workspace) -> Asked | None:
+    requests = requests_of(workspace).all()
+    of_now = [each for each in requests if each.is_unsettled] or requests
+    return _facts(of_now[-1]) if of_now else None
+
+
+def _facts(request: Request) -> Asked:
+    again = request.next_attempt_at if request.is_unsettled else None
+    return {
+        "number": request.id,
+        "action": request.action,
+        "batch": request.batch,
+        "state": request.state,
+        "reasons": list(request.asks[0].reasons) if request.asks else [],
+        "attempts": request.attempts,
+        "next_attempt": again.isoformat() if again else None,
+        "outcome": request.outcome,
+        "version": request.version,
+        "why": request.why,
+        "runs": list(request.runs),
+    }
+
+
+def _open(alert: Alert) -> Open:
+    unsent = [each for each in alert.deliveries if each.sent_at is None]
+    return {
+        "kind": alert.kind,
+        "subject": alert.subject,
+        "severity": alert.severity,
+        "title": alert.title,
+        "reasons": alert.text.splitlines(),
+        "link": alert.link,
+        "since": alert.first_seen.isoformat(),
+        "seen": alert.count,
+        "unsent": {each.route: each.failed or "not tried yet" for each in unsent},
     }

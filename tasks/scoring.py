@@ -5,6 +5,7 @@ from datetime import datetime
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
+from stages.alerts import page
 from stages.monitor import Judged, judge_batch
 from stages.score import Scored, score
 from stages.workspace import open_workspace
@@ -26,11 +27,23 @@ def monitor_batch(project: str, batch: str, as_of: datetime) -> Judged | None:
     workspace = open_workspace(project)
     judged = judge_batch(workspace, workspace.batch(batch), as_of)
     if judged is not None:
-        reasons = "\n".join(f"- {reason}" for reason in judged.reasons)
         create_markdown_artifact(
             key=f"{slug(project)}-decision",
-            markdown=f"## {batch}: {judged.decision}\n\nchampion {judged.version}\n\n{reasons}\n",
+            markdown=_told(judged, page(workspace, f"drift/{batch}.html")),
             description=f"{project} {batch}: {judged.decision}",
         )
     tell_decided(workspace, judged, as_of)
     return judged
+
+
+def _told(judged: Judged, link: str) -> str:
+    """The decision with its reasons, the numbers behind them, and Evidently's page."""
+    state = "" if judged.final else ", provisional"
+    head = f"## {judged.batch}: {judged.decision}{state}\n\nscored by {judged.version}; "
+    head += f"{judged.labelled:,} of {judged.scored:,} outcomes are known"
+    reasons = "\n".join(f"- {reason}" for reason in judged.reasons)
+    # What could not be measured has no number.
+    known = [(name, value) for name, value in judged.numbers.items() if value is not None]
+    table = "\n".join(f"| {name} | {value:.4g} |" for name, value in known)
+    told = f"{head}\n\n{reasons}\n\n[Evidently's page]({link})"
+    return f"{told}\n\n| number | value |\n| --- | --- |\n{table}\n"

@@ -110,7 +110,10 @@ def _runs(settings: Settings, up: Up, health_port: int) -> Part:
         "PREFECT_WORKER_QUERY_SECONDS": "2",
         "PREFECT_WORKER_WEBSERVER_HOST": LOOPBACK,
         "PREFECT_WORKER_WEBSERVER_PORT": str(health_port),
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",  # seconds: without a sign of life a run counts as killed
     }
+    if up.own_server and not os.environ.get("PREFECT_UI_URL"):
+        here["PREFECT_UI_URL"] = up.api.removesuffix("/api")  # where alerts and artifacts link to
     # A run mostly waits for the Dask workers: two more than these, so that a long one holds up no other.
     what = ("--pool", POOL, "--type", "process", "--limit", str(settings.workers + 2))
     name = ("--name", socket.gethostname(), "--with-healthcheck")

@@ -9,7 +9,6 @@ import polars as pl
 from core.candidates import Candidates
 from models.retrieval.pasts import Pasts
 from models.retrieval.retriever import HISTORY, NONE, Floats, Retriever, Whole
-from models.retrieval.towers import towers
 
 WORDS = 64  # the most frequent words of what is about items
 BANDS = 10  # of a number
@@ -23,6 +22,8 @@ def fit(facts: pl.DataFrame, rules: Candidates, at: datetime, seed: int) -> Retr
     `facts` have the columns of `rules`, `decision_time` and `known_at` (UTC), and are in the order in
     which they became known.
     """
+    from models.retrieval.towers import towers  # imports torch: seconds that only a fit is to take
+
     catalogue = newest(facts, rules)
     items = tuple(catalogue[rules.item].cast(pl.String))
     bare = Retriever(items, np.zeros(len(items), np.float32), *np.zeros((2, len(items), 1), np.float32))

@@ -29,7 +29,13 @@ training:
   parameters: {linear: {strength: 1.0}}
   tuning: {families: [linear], space: {linear: {strength: {low: 0.1, high: 1.0}}}}
 gate: {slices: [city, id], fairness: {attributes: [city]}}
-monitoring: {persistence: 2}
+monitoring:
+  persistence: 2
+  drift_persistence: {batches: 2, of: 4}
+  retraining: {cooldown: 3d, runs_a_week: 2, hours_a_week: 6, attempts: 2, back_off: 5m}
+schedules: {ingest: "*/15 * * * *", housekeeping: null}
+alerts: [{block: slack-webhook/night, severity: critical}, {block: apprise/day}]
+retention: {raw: 400d, flow_runs: 14d, versions: 5}
 """
 FEATURES = """
 rate: {from: target_rate, by: [city], over: 7d, weight: 10}

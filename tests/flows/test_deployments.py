@@ -113,6 +113,14 @@ def test_automations_start_what_an_event_asks_for_of_its_project_alone(settings:
     assert retrain.actions[0].deployment_id == deployed["retrain/trains"].id
 
 
+def test_the_block_that_sends_mail_is_offered_in_the_ui(settings: Settings) -> None:
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        found = client.read_block_type_by_slug("apprise")
+    assert found.name == "Apprise"
+
+
 def test_what_a_person_disabled_stays_so_and_a_project_that_is_gone_leaves_nothing(
     settings: Settings,
 ) -> None:

@@ -246,3 +246,45 @@ def test_quantiles_are_told_by_their_loss_and_their_coverage(summary: Summary, t
     assert "<strong>Coverage</strong>" in text
     assert "21.500" in text and "0.731" in text
     assert "By pinball loss, the champion was better than the baseline in" in text
+
+
+def test_what_is_not_final_yet_says_so_and_is_shown_beside_its_estimate(
+    summary: Summary, tmp_path: Path
+) -> None:
+    estimate = {"value": 0.69, "low": 0.66, "high": 0.72, "naive": 0.7, "error": None, "naive_error": None}
+    summary["batches"][-2]["final"] = True
+    summary["batches"][-1]["final"] = False
+    summary["batches"][-1]["estimates"] = {"auc": estimate}  # type: ignore[typeddict-item]
+    root = opened(summary, tmp_path)
+    lines = {line[0]: line for line in tables(root)["Batches"]}
+    assert "provisional" in lines["2013-12"][2] and "provisional" not in lines["2013-11"][2]
+    captions = [caption.findtext("strong") for caption in root.iter("figcaption")]
+    assert "Without labels" in captions
+    kept = json.loads((tmp_path / "summary.json").read_text())["batches"][-1]
+    assert (kept["final"], kept["estimates"]["auc"]["value"]) == (False, 0.69)
+
+
+def test_an_estimate_is_shown_before_any_outcome_of_the_batch_is_known(
+    summary: Summary, tmp_path: Path
+) -> None:
+    estimate = {"value": 0.69, "low": None, "high": None, "naive": 0.7, "error": None, "naive_error": None}
+    summary["batches"][-1].update(auc=None, auc_interval=None, baseline_auc=None, final=False)
+    summary["batches"][-1]["estimates"] = {"auc": estimate}  # type: ignore[typeddict-item]
+    root = opened(summary, tmp_path)
+    (figure,) = [
+        each for each in root.iter("figure") if each.findtext("figcaption/strong") == "Without labels"
+    ]
+    assert "Dec" in "".join(figure.itertext())
+
+
+def test_a_decision_says_what_became_of_the_retraining_that_it_asked_for(
+    summary: Summary, tmp_path: Path
+) -> None:
+    why = "a retraining was opened 12 hours ago"
+    summary["batches"][8].update(challenger=None, request={"number": 4, "state": "skipped", "why": why})
+    summary["batches"][4].update(
+        challenger=None, retrained=None, request={"number": 3, "state": "open", "why": ""}
+    )
+    text = page(summary, tmp_path).read_text(encoding="utf-8")
+    assert "not opened" in text and f"Retraining 4, skipped: {why}" in text
+    assert "waits to be carried out" in text

@@ -8,6 +8,7 @@ import matplotlib as mpl
 import pytest
 
 from reports import coverage as of_quantiles
+from reports import estimated as without_labels
 from reports import plots
 from reports.plots import Event
 
@@ -51,7 +52,25 @@ def coverage(batches: list[str]) -> str:
     return of_quantiles.coverage(told, EVENTS)
 
 
-DRAWN: tuple[Callable[[list[str]], str], ...] = (performance, rates, coverage, calibration, drift, rows)
+def estimated(batches: list[str]) -> str:
+    told = [
+        {"batch": batch, "score": 0.7, "final": place < 3 or None, "estimates": {"auc": {"value": 0.71}}}
+        for place, batch in enumerate(batches)
+    ]
+    told[1] |= {"estimates": {}, "final": False}
+    told[2] |= {"estimates": {"auc": {"value": 0.7, "low": 0.68, "high": 0.72}}}
+    return without_labels.estimated("AUC", "auc", told, EVENTS)
+
+
+DRAWN: tuple[Callable[[list[str]], str], ...] = (
+    performance,
+    estimated,
+    rates,
+    coverage,
+    calibration,
+    drift,
+    rows,
+)
 every_plot = pytest.mark.parametrize("draw", DRAWN, ids=lambda draw: draw.__name__)
 
 

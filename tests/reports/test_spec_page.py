@@ -18,8 +18,8 @@ from reports.spec_schema import schema, schema_text
 from tests.core.test_salvage import JUNK, WHOLE, is_wrong, places, spoilt
 
 DOCS = CHECKOUT / "docs"
-# What a schema of single values cannot say: several keys together, a zone that there is, SQL.
-BEYOND = re.compile(r"batches|timezone|expression|space|statistic|value")
+# What a schema of single values cannot say: several keys together, a zone that there is, SQL, cron.
+BEYOND = re.compile(r"batches|timezone|expression|space|statistic|value|schedules|drift_persistence")
 
 
 @pytest.fixture(scope="module")

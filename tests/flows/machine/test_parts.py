@@ -21,7 +21,7 @@ from flows.machine.state import PartState, Up
 @pytest.fixture(autouse=True)
 def bare(monkeypatch: pytest.MonkeyPatch) -> None:
     """No server, cluster or password is given."""
-    for name in ("PREFECT_API_URL", "PERENNIAL_DASK", "PREFECT_SERVER_API_AUTH_STRING"):
+    for name in ("PREFECT_API_URL", "PREFECT_UI_URL", "PERENNIAL_DASK", "PREFECT_SERVER_API_AUTH_STRING"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -48,6 +48,17 @@ def test_what_is_given_is_used_and_not_started(tmp_path: Path, monkeypatch: pyte
     assert [part.name for part in parts(settings, up, 1)] == ["prefect-worker"]
     # The password of this machine is not told to another's server.
     assert access(settings, up) == {"PREFECT_API_URL": up.api, "PERENNIAL_DASK": "tls://dask.example:8786"}
+
+
+def test_runs_link_to_the_ui_that_is_started_or_to_the_one_that_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(home=tmp_path, prefect_port=4321)
+    worker = parts(settings, plan(settings), 1)[-1].environment
+    assert worker["PREFECT_UI_URL"] == "http://127.0.0.1:4321"
+    assert worker["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] == "30"
+    monkeypatch.setenv("PREFECT_UI_URL", "https://prefect.example")
+    assert "PREFECT_UI_URL" not in parts(settings, plan(settings), 1)[-1].environment
 
 
 @pytest.mark.parametrize(
