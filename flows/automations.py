@@ -22,7 +22,7 @@ STARTS: Mapping[str, tuple[str, ...]] = {
 }
 PREFIX = "perennial: "
 ALIVE = timedelta(seconds=90)  # a worker asks for work every few seconds
-SILENT = timedelta(seconds=90)  # three heartbeats
+SILENT = timedelta(seconds=90)  # three heartbeats of the settings
 
 
 def automate(deployments: Mapping[tuple[str, str], UUID]) -> None:
