@@ -23,6 +23,9 @@ STARTS: Mapping[str, tuple[str, ...]] = {
 PREFIX = "perennial: "
 ALIVE = timedelta(seconds=90)  # a worker asks for work every few seconds
 SILENT = timedelta(seconds=90)  # three heartbeats of the settings
+KILLED = "It gave no sign of life any more"
+# What ends the watch over a run until its next heartbeat: it is over, or waits to be begun again.
+_ENDS = ("Completed", "Failed", "Cancelled", "Crashed", "Paused", "Resuming", "AwaitingRetry", "Pending")
 
 
 def automate(deployments: Mapping[tuple[str, str], UUID]) -> None:
@@ -92,21 +95,18 @@ _PASSED = {name: _passed(name) for name in ("request", "action", "evidence")}
 def _crash() -> AutomationCore:
     """Mark a run as crashed whose process is gone: nothing else tells Prefect that it was killed."""
     beat = "prefect.flow-run.heartbeat"
-    ends = {
-        f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed", "Paused")
-    }
     return AutomationCore(
         name=f"{PREFIX}mark killed runs",
         description="Marks runs as crashed that have given no sign of life",
         tags=["perennial"],
         trigger=EventTrigger(
             after={beat},
-            expect={beat} | ends,
+            expect={beat, *(f"prefect.flow-run.{state}" for state in _ENDS)},
             match={"prefect.resource.id": "prefect.flow-run.*"},
             for_each={"prefect.resource.id"},
             posture=Posture.Proactive,
             threshold=1,
             within=SILENT,
         ),
-        actions=[ChangeFlowRunState(state=StateType.CRASHED, message="It gave no sign of life any more")],
+        actions=[ChangeFlowRunState(state=StateType.CRASHED, message=KILLED)],
     )

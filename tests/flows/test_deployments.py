@@ -1,6 +1,7 @@
 """What is registered for each project: deployments with their schedules and parameters, and automations."""
 
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
@@ -91,6 +92,27 @@ def test_schedules_are_those_of_the_spec_in_its_time_zone(settings: Settings) ->
     assert found["ingest/flights"] == [("*/10 * * * *", "America/New_York", True)]
     assert found["monitor/flights"] == [("35 * * * *", "America/New_York", True)]
     assert found["score/flights"] == found["retrain/flights"] == []
+
+
+def test_a_schedule_makes_runs(settings: Settings) -> None:
+    """That it is registered is not enough: the server's scheduler must get along with what is installed."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
+
+    ingest = DeploymentFilter(id=DeploymentFilterId(any_=[there()["ingest/flights"].id]))
+    with get_client(sync_client=True) as client:
+        deadline = time.monotonic() + 60
+        while not client.read_flow_runs(deployment_filter=ingest):
+            assert time.monotonic() < deadline, "the scheduler has made no run"
+            time.sleep(0.2)
+
+
+def test_a_run_that_lives_is_not_taken_for_killed(settings: Settings) -> None:
+    from flows.automations import SILENT
+
+    beat = int(settings.environment()["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"])
+    assert 2 * beat < SILENT.total_seconds()
+    assert automations()["perennial: mark killed runs"].trigger.within == SILENT
 
 
 def test_every_parameter_is_typed_and_described(settings: Settings) -> None:
