@@ -34,6 +34,7 @@ def automate(deployments: Mapping[tuple[str, str], UUID]) -> None:
     One that a person has disabled stays so.
     """
     wanted = [_start(flow, project, deployments) for flow, project in deployments if flow in STARTS]
+    wanted += [_again(project, deployments) for flow, project in deployments if flow == "retrain"]
     wanted.append(_crash())
     disabled = set()
     with get_client(sync_client=True) as client:
@@ -80,6 +81,25 @@ def _start(flow: str, project: str, deployments: Mapping[tuple[str, str], UUID])
         actions=[
             RunDeployment(source="selected", deployment_id=deployments[flow, project], parameters=parameters)
         ],
+    )
+
+
+def _again(project: str, deployments: Mapping[tuple[str, str], UUID]) -> AutomationCore:
+    """Look at once for the request that a killed retraining has left; its attempts are numbered."""
+    killed = f"prefect.deployment.{deployments['retrain', project]}"
+    return AutomationCore(
+        name=f"{PREFIX}retrain {project} again",
+        description=f"Starts monitor when a retraining of {project} was killed, which opens it again",
+        tags=["perennial", project],
+        trigger=EventTrigger(
+            expect={"prefect.flow-run.Crashed"},
+            match={"prefect.resource.id": "prefect.flow-run.*"},
+            match_related={"prefect.resource.role": "deployment", "prefect.resource.id": killed},
+            posture=Posture.Reactive,
+            threshold=1,
+            within=timedelta(),
+        ),
+        actions=[RunDeployment(source="selected", deployment_id=deployments["monitor", project])],
     )
 
 

@@ -128,11 +128,36 @@ def test_automations_start_what_an_event_asks_for_of_its_project_alone(settings:
     found, deployed = automations(), there()
     starts = {f"perennial: {flow} {project}" for flow in ("score", "monitor", "retrain")
               for project in ("flights", "trains")}  # fmt: skip
-    assert found.keys() == starts | {"perennial: mark killed runs"}
+    again = {f"perennial: retrain {project} again" for project in ("flights", "trains")}
+    assert found.keys() == starts | again | {"perennial: mark killed runs"}
     retrain = found["perennial: retrain trains"]
     assert retrain.trigger.expect == {"perennial.retrain.requested"}
     assert retrain.trigger.match.root == {"prefect.resource.id": "perennial.project.trains"}
     assert retrain.actions[0].deployment_id == deployed["retrain/trains"].id
+
+
+def test_a_retraining_that_was_killed_is_looked_for_at_once(settings: Settings) -> None:
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
+    from prefect.states import Crashed, Running
+
+    deployed = there()
+    opens = DeploymentFilter(id=DeploymentFilterId(any_=[deployed["monitor/trains"].id]))
+    with get_client(sync_client=True) as client:
+
+        def opened() -> int:
+            runs = client.read_flow_runs(deployment_filter=opens)
+            return sum("auto-scheduled" not in run.tags for run in runs)
+
+        for name in ("retrain/flights", "score/trains", "retrain/trains"):
+            assert opened() == 0, name
+            run = client.create_flow_run_from_deployment(deployed[name].id)
+            for state in (Running(), Crashed()):
+                client.set_flow_run_state(run.id, state, force=True)
+        deadline = time.monotonic() + 60
+        while not opened():
+            assert time.monotonic() < deadline, "nobody looks for what the killed retraining has left"
+            time.sleep(0.2)
 
 
 def test_what_a_person_disabled_stays_so_and_a_project_that_is_gone_leaves_nothing(
