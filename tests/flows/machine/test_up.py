@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import time
+import urllib.request
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -236,3 +237,25 @@ def test_a_database_of_the_users_own_is_used(home: Home, make_home: MakeHome, po
     assert done.returncode == 0, done.stderr
     assert [part.name for part in other.up().parts] == ["prefect-server", "prefect-worker"]
     assert not list((other.settings.home / "prefect").glob("*.db"))
+
+
+def test_when_nothing_is_up_the_ui_serves_the_deployments_until_it_is_ended(make_home: MakeHome) -> None:
+    home = make_home()
+    with home.start("-m", "flows", "ui") as ui:
+        api = f"http://127.0.0.1:{home.settings.prefect_port}/api"
+        eventually(lambda: served(api) == {"READY"}, "the deployments are not served")
+        ui.terminate()
+        out, error = ui.communicate(timeout=60)
+    assert out.startswith(f"Prefect UI: http://127.0.0.1:{home.settings.prefect_port}"), error
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(("127.0.0.1", home.settings.prefect_port))
+
+
+def served(api: str) -> set[str]:
+    """How the deployments stand at a server, if it answers and has any."""
+    asked = urllib.request.Request(f"{api}/deployments/filter", b"{}", {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(asked, timeout=10) as answer:
+            return {each["status"] for each in json.load(answer)}
+    except OSError:
+        return set()
