@@ -31,7 +31,7 @@ def resume_interrupted(up: Up) -> int:
     with get_client(sync_client=True) as client:
         for run in _interrupted(client):
             if _was_at_work(run, begun):
-                cancelled = run.state.type == StateType.CANCELLING
+                cancelled = run.state_type == StateType.CANCELLING
                 state: State[Any] = Cancelled() if cancelled else Scheduled(name="Resuming")
                 client.set_flow_run_state(run.id, state, force=True)
                 resumed += not cancelled
