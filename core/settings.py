@@ -101,6 +101,8 @@ class Settings(BaseSettings):
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
             "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+            # A run that is silent for three beats is taken for killed (flows/automations.py).
+            "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
             "PREFECT_LOGGING_LEVEL": "WARNING",
             "PREFECT_LOGGING_SERVER_LEVEL": "ERROR",
             "DO_NOT_TRACK": "1",

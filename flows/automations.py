@@ -22,7 +22,10 @@ STARTS: Mapping[str, tuple[str, ...]] = {
 }
 PREFIX = "perennial: "
 ALIVE = timedelta(seconds=90)  # a worker asks for work every few seconds
-SILENT = timedelta(seconds=90)  # three heartbeats
+SILENT = timedelta(seconds=90)  # three heartbeats of the settings
+KILLED = "It gave no sign of life any more"
+# What ends the watch over a run until its next heartbeat: it is over, or waits to be begun again.
+_ENDS = ("Completed", "Failed", "Cancelled", "Crashed", "Paused", "Resuming", "AwaitingRetry", "Pending")
 
 
 def automate(deployments: Mapping[tuple[str, str], UUID]) -> None:
@@ -31,6 +34,7 @@ def automate(deployments: Mapping[tuple[str, str], UUID]) -> None:
     One that a person has disabled stays so.
     """
     wanted = [_start(flow, project, deployments) for flow, project in deployments if flow in STARTS]
+    wanted += [_again(project, deployments) for flow, project in deployments if flow == "retrain"]
     wanted.append(_crash())
     disabled = set()
     with get_client(sync_client=True) as client:
@@ -80,6 +84,25 @@ def _start(flow: str, project: str, deployments: Mapping[tuple[str, str], UUID])
     )
 
 
+def _again(project: str, deployments: Mapping[tuple[str, str], UUID]) -> AutomationCore:
+    """Look at once for the request that a killed retraining has left; its attempts are numbered."""
+    killed = f"prefect.deployment.{deployments['retrain', project]}"
+    return AutomationCore(
+        name=f"{PREFIX}retrain {project} again",
+        description=f"Starts monitor when a retraining of {project} was killed, which opens it again",
+        tags=["perennial", project],
+        trigger=EventTrigger(
+            expect={"prefect.flow-run.Crashed"},
+            match={"prefect.resource.id": "prefect.flow-run.*"},
+            match_related={"prefect.resource.role": "deployment", "prefect.resource.id": killed},
+            posture=Posture.Reactive,
+            threshold=1,
+            within=timedelta(),
+        ),
+        actions=[RunDeployment(source="selected", deployment_id=deployments["monitor", project])],
+    )
+
+
 def _passed(name: str) -> dict[str, Any]:
     """A part of the event's payload as a parameter of the run, of the type that it has there."""
     template = {"__prefect_kind": "jinja", "template": f"{{{{ event.payload.{name} | tojson }}}}"}
@@ -92,21 +115,18 @@ _PASSED = {name: _passed(name) for name in ("request", "action", "evidence")}
 def _crash() -> AutomationCore:
     """Mark a run as crashed whose process is gone: nothing else tells Prefect that it was killed."""
     beat = "prefect.flow-run.heartbeat"
-    ends = {
-        f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed", "Paused")
-    }
     return AutomationCore(
         name=f"{PREFIX}mark killed runs",
         description="Marks runs as crashed that have given no sign of life",
         tags=["perennial"],
         trigger=EventTrigger(
             after={beat},
-            expect={beat} | ends,
+            expect={beat, *(f"prefect.flow-run.{state}" for state in _ENDS)},
             match={"prefect.resource.id": "prefect.flow-run.*"},
             for_each={"prefect.resource.id"},
             posture=Posture.Proactive,
             threshold=1,
             within=SILENT,
         ),
-        actions=[ChangeFlowRunState(state=StateType.CRASHED, message="It gave no sign of life any more")],
+        actions=[ChangeFlowRunState(state=StateType.CRASHED, message=KILLED)],
     )

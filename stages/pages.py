@@ -20,7 +20,7 @@ from reports.lifecycle import Version as VersionFacts
 from stages.cards import card_path
 from stages.promote import decisions
 from stages.references import sample
-from stages.retraining import requests_of
+from stages.retraining import BY_HAND, requests_of
 from stages.roll_back import rolled_back
 from stages.workspace import Workspace
 
@@ -77,6 +77,22 @@ def summary(workspace: Workspace, as_of: datetime) -> Summary:
     }
 
 
+def _stood(requests: Sequence[Request]) -> dict[datetime, str]:
+    """The instants at which what was asked for was answered, and the batch that had opened each.
+
+    They are later than its judgement where more was scored before a retraining came to its end.
+    """
+    done = (each for each in requests if each.state == "done")
+    return {each.stands_at: each.batch for each in done if each.batch != BY_HAND}
+
+
+def _answered_at(workspace: Workspace, batch: Batch, stood: Mapping[datetime, str]) -> datetime | None:
+    """When what came of a batch's judgement was put on record; None when that instant is of another's."""
+    matured = batch.end + workspace.spec.outcome.maturity
+    own = max((at for at, opener in stood.items() if opener == batch.id), default=matured)
+    return own if stood.get(own, batch.id) == batch.id else None
+
+
 def _batch(workspace: Workspace, batch: Batch, requests: Sequence[Request]) -> BatchFacts:
     events, ledger = workspace.spec.events, workspace.ledger
     ingested = ledger.results(f"ingest/{events}").get(batch.id, {})
@@ -84,8 +100,8 @@ def _batch(workspace: Workspace, batch: Batch, requests: Sequence[Request]) -> B
     judged = ledger.results("monitor").get(batch.id, {})
     scored = ledger.results("score").get(batch.id, {})
     stopped = refused["why"] if refused else ingested.get("stopped")
-    matured = batch.end + workspace.spec.outcome.maturity
-    gate, restored = decisions(workspace).get(matured), rolled_back(workspace).get(matured)
+    at = _answered_at(workspace, batch, _stood(requests))
+    gate, restored = (decisions(workspace).get(at), rolled_back(workspace).get(at)) if at else (None, None)
     measures, intervals = judged.get("measures", {}), judged.get("intervals", {})
     return {
         "batch": batch.id,

@@ -107,6 +107,8 @@ def _workers(settings: Settings, up: Up) -> Part:
 
 def _runs(settings: Settings, up: Up, health_port: int) -> Part:
     here = {
+        # What ran with nobody looking is to be found on its page in the UI.
+        "PREFECT_LOGGING_LEVEL": "INFO",
         "PREFECT_WORKER_QUERY_SECONDS": "2",
         "PREFECT_WORKER_WEBSERVER_HOST": LOOPBACK,
         "PREFECT_WORKER_WEBSERVER_PORT": str(health_port),

@@ -37,7 +37,7 @@ def quick(document: dict[str, Any]) -> None:
 
 @pytest.fixture(scope="module")
 def projects(make_project: Callable[..., Settings], inhabit: Inhabit) -> list[Settings]:
-    return [make_project(range(1, 4), edit=quick) for _ in range(3)]
+    return [make_project(range(1, 4), share=8, edit=quick) for _ in range(3)]
 
 
 def started(*command: str, **more: str) -> subprocess.Popen[bytes]:
@@ -45,7 +45,7 @@ def started(*command: str, **more: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, *command],
         cwd=CHECKOUT,
-        env=os.environ | _api() | more,
+        env=os.environ | {"PREFECT_API_URL": _api()} | more,
         start_new_session=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -65,10 +65,10 @@ def worker() -> Iterator[None]:
         process.wait(60)
 
 
-def _api() -> dict[str, str]:
+def _api() -> str:
     from prefect.settings import get_current_settings
 
-    return {"PREFECT_API_URL": str(get_current_settings().api.url), "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}
+    return str(get_current_settings().api.url)
 
 
 def wait_for(what: Callable[[], Any]) -> Any:
@@ -123,38 +123,43 @@ def story(workspace: Workspace) -> object:
 
 
 @pytest.fixture(scope="module")
-def lived(projects: list[Settings], inhabit: Inhabit) -> Iterator[tuple[Settings, Settings]]:
-    """Three months lived through twice: by events and a worker, and by direct calls."""
+def directly(projects: list[Settings], inhabit: Inhabit) -> Settings:
+    """Three months that were lived through by direct calls."""
+    with inhabit(projects[0]):
+        live_directly(projects[0])
+    return projects[0]
+
+
+@pytest.fixture(scope="module")
+def by_events(projects: list[Settings], inhabit: Inhabit) -> Iterator[Settings]:
+    """Three months that were lived through by events and a worker, from one run of the first flow on."""
     from prefect.deployments import run_deployment
 
     from flows.automations import automate
     from flows.deployments import register
 
-    by_events, directly, _ = projects
-    with inhabit(directly):
-        live_directly(directly)
+    by_events = projects[1]
     with inhabit(by_events):
         register(by_events)
         with worker():
             run_deployment("ingest/flights", timeout=0)
             wait_for(lambda: is_done(open_workspace("flights", by_events)))
         automate({})
-    yield by_events, directly
+    yield by_events
 
 
-def test_events_and_direct_calls_end_in_the_same_tables(lived: tuple[Settings, Settings]) -> None:
-    by_events, directly = lived
+def test_events_and_direct_calls_end_in_the_same_tables(by_events: Settings, directly: Settings) -> None:
     same(directly, by_events)
     requests = requests_of(open_workspace("flights", by_events)).all()
     assert [each.batch for each in requests] == ["2013-02", "2013-03"]
     assert all(each.attempts == 1 and each.outcome for each in requests)
 
 
-def test_drift_check_and_retraining_are_linked_both_ways(lived: tuple[Settings, Settings]) -> None:
+def test_drift_check_and_retraining_are_linked_both_ways(by_events: Settings) -> None:
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 
-    request: Request = requests_of(open_workspace("flights", lived[0])).all()[-1]
+    request: Request = requests_of(open_workspace("flights", by_events)).all()[-1]
     (answer,), check = request.runs, request.asks[0].run
     with get_client(sync_client=True) as client:
         runs = {run: client.read_flow_run(run) for run in (check, answer)}  # type: ignore[arg-type]
@@ -181,18 +186,22 @@ def running(settings: Settings) -> Request | None:
 
 
 def test_a_retraining_that_was_cancelled_or_killed_is_made_once(
-    lived: tuple[Settings, Settings], projects: list[Settings], inhabit: Inhabit
+    directly: Settings, projects: list[Settings], inhabit: Inhabit
 ) -> None:
     """Cancelled as by a worker, then killed with kill -9, then looked for by two processes at once."""
     from prefect.client.orchestration import get_client
     from prefect.deployments import run_deployment
 
+    from flows.automations import automate
+    from flows.deployments import register
     from flows.ingest import ingest
 
     settings = projects[2]
     with inhabit(settings):
+        register(settings)
+        automate({})
         ingest("flights")
-        (run,) = [run_deployment("monitor/flights", timeout=0)]
+        run = run_deployment("monitor/flights", timeout=0)
         process = started("-m", "prefect.flow_engine", PREFECT__FLOW_RUN_ID=str(run.id))  # type: ignore[union-attr]
         wait_for(lambda: running(settings))
         process.terminate()
@@ -209,6 +218,6 @@ def test_a_retraining_that_was_cancelled_or_killed_is_made_once(
         process.wait()
         again = [started(*live), started(*live)]
         assert [each.wait(PATIENCE) for each in again] == [0, 0]
-    same(lived[1], settings)
+    same(directly, settings)
     requests = requests_of(open_workspace("flights", settings)).all()
     assert [each.attempts for each in requests] == [2, 1]

@@ -1,6 +1,7 @@
 """What is registered for each project: deployments with their schedules and parameters, and automations."""
 
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
@@ -93,6 +94,27 @@ def test_schedules_are_those_of_the_spec_in_its_time_zone(settings: Settings) ->
     assert found["score/flights"] == found["retrain/flights"] == []
 
 
+def test_a_schedule_makes_runs(settings: Settings) -> None:
+    """That it is registered is not enough: the server's scheduler must get along with what is installed."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
+
+    ingest = DeploymentFilter(id=DeploymentFilterId(any_=[there()["ingest/flights"].id]))
+    with get_client(sync_client=True) as client:
+        deadline = time.monotonic() + 60
+        while not client.read_flow_runs(deployment_filter=ingest):
+            assert time.monotonic() < deadline, "the scheduler has made no run"
+            time.sleep(0.2)
+
+
+def test_a_run_that_lives_is_not_taken_for_killed(settings: Settings) -> None:
+    from flows.automations import SILENT
+
+    beat = int(settings.environment()["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"])
+    assert 2 * beat < SILENT.total_seconds()
+    assert automations()["perennial: mark killed runs"].trigger.within == SILENT
+
+
 def test_every_parameter_is_typed_and_described(settings: Settings) -> None:
     for name, each in there().items():
         for parameter, schema in each.parameter_openapi_schema["properties"].items():
@@ -106,7 +128,8 @@ def test_automations_start_what_an_event_asks_for_of_its_project_alone(settings:
     found, deployed = automations(), there()
     starts = {f"perennial: {flow} {project}" for flow in ("score", "monitor", "retrain")
               for project in ("flights", "trains")}  # fmt: skip
-    assert found.keys() == starts | {"perennial: mark killed runs"}
+    again = {f"perennial: retrain {project} again" for project in ("flights", "trains")}
+    assert found.keys() == starts | again | {"perennial: mark killed runs"}
     retrain = found["perennial: retrain trains"]
     assert retrain.trigger.expect == {"perennial.retrain.requested"}
     assert retrain.trigger.match.root == {"prefect.resource.id": "perennial.project.trains"}
@@ -119,6 +142,30 @@ def test_the_block_that_sends_mail_is_offered_in_the_ui(settings: Settings) -> N
     with get_client(sync_client=True) as client:
         found = client.read_block_type_by_slug("apprise")
     assert found.name == "Apprise"
+
+
+def test_a_retraining_that_was_killed_is_looked_for_at_once(settings: Settings) -> None:
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
+    from prefect.states import Crashed, Running
+
+    deployed = there()
+    opens = DeploymentFilter(id=DeploymentFilterId(any_=[deployed["monitor/trains"].id]))
+    with get_client(sync_client=True) as client:
+
+        def opened() -> int:
+            runs = client.read_flow_runs(deployment_filter=opens)
+            return sum("auto-scheduled" not in run.tags for run in runs)
+
+        for name in ("retrain/flights", "score/trains", "retrain/trains"):
+            assert opened() == 0, name
+            run = client.create_flow_run_from_deployment(deployed[name].id)
+            for state in (Running(), Crashed()):
+                client.set_flow_run_state(run.id, state, force=True)
+        deadline = time.monotonic() + 60
+        while not opened():
+            assert time.monotonic() < deadline, "nobody looks for what the killed retraining has left"
+            time.sleep(0.2)
 
 
 def test_what_a_person_disabled_stays_so_and_a_project_that_is_gone_leaves_nothing(

@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import time
+import urllib.request
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -188,7 +189,10 @@ def test_a_part_that_does_not_start_is_said_with_its_log_and_ends_all(make_home:
 
 
 def test_what_was_interrupted_is_begun_again(home: Home) -> None:
-    """Runs as a kill leaves them: the worker takes up the one that was at work, and only that."""
+    """Runs as a kill leaves them: the worker takes up those that were at work, and only those.
+
+    The second is one that was marked as killed before it could be begun again.
+    """
     script = """
 import sys
 from core.settings import Settings
@@ -198,7 +202,8 @@ with backend(settings):
     from datetime import UTC, datetime
     from dataclasses import replace
     from prefect.client.orchestration import get_client
-    from prefect.states import Cancelling, Running
+    from prefect.states import Cancelling, Crashed, Running
+    from flows.automations import KILLED
     from flows.machine import state
     from flows.machine.resume import resume_interrupted
     with get_client(sync_client=True) as client:
@@ -207,10 +212,11 @@ with backend(settings):
             run = client.create_flow_run_from_deployment(deployment, parameters={"as_of": "2012-01-01T00Z"})
             client.set_flow_run_state(run.id, what(), force=True)
             return run.id
-        runs = [left(Running), left(Cancelling)]
+        runs = [left(Running), left(Running), left(Cancelling)]
         up = state.read(settings)
         later = datetime.now(UTC).timestamp() - up.supervisor.since
         up = replace(up, supervisor=replace(up.supervisor, started=up.supervisor.started + later))
+        client.set_flow_run_state(runs[1], Crashed(message=KILLED), force=True)
         runs.append(left(Running))
         print(resume_interrupted(up))
         for run in runs:
@@ -218,10 +224,10 @@ with backend(settings):
 """
     out, error = home.start("-c", script).communicate(timeout=120)
     resumed, *runs = out.splitlines() or [error]
-    assert resumed == "1", error
+    assert resumed == "2", error
     # The worker may be at the first by now.
-    assert ["Resuming" in names.split() for names in runs] == [True, False, False]
-    assert [names.split()[-1] for names in runs[1:]] == ["Cancelled", "Running"]
+    assert ["Resuming" in names.split() for names in runs] == [True, True, False, False]
+    assert [names.split()[-1] for names in runs[2:]] == ["Cancelled", "Running"]
 
 
 def test_a_database_of_the_users_own_is_used(home: Home, make_home: MakeHome, postgres: str) -> None:
@@ -231,3 +237,25 @@ def test_a_database_of_the_users_own_is_used(home: Home, make_home: MakeHome, po
     assert done.returncode == 0, done.stderr
     assert [part.name for part in other.up().parts] == ["prefect-server", "prefect-worker"]
     assert not list((other.settings.home / "prefect").glob("*.db"))
+
+
+def test_when_nothing_is_up_the_ui_serves_the_deployments_until_it_is_ended(make_home: MakeHome) -> None:
+    home = make_home()
+    with home.start("-m", "flows", "ui") as ui:
+        api = f"http://127.0.0.1:{home.settings.prefect_port}/api"
+        eventually(lambda: served(api) == {"READY"}, "the deployments are not served")
+        ui.terminate()
+        out, error = ui.communicate(timeout=60)
+    assert out.startswith(f"Prefect UI: http://127.0.0.1:{home.settings.prefect_port}"), error
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(("127.0.0.1", home.settings.prefect_port))
+
+
+def served(api: str) -> set[str]:
+    """How the deployments stand at a server, if it answers and has any."""
+    asked = urllib.request.Request(f"{api}/deployments/filter", b"{}", {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(asked, timeout=10) as answer:
+            return {each["status"] for each in json.load(answer)}
+    except OSError:
+        return set()
