@@ -25,6 +25,7 @@ from stages.housekept import Housekept, Instants
 from stages.ingest import Ingested, ingest
 from stages.monitor import judge_batch
 from stages.profiled import ANSWERS, INPUTS, answered, profiled
+from stages.recalibrate import recalibrate
 from stages.release import release
 from stages.reproduce import reproduce
 from stages.retained import gone
@@ -193,6 +194,22 @@ def test_what_was_summed_up_of_deleted_rows_is_not_made_anew_of_none(orders: Wor
     assert answered(workspace, march, AS_OF)["prediction"].tally.rows == profiles[ANSWERS]["rows"][0] > 0
     for table, frame in profiles.items():
         assert_frame_equal(workspace.lake.scan(table, [march.id]).collect(), frame, check_row_order=False)
+
+
+def test_what_comes_after_is_judged_and_calibrated_anew_though_the_rows_of_the_fit_are_gone(
+    orders: Workspace,
+) -> None:
+    before, may = facts(lived(orders))["monitor"]["2013-05"], orders.batch("2013-05")
+    workspace = again(orders, retention={"raw": "1d", "features": "1d"}, training={"window": "30d"})
+    keep(workspace)
+    assert batches_in(workspace, "features") == [may.id]
+    workspace.ledger.forget("monitor", may.id)
+    judged = judge_batch(workspace, may, matured(workspace, may.id))
+    assert judged is not None
+    assert (judged.measures, judged.drift, judged.blocks) == tuple(
+        before[name] for name in ("measures", "drift", "blocks")
+    )
+    assert recalibrate(workspace, AS_OF).lineage.keeps == "orders/1"
 
 
 def test_rows_that_are_still_to_be_read_stay_and_it_is_said_why(orders: Workspace) -> None:
