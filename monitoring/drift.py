@@ -1,7 +1,6 @@
 """How far a batch lies from the reference, a feature at a time: an effect size, never a p-value."""
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 import polars as pl
@@ -15,7 +14,7 @@ from monitoring.distances import jensen_shannon, wasserstein
 from monitoring.profiles import Profile, Profiles
 from monitoring.profiling import profile
 from monitoring.reference import Reference, reference_of
-from monitoring.stability import FEW, psi, thresholds
+from monitoring.stability import FEW, psi
 
 __all__ = ["COMMON", "MAX_CATEGORIES", "Drift"]
 
@@ -116,12 +115,7 @@ def answers(found: NDArray[np.float64], values: bool = False) -> tuple[pl.DataFr
 
 def _thresholds(reference: Reference, current: Profiles, floor: float) -> dict[str, float]:
     drawn = max((each.tally.blocks for each in current.values()), default=0)
-    return dict.fromkeys(reference.profiles, floor) | _drawn(reference, drawn, floor)
-
-
-@lru_cache(maxsize=8)
-def _drawn(reference: Reference, drawn: int, floor: float) -> dict[str, float]:
-    return thresholds(reference.blocks, drawn, floor)
+    return dict.fromkeys(reference.profiles, floor) | reference.thresholds(drawn, floor)
 
 
 def _drift(before: Profile, now: Profile, limit: float, days: int, rules: Monitoring) -> Drift:

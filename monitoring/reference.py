@@ -11,6 +11,7 @@ from monitoring.binning import by_block
 from monitoring.profiles import Profile, from_table, to_table
 from monitoring.profiling import profile
 from monitoring.quantiles import Counts
+from monitoring.stability import thresholds
 
 # So many of the newest days tell how far days differ: the file stays small over decades of hours.
 MOST_BLOCKS = 1_000
@@ -23,11 +24,19 @@ class Reference:
 
     profiles: Mapping[str, Profile]
     blocks: Mapping[str, tuple[Counts, ...]] = field(default_factory=dict)
+    # Kept here, and in no cache of a module's: that would outlive the modules that free the sketches.
+    _found: dict[tuple[int, float], dict[str, float]] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def days(self) -> int:
         """How many blocks there are."""
         return max((len(counts[0]) for counts in self.blocks.values() if counts), default=0)
+
+    def thresholds(self, drawn: int, floor: float) -> dict[str, float]:
+        """How far each feature of a batch of `drawn` days may lie from this (see `monitoring.stability`)."""
+        if (drawn, floor) not in self._found:
+            self._found[drawn, floor] = thresholds(self.blocks, drawn, floor)
+        return self._found[drawn, floor]
 
 
 def reference_of(rows: pl.DataFrame, columns: Columns, blocks: pl.Series | None = None) -> Reference:

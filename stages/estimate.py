@@ -19,6 +19,7 @@ from monitoring.blocks import DAY, Block, blocks_of
 from monitoring.direct import direct
 from monitoring.estimates import Estimate, Past, estimates
 from stages.featurise import labelled
+from stages.retained import FEATURES, is_gone
 from stages.score import served
 from stages.workspace import Workspace
 
@@ -53,12 +54,16 @@ def estimate(
 
 
 def holdout(workspace: Workspace, version: Version) -> tuple[Block, ...]:
-    """The days that a version was held out of, as it answers them: computed once, and kept on the ledger."""
+    """The days that a version was held out of, as it answers them: computed once, and kept on the ledger.
+
+    Where retention has deleted rows of them since, they are read as they were when it was trained.
+    """
     made = version.lineage
     made_from = fingerprint(dict(version.files), contents(workspace, version, made.as_of))
     if done := workspace.ledger.finished("holdout", version.id, made_from):
         return tuple(Block.read(each) for each in done["blocks"])
-    frame = labelled(workspace, made.as_of, made.trained_until)
+    deleted = any(is_gone(workspace, each, FEATURES) for each in _after(workspace, version, made.as_of))
+    frame = labelled(workspace, made.as_of, made.trained_until, made.tables if deleted else None)
     found: tuple[Block, ...] = ()
     if not frame.is_empty():
         rows, spec = Rows.of(frame, workspace.spec.outcome), workspace.spec
@@ -71,8 +76,7 @@ def holdout(workspace: Workspace, version: Version) -> tuple[Block, ...]:
 def contents(workspace: Workspace, version: Version, until: datetime) -> list[str | None]:
     """What stands for the rows up to an instant that a version did not learn from."""
     built = workspace.ledger.results("features")
-    batches = [each for each in workspace.batches(until) if each.end > version.lineage.trained_until]
-    return [built.get(each.id, {}).get("content") for each in batches]
+    return [built.get(each.id, {}).get("content") for each in _after(workspace, version, until)]
 
 
 def known_then(batch: Batch, history: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -82,6 +86,11 @@ def known_then(batch: Batch, history: Sequence[Mapping[str, Any]]) -> list[dict[
         for each in history
         if each.get("final") and datetime.fromisoformat(each["as_of"]) <= batch.end
     ]
+
+
+def _after(workspace: Workspace, version: Version, until: datetime) -> list[Batch]:
+    """The batches up to an instant that a version did not learn all rows of."""
+    return [each for each in workspace.batches(until) if each.end > version.lineage.trained_until]
 
 
 def _past(

@@ -8,7 +8,7 @@ from stages.housekept import Housekept, Instants, Line
 from stages.workspace import Workspace
 
 HOURS = 7 * 24  # that files stay which nothing names any more: what began before may still read them
-ALWAYS = ("features", "outcomes", "predictions", "profiles", "metrics")
+ALWAYS = ("features", "outcomes", "predictions", "profiles", "prediction_profiles", "metrics")
 
 
 def compact_tables(workspace: Workspace, instants: Instants, found: Housekept) -> None:

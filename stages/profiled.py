@@ -14,6 +14,7 @@ from monitoring.profiles import Profile, from_table, over, to_table
 from monitoring.profiling import profile
 from monitoring.sketches import REVISION
 from stages.references import block_count
+from stages.retained import FEATURES, PREDICTIONS, is_gone
 from stages.workspace import Workspace
 
 INPUTS, ANSWERS = "profiles", "prediction_profiles"
@@ -87,11 +88,11 @@ def _made(
     rows: Callable[[], tuple[pl.LazyFrame, Columns]],
     more: dict[str, str],
 ) -> dict[str, Profile]:
-    """The profiles in a table, made once of the same rows."""
-    step = "profile" if table == INPUTS else "profile/predictions"
-    if workspace.ledger.finished(step, batch.id, made_from) is None:
+    """The profiles in a table, made once of the same rows; they stay once retention has deleted these."""
+    step, source = ("profile", FEATURES) if table == INPUTS else ("profile/predictions", PREDICTIONS)
+    done = workspace.ledger.finished(step, batch.id, made_from)
+    if done is None and not is_gone(workspace, batch, source):
         found, names = rows()
-        source = "features" if table == INPUTS else "predictions"
         blocks = block_count(workspace, workspace.lake.scan(source, [batch.id]))
         made = to_table(profile(found, names, blocks))
         written = made.with_columns(pl.lit(value).alias(name) for name, value in more.items())

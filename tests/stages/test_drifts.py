@@ -1,5 +1,7 @@
 """A scored batch is profiled once, compared with its version's reference, and told when either is damaged."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -10,6 +12,7 @@ import pytest
 
 import stages.profiled
 from core.errors import IntegrityError
+from core.settings import CHECKOUT
 from models.answers import from_column, to_column
 from models.registry.versions import Version
 from monitoring.drift import answers
@@ -24,6 +27,24 @@ from tests.models.wandb_runs import environment
 from tests.stages.orders import fits, make_orders
 
 pytestmark = pytest.mark.slow
+
+JUDGE = """
+import gc
+import sys
+from datetime import datetime
+from pathlib import Path
+
+from core.settings import Settings
+from monitoring.frequencies import Frequencies
+from stages.monitor import judge_batch
+from stages.workspace import open_workspace
+
+home, projects, suites = map(Path, sys.argv[1:4])
+workspace = open_workspace("orders", Settings(home=home, projects=projects, suites=suites))
+judged = judge_batch(workspace, workspace.batch("2013-04"), datetime.fromisoformat(sys.argv[4]))
+gc.collect()
+print(judged.prediction_drift is not None, [each for each in gc.get_objects() if type(each) is Frequencies])
+"""
 
 
 @dataclass(frozen=True)
@@ -129,6 +150,21 @@ def test_a_window_is_the_merge_of_its_batches(lived: Lived) -> None:
     assert found.numbers is not None
     rows = lived.workspace.lake.scan("features", [batch.id for batch in batches]).collect()["rain"]
     assert found.numbers.at([0.5]).item() == np.quantile(rows, 0.5, method="lower")
+
+
+def test_a_process_that_judged_a_batch_ends_without_sketches_and_in_silence(lived: Lived) -> None:
+    """Those that are there at the end may outlive their module, which says so in some 80 lines."""
+    places = lived.workspace.settings
+    given = places.home, places.projects, places.suites, lived.as_of.isoformat()
+    done = subprocess.run(
+        [sys.executable, "-c", JUDGE, *map(str, given)],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("True []\n", "")
 
 
 def test_a_damaged_sketch_stops_with_its_place(lived: Lived) -> None:

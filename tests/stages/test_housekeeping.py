@@ -15,14 +15,17 @@ from polars.testing import assert_frame_equal
 from core.errors import PerennialError
 from models.registry.versions import Version
 from stages import housekeeping_tables
-from stages.archive import archive_path
+from stages.archive import archive_path, restore
 from stages.check import check
 from stages.deliver import pending
+from stages.estimate import holdout
 from stages.featurise import featurise
 from stages.housekeeping import STEPS, housekeep
 from stages.housekept import Housekept, Instants
 from stages.ingest import Ingested, ingest
 from stages.monitor import judge_batch
+from stages.profiled import ANSWERS, INPUTS, answered, profiled
+from stages.recalibrate import recalibrate
 from stages.release import release
 from stages.reproduce import reproduce
 from stages.retained import gone
@@ -172,6 +175,43 @@ def test_nothing_that_was_deleted_on_purpose_is_made_again(orders: Workspace) ->
     assert list(changed.ledger.results("ingest/orders")) == ["2013-01", "2013-02", "2013-03"]
 
 
+def test_what_was_summed_up_of_deleted_rows_is_not_made_anew_of_none(orders: Workspace) -> None:
+    """Profiles stay, and days that a version was held out of are read as they were when it was trained."""
+    workspace = lived(orders)
+    version = workspace.registry.champion("orders")
+    assert version is not None
+    held_out, march = holdout(workspace, version), workspace.batch("2013-03")
+    assert len(held_out) > 7
+    profiles = {table: workspace.lake.scan(table, [march.id]).collect() for table in (INPUTS, ANSWERS)}
+    short = {"features": "1d", "predictions": "1d"}
+    workspace = again(orders, retention=short, training={"window": "30d"})
+    keep(workspace)
+    assert batches_in(workspace, "features") == ["2013-05"] and march.id in batches_in(workspace, INPUTS)
+    for step, subject in (("holdout", version.id), ("profile", march.id), ("profile/predictions", march.id)):
+        workspace.ledger.forget(step, subject)
+    assert holdout(workspace, version) == held_out
+    assert profiled(workspace, march, AS_OF)["rain"].tally.rows == profiles[INPUTS]["rows"][0] > 0
+    assert answered(workspace, march, AS_OF)["prediction"].tally.rows == profiles[ANSWERS]["rows"][0] > 0
+    for table, frame in profiles.items():
+        assert_frame_equal(workspace.lake.scan(table, [march.id]).collect(), frame, check_row_order=False)
+
+
+def test_what_comes_after_is_judged_and_calibrated_anew_though_the_rows_of_the_fit_are_gone(
+    orders: Workspace,
+) -> None:
+    before, may = facts(lived(orders))["monitor"]["2013-05"], orders.batch("2013-05")
+    workspace = again(orders, retention={"raw": "1d", "features": "1d"}, training={"window": "30d"})
+    keep(workspace)
+    assert batches_in(workspace, "features") == [may.id]
+    workspace.ledger.forget("monitor", may.id)
+    judged = judge_batch(workspace, may, matured(workspace, may.id))
+    assert judged is not None
+    assert (judged.measures, judged.drift, judged.blocks) == tuple(
+        before[name] for name in ("measures", "drift", "blocks")
+    )
+    assert recalibrate(workspace, AS_OF).lineage.keeps == "orders/1"
+
+
 def test_rows_that_are_still_to_be_read_stay_and_it_is_said_why(orders: Workspace) -> None:
     lived(orders)
     orders.ledger.forget("monitor", "2013-03")
@@ -246,6 +286,18 @@ def test_a_retention_that_is_too_short_is_a_problem_of_the_spec(orders: Workspac
 # -- versions of tables and of models
 
 
+def test_no_table_of_the_lake_is_left_out(orders: Workspace) -> None:
+    lake = lived(orders).lake
+    root = Path(lake.path(""))
+    there = (str(log.parent.relative_to(root)) for log in root.glob("**/_delta_log"))
+    tables = sorted(table for table in there if batches_in(orders, table))
+    for table in tables:
+        batch = batches_in(orders, table)[-1]
+        lake.write(table, batch, lake.scan(table, [batch]).collect().drop("batch"))
+    swept = [line.subject for line in keep(orders).lines if line.step == "vacuum"]
+    assert sorted(swept) == tables
+
+
 def test_every_version_is_made_again_after_retention_and_vacuum(orders: Workspace) -> None:
     """The table versions that models were trained on stay, others do not."""
     first = trained(orders, "2013-02")
@@ -283,7 +335,9 @@ def test_versions_long_out_of_use_are_archived_and_still_made_again(orders: Work
     stored = set(workspace.registry.stored())
     others = {digest for each in (first, second, newest) for digest in each.files.values()}
     assert others <= stored and not set(third.files.values()) - others & stored
-    assert reproduce(workspace, third).same, "its files come back from the archive"
+    restore(workspace, third)
+    assert set(third.files.values()) <= set(workspace.registry.stored())
+    assert reproduce(workspace, third).same
     assert train(workspace, "linear", third.lineage.as_of).files == third.files
     assert lines(keep(workspace), "versions") == []
     assert workspace.registry.champion("orders") == second.__class__(**{**_of(second), "stage": "champion"})
