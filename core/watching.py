@@ -58,10 +58,12 @@ class Monitoring(Model):
     drifted_importance: Share = 0.3
     """The share of the model's importance in drifted features from which they matter."""
     auc_drop: float = Field(default=0.02, gt=0)
-    """How far the realised AUC may fall below the reference."""
+    """How far the AUC within days may be below what the probabilities promise of these rows (and the AUC
+    below the reference, where the inputs are not what they were)."""
     loss_rise: float = Field(default=0.02, gt=0)
     """How far the loss may rise above the reference, both as shares of what the best constant loses on
-    their own rows (batches with unlike rates are not comparable otherwise)."""
+    their own rows (batches with unlike rates are not comparable otherwise). Of probabilities it counts
+    as far as they did not lead to expect it."""
     coverage_gap: Share = 0.05
     """How far the share of labels between the outermost quantiles may be from its nominal one."""
     calibration_error: Share = 0.05
