@@ -5,7 +5,6 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
-from typing import Any
 
 import pytest
 
@@ -85,23 +84,3 @@ def test_what_was_ingested_can_be_looked_at_and_judged_by_a_suite_of_its_own(
     assert (pages / "data-docs" / "index.html").is_file()
     assert (pages / "datasets" / "flights" / "index.html").is_file()
     assert "stale" not in done[-1].stdout
-
-
-def calm(document: dict[str, Any]) -> None:
-    """The quickest family, and a gate that lets it serve however busy the machine is."""
-    document["training"] = {"first_batches": 2, "families": ["linear"]}
-    document["gate"] = {"draws": 200, "confidence": 0.6, "max_calibration_error": 0.5}
-    document["constraints"] = {"max_latency_ms": 1000}
-
-
-def test_without_a_batch_all_that_is_due_is_done(run: Run, make_project: Callable[..., Settings]) -> None:
-    """The drift check opens the first training and answers it; then there is something to score."""
-    settings = make_project(range(1, 4), share=8, edit=calm)
-    commands = ("ingest", "monitor", "score", "monitor", "score")
-    done = [run(settings, command) for command in commands]
-    assert all(each.returncode == 0 for each in done), [each.stderr for each in done]
-    told = [each.stdout.splitlines()[-1] for each in done[1:]]
-    assert told[0] == "retraining 1, retrain stateless: done promoted flights/1"
-    assert told[1].startswith("2013-03: ") and told[1].endswith(" rows scored by flights/1")
-    assert "2013-03: " in done[3].stdout and "(final, " in done[3].stdout
-    assert told[3] == "nothing is due"

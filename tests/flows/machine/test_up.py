@@ -243,8 +243,10 @@ def test_when_nothing_is_up_the_ui_serves_the_deployments_until_it_is_ended(make
     home = make_home()
     with home.start("-m", "flows", "ui") as ui:
         api = f"http://127.0.0.1:{home.settings.prefect_port}/api"
-        eventually(lambda: served(api) == {"READY"}, "the deployments are not served")
-        ui.terminate()
+        try:
+            eventually(lambda: served(api) == {"READY"}, "the deployments are not served")
+        finally:
+            ui.terminate()
         out, error = ui.communicate(timeout=60)
     assert out.startswith(f"Prefect UI: http://127.0.0.1:{home.settings.prefect_port}"), error
     with pytest.raises(OSError, match="refused"):
