@@ -40,16 +40,16 @@ from models.answers import to_column
 from models.measures.intervals import local
 from models.problem import problem_of, relative_loss
 from models.rows import Columns, columns
-from monitoring.blocks import Block, blocks_of
-from monitoring.concept import changes
-from monitoring.concept_findings import of_concept
-from monitoring.drift import Drift as Moved
-from monitoring.drift import answers, answers_drift, drift_of
-from monitoring.performance import Judgement, Realised, realised
+from monitoring.drift.drift import Drift as Moved
+from monitoring.drift.drift import answers, answers_drift, drift_of
+from monitoring.drift.reference import Reference, reference_of
+from monitoring.performance.blocks import Block, blocks_of
+from monitoring.performance.concept import changes
+from monitoring.performance.concept_findings import of_concept
+from monitoring.performance.promises import of_promises
+from monitoring.performance.realised import Judgement, Realised, realised
 from monitoring.policy import Decision, decide
-from monitoring.profiling import profile
-from monitoring.promises import of_promises
-from monitoring.reference import Reference, reference_of
+from monitoring.profiles.profiling import profile
 from stages.featurise import labelled
 from stages.score import served
 from stages.workspace import Workspace, open_workspace

@@ -24,10 +24,10 @@ from models.measures.probabilities import auc
 from models.problem import Floats, problem_of
 from models.problems.binary import Binary
 from models.rows import Rows, columns, numbers
-from monitoring.blocks import DAY
-from monitoring.estimates import Past, estimates
-from monitoring.expected import expected_auc
-from monitoring.refit import recalibrated, refit
+from monitoring.performance.blocks import DAY
+from monitoring.performance.estimates import Past, estimates
+from monitoring.performance.expected import expected_auc
+from monitoring.performance.refit import recalibrated, refit
 from stages.deliver import deliver, pending
 from stages.featurise import featurise, labelled
 from stages.ingest import ingest

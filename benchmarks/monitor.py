@@ -20,10 +20,10 @@ import polars as pl
 from benchmarks.measures import Measure, report
 from core.spec import Monitoring
 from models.rows import Columns
-from monitoring.drift import drift_of
-from monitoring.profiles import from_table, over, to_table
-from monitoring.profiling import profile
-from monitoring.reference import reference_of
+from monitoring.drift.drift import drift_of
+from monitoring.drift.reference import reference_of
+from monitoring.profiles.profile import from_table, over, to_table
+from monitoring.profiles.profiling import profile
 
 ROWS, BATCHES, RUNS = 1_000_000, 100, 3
 COLUMNS = Columns(

@@ -9,7 +9,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.logging import get_run_logger
 
 from flows.instants import link
-from monitoring.requests import Request
+from monitoring.retraining.requests import Request
 from tasks.ingestion import slug
 
 

@@ -12,7 +12,7 @@ from flows.links import tell
 from flows.report import report
 from flows.retrain import retrain
 from flows.signals import JUDGED, request_retraining, signal
-from monitoring.requests import Request
+from monitoring.retraining.requests import Request
 from stages.due import due, unripe
 from stages.monitor import Judged
 from stages.retraining import ask, waiting

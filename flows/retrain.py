@@ -16,7 +16,7 @@ from flows.train import train
 from models.gate.judge import GateReport
 from models.registry.versions import Version
 from monitoring.actions import Act
-from monitoring.requests import Request
+from monitoring.retraining.requests import Request
 from stages.promote import decisions
 from stages.retraining import ask_by_hand, claimed, fail, requests_of, settle
 from stages.roll_back import rolled_back

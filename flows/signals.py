@@ -10,7 +10,7 @@ from prefect.events import emit_event
 
 from core.plain import plain
 from flows.instants import is_outermost, link, run_id
-from monitoring.requests import Request
+from monitoring.retraining.requests import Request
 
 INGESTED = "perennial.ingested"
 SCORED = "perennial.scored"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from core.watching import Monitoring
-from monitoring.drift import Drift
+from monitoring.drift.drift import Drift
 from monitoring.findings import Call, Finding
 
 Action = Literal["nothing", "watch", "recalibrate", "retrain stateful", "retrain stateless", "roll back"]

@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 
 from core.spec import Monitoring
 from monitoring.actions import Action, Standing, action_of, unknown_values
-from monitoring.drift import Drift
-from monitoring.drift_findings import of_drift
+from monitoring.drift.drift import Drift
+from monitoring.drift.findings import of_drift
 from monitoring.findings import CALLS, CHALLENGE, Call, Finding
-from monitoring.performance import Realised
-from monitoring.performance_findings import not_judged, of_performance
+from monitoring.performance.findings import not_judged, of_performance
+from monitoring.performance.realised import Realised
 
 __all__ = ["Action", "Decision", "Standing", "decide"]
 

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from core.operating import SEVERITIES, Severity
 from models.gate.judge import GateReport
-from monitoring.alerts import Alert, Alerts
-from monitoring.news import Kind, News, Over
+from monitoring.alerts.alerts import Alert, Alerts
+from monitoring.alerts.news import Kind, News, Over
 from stages.monitor import Judged
 from stages.workspace import Workspace
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
-from monitoring.drift import COMMON, MAX_CATEGORIES
+from monitoring.drift.drift import COMMON, MAX_CATEGORIES
 
 Kind = Literal["number", "category", "boolean", "hour", "weekday", "other"]
 
@@ -112,7 +112,7 @@ def _round_width(width: float) -> float:
 
 
 def _cuts(deciles: list[float]) -> tuple[float, ...]:
-    """As `monitoring.stability` cuts: so that a value that many rows share is seen leaving either way."""
+    """As `monitoring.drift.stability` cuts: a value that many rows share is seen leaving either way."""
     values = np.unique(np.array(deciles, dtype=np.float64))
     return tuple(np.unique(np.concatenate([values, np.nextafter(values, -np.inf)])).tolist())
 

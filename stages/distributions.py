@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from core.plain import plain
-from monitoring.stability import psi
+from monitoring.drift.stability import psi
 from reports.dataset import Column, Side
 from stages.bins import DECILES, Bins, bins_of, kind_of
 
@@ -162,7 +162,7 @@ def _moved(bins: Bins, then: Found, now: Found) -> float | None:
 
 
 def _histogram(bins: Bins, counted: Found) -> Any:
-    """As `monitoring.stability` has it: deciles of the reference, labels, and a bin for what is missing."""
+    """As `monitoring.drift.stability`: the reference's deciles, labels, and a bin for what is missing."""
     if bins.kind == "number":
         cumulated = [0, *counted["deciles"], counted["known"]]
         return np.array([*np.diff(cumulated), counted["unknown"]])

@@ -7,8 +7,8 @@ import polars as pl
 from core.batches import Batch
 from models.registry.versions import Version
 from models.rows import columns
-from monitoring.drift import Drift, answers_drift, drift_of
-from monitoring.told_apart import MOST, Texts, told_apart
+from monitoring.drift.drift import Drift, answers_drift, drift_of
+from monitoring.drift.told_apart import MOST, Texts, told_apart
 from stages.profiled import answered, profiled
 from stages.references import blocks, references, sample
 from stages.workspace import Workspace

@@ -8,7 +8,7 @@ from typing import Any, Self
 from core.batches import Batch
 from core.ledger import Snapshot
 from models.registry.snapshot import Snapshot as RegistrySnapshot
-from monitoring.requests import Request
+from monitoring.retraining.requests import Request
 from stages import monitor, score
 from stages.events import Event, events
 from stages.monitor import Judged

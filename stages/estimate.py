@@ -15,9 +15,9 @@ from models.measures.intervals import local
 from models.problem import Floats, problem_of
 from models.registry.versions import Version
 from models.rows import Rows, columns
-from monitoring.blocks import DAY, Block, blocks_of
-from monitoring.direct import direct
-from monitoring.estimates import Estimate, Past, estimates
+from monitoring.performance.blocks import DAY, Block, blocks_of
+from monitoring.performance.direct import direct
+from monitoring.performance.estimates import Estimate, Past, estimates
 from stages.featurise import labelled
 from stages.retained import FEATURES, is_gone
 from stages.score import served

@@ -8,13 +8,13 @@ import polars as pl
 
 from core.batches import Batch
 from models.registry.versions import Version
-from monitoring.blocks import Block
-from monitoring.concept import changes
-from monitoring.concept_findings import of_concept
-from monitoring.estimate_findings import Checked, checked, of_estimates
 from monitoring.findings import Finding
-from monitoring.performance import Realised
-from monitoring.promises import of_promises
+from monitoring.performance.blocks import Block
+from monitoring.performance.concept import changes
+from monitoring.performance.concept_findings import of_concept
+from monitoring.performance.estimate_findings import Checked, checked, of_estimates
+from monitoring.performance.promises import of_promises
+from monitoring.performance.realised import Realised
 from stages.estimate import estimate, holdout, known_then
 from stages.workspace import Workspace
 

@@ -10,9 +10,9 @@ from core.batches import Batch
 from core.ledger import fingerprint
 from core.plain import plain
 from models.registry.versions import Version
-from monitoring.drift import Drift
-from monitoring.estimate_findings import Checked
-from monitoring.performance import Realised
+from monitoring.drift.drift import Drift
+from monitoring.performance.estimate_findings import Checked
+from monitoring.performance.realised import Realised
 from monitoring.policy import Action, Decision, decide
 from stages.drifts import drifts
 from stages.earlier import compared

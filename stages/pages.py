@@ -12,7 +12,7 @@ from models.gate.judge import GateReport
 from models.problem import headlines
 from models.registry.versions import Version
 from models.rows import columns
-from monitoring.requests import Request
+from monitoring.retraining.requests import Request
 from reports.drift import drift_page
 from reports.lifecycle import Asked, File, Summary, page
 from reports.lifecycle import Batch as BatchFacts

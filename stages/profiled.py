@@ -10,9 +10,9 @@ from core.errors import IntegrityError
 from core.ledger import fingerprint
 from models.problem import problem_of
 from models.rows import Columns, columns
-from monitoring.profiles import Profile, from_table, over, to_table
-from monitoring.profiling import profile
-from monitoring.sketches import REVISION
+from monitoring.profiles.profile import Profile, from_table, over, to_table
+from monitoring.profiles.profiling import profile
+from monitoring.profiles.sketches import REVISION
 from stages.references import block_count
 from stages.retained import FEATURES, PREDICTIONS, is_gone
 from stages.workspace import Workspace
@@ -65,7 +65,7 @@ def window(workspace: Workspace, batches: Sequence[Batch]) -> dict[str, Profile]
 
 
 def answer_columns(predictions: pl.LazyFrame, values: bool) -> tuple[pl.LazyFrame, Columns]:
-    """The column `prediction` of answers as columns to be profiled, as `monitoring.drift.answers` has it."""
+    """The column `prediction` of answers as columns to profile, as by `monitoring.drift.drift.answers`."""
     known = predictions.filter(pl.col("prediction").is_not_null())
     answer = pl.col("prediction")
     if not isinstance(predictions.collect_schema()["prediction"], pl.List):

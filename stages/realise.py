@@ -10,7 +10,7 @@ from models.card.slices import by_column
 from models.problem import problem_of
 from models.registry.versions import Version
 from models.rows import Rows
-from monitoring.performance import Judgement, Realised, ends, joined, realised
+from monitoring.performance.realised import Judgement, Realised, ends, joined, realised
 from stages.archive import restore
 from stages.featurise import labelled
 from stages.score import served

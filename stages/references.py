@@ -12,8 +12,8 @@ from models.problem import problem_of
 from models.registry.versions import Version
 from models.runtime.model import Model
 from models.split import Split
-from monitoring.drift import answers
-from monitoring.reference import Reference, blocks_of, from_file, reference_of, to_file
+from monitoring.drift.drift import answers
+from monitoring.drift.reference import Reference, blocks_of, from_file, reference_of, to_file
 from stages.workspace import Workspace
 
 REFERENCE_ROWS = 20_000

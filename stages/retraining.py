@@ -14,7 +14,7 @@ from core.ledger import fingerprint
 from models.gate.judge import GateReport
 from models.registry.versions import Version
 from monitoring.actions import Act
-from monitoring.requests import Ask, Request, Requests
+from monitoring.retraining.requests import Ask, Request, Requests
 from stages.fits import LEARNT_FROM
 from stages.monitor import Judged
 from stages.promote import decisions

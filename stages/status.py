@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TypedDict
 
-from monitoring.alerts import Alert
-from monitoring.requests import Request
+from monitoring.alerts.alerts import Alert
+from monitoring.retraining.requests import Request
 from stages.alerts import open_alerts
 from stages.retraining import requests_of
 from stages.workspace import Workspace

@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from prefect.runtime import flow_run
 from prefect.settings import get_current_settings
 
-from monitoring.alerts import Alerts
-from monitoring.messages import message
-from monitoring.news import News
-from monitoring.outbox import Claimed, claim, settle
+from monitoring.alerts.alerts import Alerts
+from monitoring.alerts.messages import message
+from monitoring.alerts.news import News
+from monitoring.alerts.outbox import Claimed, claim, settle
 from stages.alerts import Told, alerts_of, record, routes
 from stages.workspace import Workspace, open_workspace
 from tasks.notifying import SENDER, send

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from core.errors import DeliveryError, PerennialError
 from core.settings import Settings
 from models.gate.judge import GateReport
-from monitoring.alerts import Alerts
+from monitoring.alerts.alerts import Alerts
 from stages import alerts
 from stages.monitor import Judged
 from stages.workspace import Workspace, open_workspace

@@ -14,7 +14,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from core.settings import CHECKOUT, Settings
-from monitoring.requests import Request
+from monitoring.retraining.requests import Request
 from stages.due import due
 from stages.retraining import requests_of
 from stages.workspace import Workspace, open_workspace

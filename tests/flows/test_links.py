@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from monitoring.requests import Ask, Requests
+from monitoring.retraining.requests import Ask, Requests
 
 pytestmark = pytest.mark.slow
 

@@ -20,8 +20,8 @@ from models.onnx.probes import FREE, compared_rows, fuzzed
 from models.problem import as_answers
 from models.problems.binary import Binary
 from models.rows import Columns, Rows
-from monitoring.drift import feature_drift
-from monitoring.profiling import profile
+from monitoring.drift.drift import feature_drift
+from monitoring.profiles.profiling import profile
 from tests.models.textual import COLUMNS, frame, rows_of
 
 TEXT = Columns((), (), ("remark",))

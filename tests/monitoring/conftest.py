@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from monitoring.alerts import Alerts
-from monitoring.news import News
+from monitoring.alerts.alerts import Alerts
+from monitoring.alerts.news import News
 
 AS_OF = datetime(2013, 4, 1, tzinfo=UTC)
 _NUMBERS = itertools.count()

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from core.operating import Severity
-from monitoring.alerts import Alerts
-from monitoring.news import EVENTS, SEVERITY, Kind, News, Over
+from monitoring.alerts.alerts import Alerts
+from monitoring.alerts.news import EVENTS, SEVERITY, Kind, News, Over
 from tests.monitoring.conftest import AS_OF
 
 Stopped = Callable[..., News]

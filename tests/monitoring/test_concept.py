@@ -12,10 +12,10 @@ from models.problems.binary import Binary
 from models.problems.ranking import Ranking
 from models.problems.regression import Regression
 from models.rows import Rows
-from monitoring.blocks import Block, blocks_of, pooled
-from monitoring.concept import SLACK, Change, alarms_of, changes, highest_of
-from monitoring.concept_findings import of_concept
-from monitoring.performance import Realised
+from monitoring.performance.blocks import Block, blocks_of, pooled
+from monitoring.performance.concept import SLACK, Change, alarms_of, changes, highest_of
+from monitoring.performance.concept_findings import of_concept
+from monitoring.performance.realised import Realised
 from tests.monitoring.test_policy import REFERENCE, outcome
 
 RULES = Monitoring()

@@ -6,11 +6,11 @@ import pytest
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import wasserstein_distance
 
-from monitoring.distances import jensen_shannon, wasserstein
-from monitoring.frequencies import Frequencies
-from monitoring.moments import Moments
-from monitoring.profiling import frequencies
-from monitoring.quantiles import Quantiles
+from monitoring.drift.distances import jensen_shannon, wasserstein
+from monitoring.profiles.frequencies import Frequencies
+from monitoring.profiles.moments import Moments
+from monitoring.profiles.profiling import frequencies
+from monitoring.profiles.quantiles import Quantiles
 
 
 @pytest.mark.parametrize(("rows", "allowed"), [(500, 1e-12), (50_000, 0.002)])

@@ -6,8 +6,8 @@ import pytest
 
 from core.spec import Monitoring
 from models.rows import Columns
-from monitoring.drift import Drift, feature_drift, prediction_drift
-from monitoring.stability import FLOOR, psi
+from monitoring.drift.drift import Drift, feature_drift, prediction_drift
+from monitoring.drift.stability import FLOOR, psi
 
 RULES = Monitoring()
 ROWS = 4_000

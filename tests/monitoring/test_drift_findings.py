@@ -6,8 +6,8 @@ import pytest
 
 from core.spec import Monitoring
 from core.watching import Lasting
-from monitoring.drift import Drift
-from monitoring.drift_findings import of_drift
+from monitoring.drift.drift import Drift
+from monitoring.drift.findings import of_drift
 from monitoring.findings import Finding
 
 IMPORTANCE = {"wind": 0.1, "late_rate": 0.6, "hour": 0.3}

@@ -16,11 +16,11 @@ from models.problems.quantiles import Quantiles
 from models.problems.ranking import Ranking
 from models.problems.regression import Regression
 from models.rows import Columns, Rows
-from monitoring.direct import direct
-from monitoring.estimate_findings import Checked, checked, of_estimates
-from monitoring.estimates import Past, estimates
-from monitoring.expected import expected_auc, expected_measures, off_by
-from monitoring.refit import across, recalibrated, refit
+from monitoring.performance.direct import direct
+from monitoring.performance.estimate_findings import Checked, checked, of_estimates
+from monitoring.performance.estimates import Past, estimates
+from monitoring.performance.expected import expected_auc, expected_measures, off_by
+from monitoring.performance.refit import across, recalibrated, refit
 from tests.monitoring.test_policy import REFERENCE, outcome
 
 COLUMNS = Columns(("x",), ("kind",))

@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitoring.alerts import Alert
-from monitoring.messages import LIMIT, message, quoted
+from monitoring.alerts.alerts import Alert
+from monitoring.alerts.messages import LIMIT, message, quoted
 from tests.monitoring.conftest import AS_OF
 
 HOSTILE = (

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitoring.alerts import Alerts, Delivery
-from monitoring.news import News
-from monitoring.outbox import ATTEMPTS, BACK_OFF, Claimed, claim, settle
+from monitoring.alerts.alerts import Alerts, Delivery
+from monitoring.alerts.news import News
+from monitoring.alerts.outbox import ATTEMPTS, BACK_OFF, Claimed, claim, settle
 
 Stopped = Callable[..., News]
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)

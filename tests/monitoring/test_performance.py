@@ -16,7 +16,7 @@ from models.problems.multiclass import Multiclass
 from models.problems.quantiles import Quantiles
 from models.problems.ranking import Ranking
 from models.problems.regression import Regression
-from monitoring.performance import Judgement, realised
+from monitoring.performance.realised import Judgement, realised
 
 START = datetime(2013, 3, 1, 5, tzinfo=UTC)
 KEY = ("day", "flight")

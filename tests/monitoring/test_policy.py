@@ -8,9 +8,9 @@ import polars as pl
 
 from core.spec import Monitoring
 from models.rows import Columns
-from monitoring.drift import Drift, feature_drift, prediction_drift
+from monitoring.drift.drift import Drift, feature_drift, prediction_drift
 from monitoring.findings import CALLS, Finding
-from monitoring.performance import Realised
+from monitoring.performance.realised import Realised
 from monitoring.policy import Decision, Standing, decide
 
 RULES = Monitoring()

@@ -13,11 +13,11 @@ import pytest
 from core.errors import IntegrityError
 from core.settings import CHECKOUT
 from models.rows import Columns
-from monitoring import profiling
-from monitoring.frequencies import Frequencies
-from monitoring.profiles import SCHEMA, from_table, merged, over, to_table
-from monitoring.profiling import profile
-from monitoring.quantiles import CAPACITY, Folding, Quantiles
+from monitoring.profiles import profiling
+from monitoring.profiles.frequencies import Frequencies
+from monitoring.profiles.profile import SCHEMA, from_table, merged, over, to_table
+from monitoring.profiles.profiling import profile
+from monitoring.profiles.quantiles import CAPACITY, Folding, Quantiles
 
 COLUMNS = Columns(("wind",), ("carrier",))
 
@@ -163,8 +163,8 @@ PRINTS_A_HASH = """
 import hashlib, sys
 import numpy, polars
 from models.rows import Columns
-from monitoring.profiles import to_table
-from monitoring.profiling import profile
+from monitoring.profiles.profile import to_table
+from monitoring.profiles.profiling import profile
 random = numpy.random.default_rng(0)
 tail = polars.Series(random.zipf(1.2, 60_000) % 30_000).cast(polars.String)
 frame = polars.DataFrame({"wind": random.lognormal(0, 1, 60_000), "carrier": tail})

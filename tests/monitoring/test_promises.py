@@ -10,8 +10,8 @@ from scipy.special import expit, logit
 from core.spec import Monitoring
 from models.problems.binary import Binary
 from models.rows import Rows
-from monitoring.blocks import Block, blocks_of, pooled
-from monitoring.promises import LEAST, allowance, gap_of, of_promises
+from monitoring.performance.blocks import Block, blocks_of, pooled
+from monitoring.performance.promises import LEAST, allowance, gap_of, of_promises
 from tests.monitoring.test_policy import CALM, drifted, judge, outcome
 
 import polars as pl  # isort: skip

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 
 from core.settings import CHECKOUT
 from core.watching import Retraining
-from monitoring.request_records import metadata, requests
-from monitoring.requests import Ask, Request, Requests
+from monitoring.retraining.records import metadata, requests
+from monitoring.retraining.requests import Ask, Request, Requests
 
 MARCH = datetime(2013, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -122,7 +122,7 @@ def test_the_database_itself_refuses_a_second_unsettled_one(there: Requests, url
 ASK = """
 import sys
 from datetime import UTC, datetime
-from monitoring.requests import Ask, Requests
+from monitoring.retraining.requests import Ask, Requests
 there = Requests(sys.argv[1], "flights")
 print("ready", flush=True)
 sys.stdin.readline()

@@ -7,10 +7,10 @@ import pytest
 from core.errors import IntegrityError
 from core.spec import Monitoring
 from models.rows import Columns
-from monitoring.drift import drift_of
-from monitoring.profiling import profile
-from monitoring.reference import MOST_BLOCKS, Reference, blocks_of, from_file, reference_of, to_file
-from monitoring.stability import DRAWS, FALSE_ALARMS, FEW, thresholds
+from monitoring.drift.drift import drift_of
+from monitoring.drift.reference import MOST_BLOCKS, Reference, blocks_of, from_file, reference_of, to_file
+from monitoring.drift.stability import DRAWS, FALSE_ALARMS, FEW, thresholds
+from monitoring.profiles.profiling import profile
 
 NUMBERS = tuple(f"n{place}" for place in range(8))
 COLUMNS = Columns((*NUMBERS, "steady"), ("weather",))

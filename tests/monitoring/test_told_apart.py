@@ -6,8 +6,8 @@ import pytest
 
 from core.spec import Monitoring
 from models.rows import Columns
-from monitoring.drift import Drift, feature_drift
-from monitoring.told_apart import MOST, Texts, told_apart
+from monitoring.drift.drift import Drift, feature_drift
+from monitoring.drift.told_apart import MOST, Texts, told_apart
 
 pytestmark = pytest.mark.slow
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from models.gate.judge import Check, GateReport
-from monitoring.alerts import Alert
+from monitoring.alerts.alerts import Alert
 from stages.alerts import (
     alerts_of,
     decided,

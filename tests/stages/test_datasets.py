@@ -16,7 +16,7 @@ from core.settings import Settings
 from core.sources.manifest import Delivered
 from core.spec import Monitoring
 from models.rows import Columns
-from monitoring.drift import feature_drift
+from monitoring.drift.drift import feature_drift
 from reports.dataset import Column
 from stages.bins import edges
 from stages.datasets import _unless_key, dataset_facts, dataset_report, described

@@ -15,8 +15,8 @@ from core.errors import IntegrityError
 from core.settings import CHECKOUT
 from models.answers import from_column, to_column
 from models.registry.versions import Version
-from monitoring.drift import answers
-from monitoring.profiling import profile
+from monitoring.drift.drift import answers
+from monitoring.profiles.profiling import profile
 from stages.drifts import drifts
 from stages.profiled import answer_columns, answered, profiled, window
 from stages.promote import promote
@@ -35,7 +35,7 @@ from datetime import datetime
 from pathlib import Path
 
 from core.settings import Settings
-from monitoring.frequencies import Frequencies
+from monitoring.profiles.frequencies import Frequencies
 from stages.monitor import judge_batch
 from stages.workspace import open_workspace
 

@@ -14,7 +14,7 @@ from core.settings import Settings
 from models.gate.judge import GateReport
 from models.registry.versions import Lineage, Version
 from monitoring.actions import Action
-from monitoring.request_records import asks, requests
+from monitoring.retraining.records import asks, requests
 from stages import monitor, score
 from stages.due import due, unripe
 from stages.events import Event

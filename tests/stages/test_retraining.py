@@ -11,7 +11,7 @@ import pytest
 from core.errors import UnfitError
 from core.settings import CHECKOUT, Settings
 from models.gate.judge import GateReport
-from monitoring.requests import Request
+from monitoring.retraining.requests import Request
 from stages.retraining import ask_by_hand, claimed, fail, requests_of, settle, waiting
 from stages.workspace import Workspace, open_workspace
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 from core.settings import Settings
 from core.watching import Retraining
-from monitoring.news import News
-from monitoring.requests import Ask
+from monitoring.alerts.news import News
+from monitoring.retraining.requests import Ask
 from stages.alerts import alerts_of
 from stages.retraining import fail, requests_of
 from stages.status import standing

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from core.settings import CHECKOUT
-from monitoring.alerts import Alert, Delivery
+from monitoring.alerts.alerts import Alert, Delivery
 from stages.alerts import alerts_of, failed, record, succeeded
 from stages.workspace import Workspace
 from tests.monitoring.test_messages import HOSTILE

@@ -13,7 +13,7 @@ import yaml
 
 from core.errors import DeliveryError, PerennialError
 from core.settings import Settings
-from monitoring.alerts import Alert
+from monitoring.alerts.alerts import Alert
 from stages.alerts import alerts_of, open_alerts
 from stages.workspace import Workspace, open_workspace
 from tests.stages.conftest import AS_OF, Depot, trips

@@ -16,8 +16,8 @@ from scipy.special import stdtrit
 
 from models.problem import Floats, Problem
 from models.rows import Rows
-from monitoring.expected import expected_measures, is_probable, off_by
-from monitoring.refit import recalibrated, refit
+from monitoring.performance.expected import expected_measures, is_probable, off_by
+from monitoring.performance.refit import recalibrated, refit
 
 CONFIDENCE = 0.95
 # Fewer labelled rows neither calibrate nor say how far an estimate may be off.
@@ -51,7 +51,7 @@ def estimates(problem: Problem, past: Past, rows: Rows, answers: Floats, days: i
     """The measures of the answers to a batch of so many `days`, whose labels are not looked at.
 
     Of `rows` only the number and the columns count. Empty where the answers are no probabilities (see
-    `monitoring.direct`), and where too few labels are known.
+    `monitoring.performance.direct`), and where too few labels are known.
     """
     if not is_probable(problem) or len(past.rows) < LEAST or not len(rows) or problem.lack(past.rows):
         return {}

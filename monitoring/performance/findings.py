@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from core.spec import Monitoring
 from monitoring.findings import Call, Finding
-from monitoring.performance import Realised
+from monitoring.performance.realised import Realised
 
 
 def of_performance(
@@ -74,7 +74,7 @@ def _compared(
 def _promised(found: Finding, realised: Realised) -> Finding:
     """An AUC below the reference is watched where the probabilities promise no more of these rows.
 
-    That they do is looked for over several batches by `monitoring.promises`.
+    That they do is looked for over several batches by `monitoring.performance.promises`.
     """
     gap = realised.measures.get("auc_gap", math.nan)
     if math.isnan(gap):

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 
 from core.spec import Monitoring
-from monitoring.estimates import Estimate
 from monitoring.findings import Finding
-from monitoring.performance import Realised
+from monitoring.performance.estimates import Estimate
+from monitoring.performance.realised import Realised
 
 # The measure by which an estimate is told, by what there is.
 _TOLD = {"auc": "AUC", "accuracy": "Accuracy", "rmse": "RMSE", "pinball": "Pinball loss"}

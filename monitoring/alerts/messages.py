@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from core.operating import SEVERITIES
-from monitoring.alerts import Alert
+from monitoring.alerts.alerts import Alert
 
 LIMIT = 2_800
 """Characters of a message: Slack takes 3,000 in a block."""

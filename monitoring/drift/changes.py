@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from monitoring.profiles import Profile, Tally
+from monitoring.profiles.profile import Profile, Tally
 
 Change = Literal[
     "new values", "vanished values", "missing", "all missing", "absent", "another kind", "infinite"

@@ -10,8 +10,8 @@ from sqlalchemy import Connection, Row, insert, select, update
 from core.database import alone, connect
 from core.operating import SEVERITIES, Severity
 from core.secrets import without_password
-from monitoring.alert_tables import ALERTS, DELIVERIES, METADATA
-from monitoring.news import EVENTS, Kind, News, Over
+from monitoring.alerts.news import EVENTS, Kind, News, Over
+from monitoring.alerts.tables import ALERTS, DELIVERIES, METADATA
 
 
 @dataclass(frozen=True, slots=True)

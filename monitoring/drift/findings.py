@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from core.spec import Monitoring
-from monitoring.changes import VALUES
-from monitoring.drift import Drift
+from monitoring.drift.changes import VALUES
+from monitoring.drift.drift import Drift
 from monitoring.findings import Finding
 
 _NAMED = 3

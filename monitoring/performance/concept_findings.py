@@ -4,10 +4,10 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from core.spec import Monitoring
-from monitoring.concept import Change
 from monitoring.findings import Call, Finding
-from monitoring.performance import Realised
-from monitoring.performance_findings import mends
+from monitoring.performance.concept import Change
+from monitoring.performance.findings import mends
+from monitoring.performance.realised import Realised
 
 _WHAT = {
     "error": ("The mean error of a day", ""),

@@ -18,8 +18,8 @@ from models.measures.paired import Blocks, Interval
 from models.measures.probabilities import calibration_curve
 from models.problem import Floats, Problem, relative_loss
 from models.rows import Rows
-from monitoring.blocks import DAY, Block, blocks_of
-from monitoring.refinement import refined
+from monitoring.performance.blocks import DAY, Block, blocks_of
+from monitoring.performance.refinement import refined
 
 DRAWS = 1000
 CONFIDENCE = 0.95
@@ -39,10 +39,10 @@ class Realised:
     """What is known at `as_of` of the quality of `scored` predictions, `labelled` of which have outcomes.
 
     `measures` are those of the problem and `relative_loss`, with the two parts of it and its excess (see
-    `monitoring.refinement`), and of two classes the AUC within days, realised and promised; `intervals`
-    are their 95 % intervals by day. Both, and the `calibration` of a binary problem, are empty while no
-    outcome is known. `blocks` are the labelled rows by day. What
-    is said before all outcomes are due is not `final`.
+    `monitoring.performance.refinement`), and of two classes the AUC within days, realised and promised;
+    `intervals` are their 95 % intervals by day. Both, and the `calibration` of a binary problem, are
+    empty while no outcome is known. `blocks` are the labelled rows by day. What is said before all
+    outcomes are due is not `final`.
     """
 
     as_of: datetime

@@ -8,10 +8,10 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
-from monitoring.frequencies import Frequencies
-from monitoring.moments import Moments
-from monitoring.quantiles import Quantiles
-from monitoring.sketches import sealed, unsealed
+from monitoring.profiles.frequencies import Frequencies
+from monitoring.profiles.moments import Moments
+from monitoring.profiles.quantiles import Quantiles
+from monitoring.profiles.sketches import sealed, unsealed
 
 Kind = Literal["number", "category", "text"]
 SCHEMA = pl.Schema(

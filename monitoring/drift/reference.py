@@ -7,11 +7,11 @@ import numpy as np
 import polars as pl
 
 from models.rows import Columns
-from monitoring.binning import by_block
-from monitoring.profiles import Profile, from_table, to_table
-from monitoring.profiling import profile
-from monitoring.quantiles import Counts
-from monitoring.stability import thresholds
+from monitoring.drift.binning import by_block
+from monitoring.drift.stability import thresholds
+from monitoring.profiles.profile import Profile, from_table, to_table
+from monitoring.profiles.profiling import profile
+from monitoring.profiles.quantiles import Counts
 
 # So many of the newest days tell how far days differ: the file stays small over decades of hours.
 MOST_BLOCKS = 1_000
@@ -33,7 +33,7 @@ class Reference:
         return max((len(counts[0]) for counts in self.blocks.values() if counts), default=0)
 
     def thresholds(self, drawn: int, floor: float) -> dict[str, float]:
-        """How far each feature of a batch of `drawn` days may lie from this (see `monitoring.stability`)."""
+        """How far a feature of `drawn` days may lie from this: see `monitoring.drift.stability`."""
         if (drawn, floor) not in self._found:
             self._found[drawn, floor] = thresholds(self.blocks, drawn, floor)
         return self._found[drawn, floor]

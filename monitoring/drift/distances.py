@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from monitoring.frequencies import Frequencies
-from monitoring.moments import Moments
-from monitoring.quantiles import Floats, Quantiles
+from monitoring.profiles.frequencies import Frequencies
+from monitoring.profiles.moments import Moments
+from monitoring.profiles.quantiles import Floats, Quantiles
 
 # As Evidently has it: of a narrower reference it is measured in thousandths.
 _LEAST_SPREAD = 0.001

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from river.drift import PageHinkley
 
 from models.problem import Floats
-from monitoring.blocks import Block, pooled
+from monitoring.performance.blocks import Block, pooled
 
 # A quiet stream of so many days speaks in this share of cases, of all its signals together.
 QUIET, CHANCE = 365, 0.01

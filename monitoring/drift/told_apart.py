@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from models.learning.tokens import words_of
-from monitoring.drift import Drift
+from monitoring.drift.drift import Drift
 
 # So many texts of a side tell enough.
 MOST = 4_000

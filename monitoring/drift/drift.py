@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 from core.spec import Monitoring
 from models.rows import Columns
-from monitoring.binning import MAX_CATEGORIES, number_bins, value_bins
-from monitoring.changes import Change, absences, named, notes_of
-from monitoring.distances import jensen_shannon, wasserstein
-from monitoring.profiles import Profile, Profiles
-from monitoring.profiling import profile
-from monitoring.reference import Reference, reference_of
-from monitoring.stability import FEW, psi
+from monitoring.drift.binning import MAX_CATEGORIES, number_bins, value_bins
+from monitoring.drift.changes import Change, absences, named, notes_of
+from monitoring.drift.distances import jensen_shannon, wasserstein
+from monitoring.drift.reference import Reference, reference_of
+from monitoring.drift.stability import FEW, psi
+from monitoring.profiles.profile import Profile, Profiles
+from monitoring.profiles.profiling import profile
 
 __all__ = ["COMMON", "MAX_CATEGORIES", "Drift"]
 
@@ -49,7 +49,7 @@ def drift_of(reference: Reference, current: Profiles, rules: Monitoring) -> tupl
     """The drift of each feature of the reference, in its order; what is missing is a bin of its own.
 
     The threshold is `rules.drift`, or how far the reference's own days lie apart where that is more
-    (`monitoring.stability.thresholds`). With fewer than `rules.min_rows` rows on either side nothing
+    (`monitoring.drift.stability.thresholds`). With fewer than `rules.min_rows` rows on either side nothing
     is measured. None at all where drift is not watched. The cost hangs on no number of rows.
     """
     if rules.drift is None:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from models.measures.paired import Blocks, Interval, interval
 from models.problem import Floats, Problem, constant_losses
 from models.rows import Rows
-from monitoring.expected import expected_parts, is_probable
-from monitoring.refit import across
+from monitoring.performance.expected import expected_parts, is_probable
+from monitoring.performance.refit import across
 
 Found = tuple[dict[str, float], dict[str, Interval]]
 
@@ -23,8 +23,8 @@ def refined(problem: Problem, rows: Rows, answers: Floats, blocks: Blocks, confi
     Beside them, where answers are probabilities, `excess_loss`: what was lost beyond what they led to expect.
 
     The first is what a refit of intercept and slope on the rows of the other days wins back (see
-    `monitoring.refit.across`), so that it is about 0, or a little below, where nothing is off. Both are
-    drawn by the same blocks. Empty where there is no such refit, or the labels teach nothing.
+    `monitoring.performance.refit.across`), so that it is about 0, or a little below, where nothing is
+    off. Both are drawn by the same blocks. Empty where there is no such refit, or the labels teach nothing.
     """
     if problem.lack(rows):
         return {}, {}

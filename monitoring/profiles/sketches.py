@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from core.errors import IntegrityError
-from monitoring.frequencies import Frequencies
-from monitoring.quantiles import Quantiles
+from monitoring.profiles.frequencies import Frequencies
+from monitoring.profiles.quantiles import Quantiles
 
 REVISION = 1
 """What the bytes mean: another one is read by none of its predecessors, and profiles are made anew."""

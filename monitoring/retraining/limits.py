@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from core.watching import Retraining
-from monitoring.request_records import Request
+from monitoring.retraining.records import Request
 
 WEEK = timedelta(days=7)
 

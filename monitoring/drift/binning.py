@@ -8,10 +8,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from models.learning.tokens import words_of
-from monitoring.profiles import Profile
-from monitoring.profiling import MOST_TEXTS, as_categories, as_lengths, as_numbers
-from monitoring.quantiles import Counts, Floats
-from monitoring.stability import CUTS
+from monitoring.drift.stability import CUTS
+from monitoring.profiles.profile import Profile
+from monitoring.profiles.profiling import MOST_TEXTS, as_categories, as_lengths, as_numbers
+from monitoring.profiles.quantiles import Counts, Floats
 
 # A bin costs about 1/reference rows + 1/batch rows of PSI by chance alone: few bins, or 500 rows
 # without any drift come near the threshold.

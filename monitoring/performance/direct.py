@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from models.problem import Floats, Problem
 from models.rows import Columns, Rows, categories, numbers
-from monitoring.estimates import LEAST, Estimate, Past, within
+from monitoring.performance.estimates import LEAST, Estimate, Past, within
 
 # By kind of metric, the parts that are learnt, and what they are called as measures.
 _LEARNT = {

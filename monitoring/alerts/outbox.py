@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, or_, select, update
 
-from monitoring.alert_tables import ALERTS, DELIVERIES
-from monitoring.alerts import Alert, Alerts, read
+from monitoring.alerts.alerts import Alert, Alerts, read
+from monitoring.alerts.tables import ALERTS, DELIVERIES
 
 ATTEMPTS = 8
 """After so many an alert is not sent any more: it stays on record."""

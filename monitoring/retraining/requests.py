@@ -11,8 +11,8 @@ from sqlalchemy import Connection, insert, select, update
 from core.database import alone, connect
 from core.plain import plain
 from core.watching import Retraining
-from monitoring.limits import limit
-from monitoring.request_records import Ask, Request, State, ask_of, asks, metadata, request_of, requests
+from monitoring.retraining.limits import limit
+from monitoring.retraining.records import Ask, Request, State, ask_of, asks, metadata, request_of, requests
 
 __all__ = ["Ask", "Request", "Requests", "State"]
 

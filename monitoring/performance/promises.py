@@ -12,8 +12,8 @@ import numpy as np
 from scipy.special import stdtrit
 
 from core.spec import Monitoring
-from monitoring.blocks import Block
 from monitoring.findings import Finding
+from monitoring.performance.blocks import Block
 
 WINDOWS = (1, 2, 3)  # batches, the newest last
 # All windows of one batch together say so of a model that keeps its promises in this share of cases.

@@ -8,10 +8,10 @@ import polars as pl
 
 from models.learning.tokens import words_of
 from models.rows import Columns
-from monitoring.frequencies import LONGEST, Frequencies
-from monitoring.moments import Moments
-from monitoring.profiles import Profile, Tally
-from monitoring.quantiles import Floats, Folding
+from monitoring.profiles.frequencies import LONGEST, Frequencies
+from monitoring.profiles.moments import Moments
+from monitoring.profiles.profile import Profile, Tally
+from monitoring.profiles.quantiles import Floats, Folding
 
 # Memory holds so many rows at once, however many there are.
 AT_ONCE = 100_000

@@ -11,7 +11,7 @@ from models.measures.discrimination import gaps_of
 from models.measures.intervals import local
 from models.problem import Floats, Problem, in_one_number
 from models.rows import Rows
-from monitoring.expected import expected_parts, is_probable
+from monitoring.performance.expected import expected_parts, is_probable
 
 DAY = 86_400_000_000  # microseconds
 

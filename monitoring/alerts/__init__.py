@@ -1,0 +1,1 @@
+"""What somebody should know: on record, then sent."""

@@ -1,0 +1,1 @@
+"""How good answers are: realised, promised, estimated, and whether the concept has changed."""

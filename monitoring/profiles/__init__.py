@@ -1,0 +1,1 @@
+"""A batch in a few sketches a feature, which merge."""

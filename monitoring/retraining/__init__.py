@@ -1,0 +1,1 @@
+"""Requests for a retraining, one at a time, and their limits."""
