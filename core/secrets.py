@@ -15,6 +15,8 @@ _PASSWORD = re.compile(r"://[^@/]*?:(.*)@", re.DOTALL)
 _USER = re.compile(r"://[^\s@]*@")
 _PARAMETER = re.compile(r"(password|passwd|pwd|secret|token)(=|%3d)[^&;\s\"]+", re.IGNORECASE)
 _HIDDEN = "***"
+IN_URL = ":[],"
+"""What stays as it is of a secret that is filled into a URL, beside letters and digits."""
 
 
 class Secrets:
@@ -118,5 +120,6 @@ def _forms(value: str) -> set[str]:
     spelled = set(plain)
     for part in plain:
         spelled |= {quote(part), quote(part, safe=""), quote(part, safe=" +"), quote_plus(part)}
+        spelled.add(quote(part, safe=IN_URL))  # as it was filled in, which SQLAlchemy hands on as it is
         spelled |= {repr(part)[1:-1], json.dumps(part)[1:-1], part.replace("'", "''")}
     return spelled

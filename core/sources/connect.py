@@ -9,7 +9,7 @@ from urllib.parse import quote
 import sqlalchemy as sa
 
 from core.errors import DeliveryError, PerennialError, SpecError
-from core.secrets import PLACEHOLDER, Secrets
+from core.secrets import IN_URL, PLACEHOLDER, Secrets
 from core.sources.databases import Database, Driven
 from core.sources.postgres import Postgres
 from core.sources.sqlite import Sqlite
@@ -79,7 +79,7 @@ def _filled(url: str, secrets: Secrets) -> sa.URL:
     """The URL with its secrets: what it begins with is one itself, the others are values in it."""
     first = PLACEHOLDER.match(url)
     beginning = secrets.fill(first[0]) if first else ""
-    rest = secrets.fill(url[first.end() if first else 0 :], lambda value: quote(value, safe=":[],"))
+    rest = secrets.fill(url[first.end() if first else 0 :], lambda value: quote(value, safe=IN_URL))
     if (beginning + rest).partition("?")[0].count("@") > 1:
         # What follows the first one would be taken for the host, and be said in errors.
         raise SpecError("its URL has more than one @: write %40 for one that is part of a password")
