@@ -202,7 +202,7 @@ def test_a_retraining_that_was_cancelled_or_killed_is_made_once(
         automate({})
         ingest("flights")
         run = run_deployment("monitor/flights", timeout=0)
-        process = started("-m", "prefect.flow_engine", PREFECT__FLOW_RUN_ID=str(run.id))  # type: ignore[union-attr]
+        process = started("-m", "prefect.engine", PREFECT__FLOW_RUN_ID=str(run.id))  # type: ignore[union-attr]
         wait_for(lambda: running(settings))
         process.terminate()
         process.wait(60)
@@ -211,13 +211,16 @@ def test_a_retraining_that_was_cancelled_or_killed_is_made_once(
         with get_client(sync_client=True) as client:
             client.delete_flow_run(run.id)  # type: ignore[union-attr]
 
-        live = "-c", "from tests.flows import test_by_itself as t; t.live_directly(t.Settings())"
-        process = started(*live)
+        process = started(__file__)  # which lives directly, as a process of its own
         wait_for(lambda: running(settings))
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        again = [started(*live), started(*live)]
+        again = [started(__file__), started(__file__)]
         assert [each.wait(PATIENCE) for each in again] == [0, 0]
     same(directly, settings)
     requests = requests_of(open_workspace("flights", settings)).all()
     assert [each.attempts for each in requests] == [2, 1]
+
+
+if __name__ == "__main__":
+    live_directly(Settings())
