@@ -38,12 +38,13 @@ def main() -> int:
         with backend(settings) as server:
             from flows.deployments import register
             from flows.ingest import ingest
+            from stages.workspace import open_workspace
             from tasks.fanout import shared_cluster
 
             server.wait()
             with shared_cluster():
                 register(settings)
-                ingest("flights")
+                ingest("flights", open_workspace("flights", settings).batch("2013-02").end)
                 with _worker():
                     found = list(_reactions(settings))
     median, longest = statistics.median(found), max(found)
@@ -57,11 +58,10 @@ def main() -> int:
 
 
 def _project(folder: Path) -> Settings:
-    """Two months of flights, and the family that is fitted soonest."""
+    """The flights, and the family that is fitted soonest."""
     shutil.copytree(CHECKOUT / "projects" / "flights", folder / "projects" / "flights")
     path = folder / "projects" / "flights" / "project.yaml"
     document = yaml.safe_load(path.read_text())
-    document["batches"] |= {"start": "2013-01-01", "end": "2013-03-01"}
     document["training"] = {"families": ["linear"]}
     path.write_text(yaml.safe_dump(document, sort_keys=False))
     return Settings(home=folder / "state", projects=folder / "projects")
