@@ -3,15 +3,19 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
     URL,
     Connection,
+    DateTime,
+    Dialect,
     Engine,
     MetaData,
     NullPool,
+    TypeDecorator,
     create_engine,
     event,
     inspect,
@@ -26,6 +30,23 @@ from core.errors import PerennialError
 _BUSY_MS = 60_000
 # Held while tables are made, so that two first users do not make them twice.
 _ALONE = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "SELECT pg_advisory_xact_lock(20130101)"}
+
+
+class Instant(TypeDecorator[datetime]):
+    """An instant, kept in UTC; it comes back with its time zone from databases that keep none."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is not None and value.tzinfo is None:
+            raise ValueError(f"{value} needs a time zone")
+        return value.astimezone(UTC) if value else None
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 def connect(url: str, metadata: MetaData) -> Engine:

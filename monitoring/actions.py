@@ -10,8 +10,6 @@ from monitoring.findings import Call, Finding
 
 Action = Literal["nothing", "watch", "recalibrate", "retrain stateful", "retrain stateless", "roll back"]
 """What is done after a batch."""
-Challenge = Literal["recalibrate", "retrain stateful", "retrain stateless"]
-"""What sends a challenger to the gate."""
 Act = Literal["recalibrate", "retrain stateful", "retrain stateless", "roll back"]
 """What is done about a champion, by one request at a time."""
 

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Column, ForeignKey, Index, Integer, MetaData, String, Table, Text
 
-from models.registry.tables import Instant
+from core.database import Instant
 
 METADATA = MetaData()
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from sqlalchemy import JSON, Column, Float, ForeignKey, Index, Integer, MetaData, Row, String, Table, Text
 
-from models.registry.tables import Instant
+from core.database import Instant
 from monitoring.actions import Act
 
 State = Literal["open", "running", "done", "failed", "skipped"]
