@@ -1,5 +1,6 @@
 """Monitor: what a scored batch says of the champion, and whether to retrain."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,7 @@ from core.ledger import fingerprint
 from core.plain import plain
 from models.registry.versions import Version
 from monitoring.drift.drift import Drift
+from monitoring.findings import Finding
 from monitoring.performance.estimate_findings import Checked
 from monitoring.performance.realised import Realised
 from monitoring.policy import Action, Decision, decide
@@ -82,20 +84,7 @@ def judge_batch(workspace: Workspace, batch: Batch, as_of: datetime) -> Judged |
     found = realise(workspace, batch, predictions, as_of)
     told, more = further(workspace, batch, version, predictions, found, history)
     moved, shift = drifts(workspace, batch, version, as_of)
-    stand = standing(workspace, version, as_of)
-    beaten = compared(workspace, as_of) if stand.serves else None
-    decision = decide(
-        moved,
-        version.metrics["importance"],
-        shift,
-        found,
-        version.metrics["holdout"],
-        workspace.spec.monitoring,
-        [_decision(each) for each in final],
-        stand,
-        [*([beaten] if beaten else []), *more],
-        [each["drifted"] for each in final],
-    )
+    decision = _decided(workspace, version, (found, moved, shift), more, final, as_of)
     beside = baseline(workspace, batch, version, as_of)
     judged = _judged(batch, version, found, moved, shift, decision, beside, told, made_from)
     before = workspace.ledger.result("monitor", batch.id)
@@ -105,6 +94,32 @@ def judge_batch(workspace: Workspace, batch: Batch, as_of: datetime) -> Judged |
     workspace.lake.write("metrics", batch.id, _metrics(judged, parts, as_of))
     workspace.ledger.record("monitor", batch.id, made_from, asdict(judged), as_of)
     return judged
+
+
+def _decided(
+    workspace: Workspace,
+    version: Version,
+    seen: tuple[Realised, tuple[Drift, ...], Drift],
+    further: Sequence[Finding],
+    history: Sequence[Mapping[str, Any]],
+    as_of: datetime,
+) -> Decision:
+    """Weigh what was realised, what drifted and what was found further; `history` are final judgements."""
+    found, moved, shift = seen
+    stand = standing(workspace, version, as_of)
+    beaten = compared(workspace, as_of) if stand.serves else None
+    return decide(
+        moved,
+        version.metrics["importance"],
+        shift,
+        found,
+        version.metrics["holdout"],
+        workspace.spec.monitoring,
+        [_decision(each) for each in history],
+        stand,
+        [*([beaten] if beaten else []), *further],
+        [each["drifted"] for each in history],
+    )
 
 
 def made_from_of(workspace: Workspace, batch: Batch, as_of: datetime) -> str:
@@ -166,7 +181,7 @@ def _judged(
     )
 
 
-def _decision(judged: dict[str, Any]) -> Decision:
+def _decision(judged: Mapping[str, Any]) -> Decision:
     return Decision(judged["decision"], tuple(judged["reasons"]), judged["numbers"], judged["calls"])
 
 
