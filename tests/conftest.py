@@ -200,3 +200,16 @@ def postgres() -> Iterator[str]:
             run("pg_ctl", "stop", "-m", "immediate")
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty database of each kind that the registry may lie in."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/state/registry.db"
+        return
+    place = request.getfixturevalue("postgres")
+    yield place
+    engine, left = sqlalchemy.create_engine(place), sqlalchemy.MetaData()
+    left.reflect(engine)
+    left.drop_all(engine)

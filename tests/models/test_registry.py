@@ -4,7 +4,6 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -16,26 +15,14 @@ from hypothesis import strategies as st
 
 from core.errors import IntegrityError, PerennialError
 from models.registry.registry import Lineage, Registry, Version
-from models.registry.tables import metadata
 
 ROOT = Path(__file__).parents[2]
 APRIL = datetime(2013, 4, 1, 4, tzinfo=UTC)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """An empty database of each kind."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/state/registry.db"
-    else:
-        place = request.getfixturevalue("postgres")
-        yield place
-        metadata.drop_all(sa.create_engine(place))
-
-
 @pytest.fixture
-def registry(url: str, tmp_path: Path) -> Registry:
-    return Registry(url, tmp_path / "store")
+def registry(database: str, tmp_path: Path) -> Registry:
+    return Registry(database, tmp_path / "store")
 
 
 def lineage(seed: int = 1) -> Lineage:
@@ -191,39 +178,48 @@ def test_evidence_against_another_champion_promotes_nothing(registry: Registry, 
     assert registry.transitions("flights") == history
 
 
-def test_processes_that_promote_at_once_leave_one_champion(url: str, tmp_path: Path) -> None:
-    registry = Registry(url, tmp_path / "store")
+def test_processes_that_promote_at_once_leave_one_champion(database: str, tmp_path: Path) -> None:
+    registry = Registry(database, tmp_path / "store")
     register(registry, tmp_path / "fit", 4)
     script = """
-registry = Registry({url!r}, Path({store!r}))
+registry = Registry({database!r}, Path({store!r}))
 try:
     at = datetime(2013, 4, 1, tzinfo=UTC)
     print(registry.promote("flights/{n}", over=None, why="", evidence=dict(), at=at, by=""))
 except IntegrityError as error:
     print("refused")
 """
-    answers = at_once(*(script.format(url=url, store=str(tmp_path / "store"), n=n) for n in (1, 2, 3, 4)))
+    answers = at_once(
+        *(script.format(database=database, store=str(tmp_path / "store"), n=n) for n in (1, 2, 3, 4))
+    )
     assert sorted(answers) == [*champions(registry), "refused", "refused", "refused"]
     assert len(registry.transitions("flights")) == 1
 
 
-def test_processes_that_register_at_once_share_numbers_and_tables(url: str, tmp_path: Path) -> None:
+def test_processes_that_register_at_once_share_numbers_and_tables(database: str, tmp_path: Path) -> None:
     script = """
-registry = Registry({url!r}, Path({store!r}))
+registry = Registry({database!r}, Path({store!r}))
 print(registry.register("flights", "linear", Path({fit!r}), dict(), lineage({seed})))
 """
     fit, store = bundle(tmp_path / "fit"), tmp_path / "store"
-    answers = at_once(*(script.format(url=url, store=str(store), fit=str(fit), seed=n % 2) for n in range(4)))
+    answers = at_once(
+        *(script.format(database=database, store=str(store), fit=str(fit), seed=n % 2) for n in range(4))
+    )
     assert answers[0] == answers[2] != answers[1] == answers[3]
-    assert [version.id for version in Registry(url, store).versions("flights")] == ["flights/1", "flights/2"]
+    assert [version.id for version in Registry(database, store).versions("flights")] == [
+        "flights/1",
+        "flights/2",
+    ]
 
 
-def test_the_database_itself_refuses_a_second_champion(registry: Registry, url: str, tmp_path: Path) -> None:
+def test_the_database_itself_refuses_a_second_champion(
+    registry: Registry, database: str, tmp_path: Path
+) -> None:
     first, _ = register(registry, tmp_path / "fit", 2)
     promote(registry, first, over=None)
-    with pytest.raises(sa.exc.IntegrityError), sa.create_engine(url).begin() as connection:
+    with pytest.raises(sa.exc.IntegrityError), sa.create_engine(database).begin() as connection:
         connection.execute(sa.text("UPDATE versions SET stage = 'champion'"))
-    with pytest.raises(sa.exc.IntegrityError), sa.create_engine(url).begin() as connection:
+    with pytest.raises(sa.exc.IntegrityError), sa.create_engine(database).begin() as connection:
         connection.execute(sa.text("UPDATE versions SET stage = 'winner'"))
 
 
@@ -260,13 +256,13 @@ def test_rollback_to_a_named_champion_only(registry: Registry, tmp_path: Path) -
 
 
 def test_a_failure_half_way_through_a_rollback_changes_nothing(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/registry.db"
-    registry = Registry(url, tmp_path / "store")
+    database = f"sqlite:///{tmp_path}/registry.db"
+    registry = Registry(database, tmp_path / "store")
     first, second = register(registry, tmp_path / "fit", 2)
     promote(registry, first, over=None)
     promote(registry, second, over=first)
     before = registry.versions("flights"), registry.transitions("flights")
-    with sa.create_engine(url).begin() as connection:
+    with sa.create_engine(database).begin() as connection:
         connection.execute(
             sa.text(
                 "CREATE TRIGGER fault BEFORE INSERT ON transitions WHEN NEW.after = 'champion' "
@@ -344,10 +340,10 @@ def test_a_full_disk_leaves_neither_a_version_nor_a_file(registry: Registry, tmp
     assert [path for path in (tmp_path / "store").rglob("*") if path.is_file()] == []
 
 
-def test_a_killed_process_leaves_whole_versions_only(url: str, tmp_path: Path) -> None:
+def test_a_killed_process_leaves_whole_versions_only(database: str, tmp_path: Path) -> None:
     (tmp_path / "fit").mkdir()
     script = f"""
-registry = Registry({url!r}, Path({str(tmp_path / "store")!r}))
+registry = Registry({database!r}, Path({str(tmp_path / "store")!r}))
 for seed in range(1000):
     Path({str(tmp_path / "fit")!r}, "graph").write_bytes(os.urandom(300_000))
     Path({str(tmp_path / "fit")!r}, "model").write_bytes(os.urandom(300_000))
@@ -359,7 +355,7 @@ for seed in range(1000):
         assert process.stdout
         reported = [process.stdout.readline().strip() for _ in range(4)]
         process.kill()
-    registry = Registry(url, tmp_path / "store")
+    registry = Registry(database, tmp_path / "store")
     versions = registry.versions("flights")
     assert [version.id for version in versions][:3] == reported[1:]
     for version in versions:

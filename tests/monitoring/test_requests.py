@@ -2,17 +2,15 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from core.settings import CHECKOUT
 from core.watching import Retraining
-from monitoring.retraining.records import metadata, requests
+from monitoring.retraining.records import requests
 from monitoring.retraining.requests import Ask, Request, Requests
 
 MARCH = datetime(2013, 3, 1, tzinfo=UTC)
@@ -20,20 +18,9 @@ DAY = timedelta(days=1)
 RULES = Retraining(cooldown=DAY, runs_a_week=2, hours_a_week=3)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """An empty database of each kind."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/state/registry.db"
-    else:
-        place = request.getfixturevalue("postgres")
-        yield place
-        metadata.drop_all(sa.create_engine(place))
-
-
 @pytest.fixture
-def there(url: str) -> Requests:
-    return Requests(url, "flights")
+def there(database: str) -> Requests:
+    return Requests(database, "flights")
 
 
 def ask(at: datetime = MARCH, batch: str = "2013-02") -> Ask:
@@ -106,16 +93,16 @@ def test_a_history_that_is_lived_again_is_not_limited_by_what_came_later(there: 
     assert there.ask(ask(MARCH, "b"), RULES).state == "open"
 
 
-def test_projects_do_not_know_each_other(there: Requests, url: str) -> None:
+def test_projects_do_not_know_each_other(there: Requests, database: str) -> None:
     there.ask(ask(), RULES)
-    other = Requests(url, "shop")
+    other = Requests(database, "shop")
     assert other.all() == [] and other.ask(ask(), RULES).state == "open"
 
 
-def test_the_database_itself_refuses_a_second_unsettled_one(there: Requests, url: str) -> None:
+def test_the_database_itself_refuses_a_second_unsettled_one(there: Requests, database: str) -> None:
     there.ask(ask(), RULES)
     row = {"project": "flights", "action": "recalibrate", "batch": "x", "as_of": MARCH, "stands_at": MARCH}
-    with pytest.raises(sa.exc.IntegrityError), sa.create_engine(url).begin() as connection:
+    with pytest.raises(sa.exc.IntegrityError), sa.create_engine(database).begin() as connection:
         connection.execute(sa.insert(requests).values(row | {"state": "running"}))
 
 
@@ -132,8 +119,8 @@ for n in range(20):
 
 
 @pytest.mark.slow
-def test_many_processes_that_ask_at_once_open_one(there: Requests, url: str) -> None:
-    command = [sys.executable, "-c", ASK, url]
+def test_many_processes_that_ask_at_once_open_one(there: Requests, database: str) -> None:
+    command = [sys.executable, "-c", ASK, database]
     processes = [
         subprocess.Popen(
             [*command, str(n)], cwd=CHECKOUT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
