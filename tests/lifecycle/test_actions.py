@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from core.settings import Settings
-from monitoring.actions import Challenge
+from monitoring.actions import Act
 from stages.promote import promote
 from stages.train import register, train
 from stages.workspace import Workspace, open_workspace
@@ -68,7 +68,7 @@ def test_a_worse_champion_is_rolled_back_once_and_for_all(inhabit: Inhabit, tmp_
 
 @pytest.mark.parametrize("action", ["recalibrate", "retrain stateful"])
 def test_asked_again_a_retraining_answers_from_the_record(
-    inhabit: Inhabit, tmp_path: Path, action: Challenge
+    inhabit: Inhabit, tmp_path: Path, action: Act
 ) -> None:
     from flows.retrain import retrain
 

@@ -68,6 +68,8 @@ class Home:
 
 
 MakeHome = Callable[..., Home]
+NEVER = dict.fromkeys(("ingest", "score", "monitor", "housekeeping"))
+"""The schedules of a project in which nothing starts but what a test does, at whatever minute it runs."""
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +77,11 @@ def make_home(
     make_project: Callable[..., Settings], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[MakeHome]:
     """Makes homes with a small project; whatever still runs of them in the end is taken down."""
-    projects, made = make_project(range(1, 3), share=500).projects, list[Home]()
+
+    def edit(document: dict[str, object]) -> None:
+        document["schedules"] = NEVER
+
+    projects, made = make_project(range(1, 3), share=500, edit=edit).projects, list[Home]()
 
     def make(**more: str) -> Home:
         ports = {name: free_port() for name in ("prefect_port", "dask_port", "dashboard_port")}
