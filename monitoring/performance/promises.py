@@ -6,7 +6,8 @@ looked for over the newest batches together, for one batch alone may be too shor
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 from scipy.special import stdtrit
@@ -18,6 +19,9 @@ from monitoring.performance.blocks import Block
 WINDOWS = (1, 2, 3)  # batches, the newest last
 # All windows of one batch together say so of a model that keeps its promises in this share of cases.
 CHANCE = 0.005
+# Of the limit: by how much earlier batches may excuse more than the holdout does. They say better than a
+# short holdout what is usual; a drift that came little by little is not.
+EARLIER = 0.25
 MISLEADS = "what the champion learnt to go by no longer tells labels apart as it did"
 LEAST = 8  # blocks: fewer do not say how blocks vary
 
@@ -25,20 +29,22 @@ LEAST = 8  # blocks: fewer do not say how blocks vary
 def of_promises(
     reference: Sequence[Block], batches: Sequence[Sequence[Block]], rules: Monitoring
 ) -> Iterator[Finding]:
-    """A retraining where the gap is surely wider than that of the holdout, and by more than `rules.auc_drop`.
+    """A retraining where the gap is surely wider than was usual, and by more than `rules.auc_drop`.
 
     `reference` are the blocks of the champion's holdout, `batches` those of the batches since its release,
-    the newest last. Nothing where blocks have no gap, or are fewer than 8.
+    the newest last: what came before the newest one, two or three is what was usual. Nothing where blocks
+    have no gap, or are fewer than 8.
     """
-    allowed = allowance(reference)
+    least = allowance(reference) - EARLIER * rules.auc_drop
     for window in WINDOWS[: len(batches)]:
-        blocks = [block for batch in batches[-window:] for block in batch if block.pairs > 0]
-        if len(blocks) < LEAST:
+        newest = _telling(chain(*batches[-window:]))
+        if len(newest) < LEAST:
             continue
-        gap, error = gap_of(blocks)
-        reach = float(stdtrit(len(blocks) - 1, 1 - CHANCE / len(WINDOWS))) * error
-        if allowed - gap > rules.auc_drop and gap + reach < allowed:
-            told, numbers = _told(gap, reach, allowed, window, rules), {"auc_gap": gap}
+        usual, doubt = _usual(_telling(chain(reference, *batches[:-window])))
+        usual, (gap, error) = max(usual, least), gap_of(newest)
+        reach = float(stdtrit(len(newest) - 1, 1 - CHANCE / len(WINDOWS))) * math.hypot(error, doubt)
+        if usual - gap > rules.auc_drop and gap + reach < usual:
+            told, numbers = _told(gap, reach, usual, window, rules), {"auc_gap": gap}
             yield Finding("retrain", told, numbers, old_misleads=MISLEADS)
             return
 
@@ -61,16 +67,29 @@ def allowance(reference: Sequence[Block]) -> float:
 
     At most 0. The gap is drawn towards 0 by its own error (James and Stein, 1961): a few days say little.
     """
-    blocks = [block for block in reference if block.pairs > 0]
+    blocks = _telling(reference)
     if len(blocks) < LEAST:
         return 0.0
     gap, error = gap_of(blocks)
     return min(0.0, gap * max(0.0, 1 - (error / gap) ** 2)) if gap else 0.0
 
 
-def _told(gap: float, reach: float, allowed: float, window: int, rules: Monitoring) -> str:
+def _usual(blocks: Sequence[Block]) -> tuple[float, float]:
+    """The gap of these blocks, at most 0, and its standard error; zeros where they are too few to say."""
+    if len(blocks) < LEAST:
+        return 0.0, 0.0
+    gap, error = gap_of(blocks)
+    return min(0.0, gap), error
+
+
+def _telling(blocks: Iterable[Block]) -> list[Block]:
+    """Those that have labels of both classes."""
+    return [block for block in blocks if block.pairs > 0]
+
+
+def _told(gap: float, reach: float, usual: float, window: int, rules: Monitoring) -> str:
     over = "" if window == 1 else f" over the newest {window} batches"
-    before = f" ({-allowed:.3f} in the holdout)" if allowed else ""
+    before = f" ({-usual:.3f} is usual)" if usual else ""
     return (
         f"Within days the answers tell labels apart by {-gap:.3f} of AUC less than they promise"
         f"{over}{before}, at least {-gap - reach:.3f} (limit {rules.auc_drop:.3f})"

@@ -66,6 +66,22 @@ def test_a_gap_of_before_is_no_news() -> None:
     assert [*of_promises(days(1, count=60), [now], RULES)]
 
 
+def test_what_earlier_batches_have_shown_is_usual_but_a_slow_decline_is_not() -> None:
+    usual, now = days(1, spread=0.01, count=60), days(2, gap=-0.023, spread=0.01)
+    assert [*of_promises(usual, [now], RULES)]
+    before = [days(seed, gap=-0.005, spread=0.01) for seed in range(10, 20)]
+    assert not [*of_promises(usual, [*before, now], RULES)]
+    declining = [days(20 + step, gap=-0.004 * step, spread=0.01) for step in range(12)]
+    (finding,) = of_promises(usual, declining, RULES)
+    assert "(0.005 is usual)" in finding.reason
+
+
+def test_a_holdout_that_says_little_leaves_in_doubt() -> None:
+    now = days(2, gap=-0.04, spread=0.03)
+    assert [*of_promises(days(1, count=60), [now], RULES)]
+    assert not [*of_promises(days(1, spread=0.08, count=LEAST), [now], RULES)]
+
+
 def test_a_holdout_that_says_little_or_better_allows_nothing() -> None:
     assert allowance(days(1, gap=-0.05)[: LEAST - 1]) == 0
     assert allowance(days(1, gap=0.05)) == 0
