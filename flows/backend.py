@@ -1,5 +1,6 @@
 """The Prefect backend of a command: what `make up` runs, or a server on SQLite for as long as the command."""
 
+import gc
 import os
 import signal
 import socket
@@ -20,6 +21,7 @@ from core.settings import Settings
 from flows.machine import state
 from flows.machine.secure import access
 
+CLEARING = 10.0  # seconds between two collections of the server's garbage
 PATIENCE = 180  # seconds for the server to start: tens, for a new database on a busy machine
 
 
@@ -71,6 +73,8 @@ def serve(port: int, host: str | None = None) -> None:
 
     if host is None:
         threading.Thread(target=_leave_with, args=(os.getppid(),), daemon=True).start()
+    gc.disable()
+    threading.Thread(target=_collect_garbage, daemon=True).start()
     app = "prefect.server.api.server:create_app"
     uvicorn.run(app, factory=True, host=host or "127.0.0.1", port=port, log_level="error")
 
@@ -94,6 +98,17 @@ def _leave_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(1)
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _collect_garbage() -> None:
+    """Collect garbage beside the event loop, never in it.
+
+    A cursor of SQLite that is collected waits until its connection is free. That may wait for a lock whose
+    owner goes on in the event loop: where this waits, too, all stand still until SQLite gives up after 60 s.
+    """
+    while True:
+        time.sleep(CLEARING)
+        gc.collect()
 
 
 def discard_half_made(home: Path) -> None:
