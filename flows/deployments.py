@@ -1,5 +1,7 @@
 """The deployments: every flow of every project, to be started by time, by events, from the UI or the API."""
 
+import shlex
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, cast
@@ -51,6 +53,9 @@ FLOWS: Mapping[Flow[..., Any], str | None] = {
     train: None,
     lifecycle: None,
 }
+# A worker starts the run itself. By default it starts a process that prepares a folder for the code and
+# then starts the run, which takes seconds; our code lies where it is.
+_JOB = {"command": shlex.join([sys.executable, "-m", "prefect.engine"]), "working_dir": str(CHECKOUT)}
 # Those of which a second run has nothing to add to the one that is at it; of the others it waits.
 _ONCE = ("ingest", "housekeeping")
 
@@ -72,6 +77,7 @@ def register(settings: Settings) -> None:
     found = dict[tuple[str, str], UUID]()
     for each in deployments(settings):
         each.work_pool_name, each.storage = POOL, LocalStorage(str(CHECKOUT))
+        each.job_variables = _JOB
         found[str(each.flow_name), each.name] = cast(UUID, each.apply())
     automate(found)
     _remove_all_but(set(found.values()))
