@@ -7,6 +7,7 @@ from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import DeploymentFilter, FlowFilter, FlowRunFilter
 from prefect.client.schemas.objects import StateType
 from prefect.events.actions import ChangeFlowRunState, RunDeployment
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
@@ -56,6 +57,22 @@ def is_automated(project: str) -> bool:
         except (ObjectNotFound, httpx.HTTPError):
             return False
     return enabled and polled is not None and datetime.now(UTC) - polled < ALIVE
+
+
+def is_on_its_way(project: str, request: int) -> bool:
+    """Whether a run that is to answer this request waits to be started, and is not forgotten."""
+    waits = {"type": {"any_": [StateType.SCHEDULED.value, StateType.PENDING.value]}}
+    with get_client(sync_client=True) as client:
+        runs = client.read_flow_runs(
+            flow_run_filter=FlowRunFilter.model_validate({"state": waits}),
+            deployment_filter=DeploymentFilter.model_validate({"name": {"any_": [project]}}),
+            flow_filter=FlowFilter.model_validate({"name": {"any_": ["retrain"]}}),
+        )
+    now = datetime.now(UTC)
+    return any(
+        run.parameters.get("request") == request and run.state and now - run.state.timestamp < ALIVE
+        for run in runs
+    )
 
 
 def _name(flow: str, project: str) -> str:

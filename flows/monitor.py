@@ -6,7 +6,7 @@ from datetime import datetime
 from prefect import flow
 
 from core.batches import Batch
-from flows.automations import is_automated
+from flows.automations import is_automated, is_on_its_way
 from flows.instants import run_id, run_name, standing
 from flows.links import tell
 from flows.report import report
@@ -67,7 +67,7 @@ def judge(workspace: Workspace, batch: Batch, as_of: datetime) -> Judged | None:
 
 def _open(request: Request, as_of: datetime) -> None:
     """Have a retraining answered that was asked for: by a run of its own, or here."""
-    if is_automated(request.project):
-        request_retraining(request)
-    else:
+    if not is_automated(request.project):
         retrain(request.project, as_of, request.action, request.id)
+    elif not is_on_its_way(request.project, request.id):
+        request_retraining(request)
