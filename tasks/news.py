@@ -49,13 +49,13 @@ def tell_opened(
     tell(workspace, lambda: alerts.opened(workspace, request or as_of.isoformat(), reasons, as_of))
 
 
-def tell_ended(flow: Any, run: Any, state: Any) -> None:
-    """Tell that a flow failed, or that it does so no more; a hook of Prefect.
+def tell_ended(flow: Any, flow_run: Any, state: Any) -> None:
+    """Tell that a flow failed, or that it does so no more; a hook of Prefect, which gives all by name.
 
     Deliveries that stopped are told one by one: the flow that names them all has done its work.
     """
-    project = run.parameters["project"]
-    as_of = _INSTANT.validate_python(run.parameters.get("as_of") or run.expected_start_time)
+    project = flow_run.parameters["project"]
+    as_of = _INSTANT.validate_python(flow_run.parameters.get("as_of") or flow_run.expected_start_time)
     error = None if state.is_completed() else _error(state)
     if error is None or isinstance(error, DeliveryError):
         # Without opening the project, which takes longer than all else that is done here.
@@ -63,7 +63,7 @@ def tell_ended(flow: Any, run: Any, state: Any) -> None:
     else:
         workspace = open_workspace(project)
         why = str(error) if isinstance(error, PerennialError) else f"{type(error).__name__}: {error}"
-        tell(workspace, lambda: alerts.failed(workspace, flow.name, why, as_of), str(run.id))
+        tell(workspace, lambda: alerts.failed(workspace, flow.name, why, as_of), str(flow_run.id))
 
 
 def _error(state: Any) -> BaseException:

@@ -16,6 +16,7 @@ from filelock import FileLock
 from flows.machine import state
 from flows.machine.processes import Identity
 from flows.machine.state import PartState, Up
+from monitoring.alerts.alerts import Alerts
 from tests.flows.machine.conftest import Home, MakeHome
 
 pytestmark = pytest.mark.slow
@@ -91,6 +92,25 @@ def test_a_worker_that_is_killed_is_started_again(home: Home) -> None:
     os.kill(worker.process.pid, 9)
     eventually(restarted(home, "prefect-worker", before), "the worker was not started again")
     assert home.up().part("prefect-server") == before.part("prefect-server")
+
+
+def test_a_run_that_is_killed_is_told(home: Home) -> None:
+    def engines() -> list[psutil.Process]:
+        return [each for each in home.processes() if "prefect.engine" in each.cmdline()]
+
+    script = """
+from core.settings import Settings
+from flows.backend import backend
+with backend(Settings().apply()):
+    from prefect.deployments import run_deployment
+    run_deployment("ingest/flights", timeout=0)
+"""
+    assert home.start("-c", script).communicate(timeout=120) == ("", "")
+    eventually(lambda: bool(engines()), "the run was not started")
+    for each in engines():
+        each.kill()
+    alerts = Alerts(home.settings.registry, "flights")
+    eventually(lambda: [each.kind for each in alerts.all()] == ["failed"], "nobody was told")
 
 
 def test_with_a_server_that_is_killed_its_worker_is_started_again(home: Home) -> None:
