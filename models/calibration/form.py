@@ -21,7 +21,7 @@ WIDE: tuple[Link, ...] = ("softmax", "sorted")
 # The methods that suit each link, the simplest first.
 METHODS: Mapping[Link, tuple[Method, ...]] = {
     "sigmoid": ("none", "temperature", "platt", "isotonic"),
-    "softmax": ("none", "temperature", "platt"),
+    "softmax": ("none", "temperature", "shift", "platt"),
     "identity": ("none", "linear", "isotonic"),
     "sorted": ("none", "shift"),
 }
@@ -40,7 +40,9 @@ class Calibration:
     The methods: `none` has slope 1 and intercept 0; `temperature` one slope for all classes (Guo et
     al., "On calibration of modern neural networks", 2017); `platt` slopes and intercepts (Platt,
     1999; for softmax the vector scaling of Guo et al.); `linear` the same for values; `shift` an
-    intercept for each quantile.
+    intercept for each quantile or class, which for classes that have become more or less frequent is all
+    that is amiss (Saerens et al., "Adjusting the outputs of a classifier to new a priori probabilities",
+    2002).
 
     The link `sorted` lets the quantiles of a row rise: those that crossed change places, which makes
     none of their losses greater in sum (Chernozhukov et al., "Quantile and probability curves without

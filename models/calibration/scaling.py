@@ -13,6 +13,7 @@ LEAST_SLOPE = 1e-6
 # How much steeper the slope of one class may be than that of another. More comes of margins that hardly vary,
 # such as those of a class that has no rows, and makes much of what float32 cannot hold.
 STEEPER = 100.0
+_CLOSE = {"ftol": 1e-15, "gtol": 1e-9, "maxiter": 1000}
 
 Scaling = tuple[Floats, Floats]
 
@@ -24,6 +25,8 @@ def fit_scaling(method: Method, margins: Floats, targets: Floats, link: Link) ->
     loss on Platt's smoothed targets (1999), which keep it finite when the classes are separable; for
     values the squared error.
     """
+    if method == "shift":
+        return _shift(margins, targets, link)
     shift = method != "temperature"
     centre = np.median(margins, axis=0) if shift else np.zeros(margins.shape[1])
     scale = _spread(np.abs(margins - centre), axis=0 if shift else None)
@@ -73,6 +76,19 @@ def _least_squares(inputs: Floats, targets: Floats) -> Scaling:
     return slope, middle - slope * mean
 
 
+def _shift(margins: Floats, targets: Floats, link: Link) -> Scaling | None:
+    """The intercepts of least loss, which add up to 0, beside slopes of 1."""
+    width = margins.shape[1]
+    found = minimize(
+        _objective(margins, _smoothed(targets), link, 0),
+        np.zeros(width),
+        jac=True,
+        method="L-BFGS-B",
+        options=_CLOSE,
+    ).x
+    return (np.ones(width), found - found.mean()) if np.isfinite(found).all() else None
+
+
 def _likeliest(inputs: Floats, targets: Floats, link: Link, shift: bool) -> Scaling:
     """By L-BFGS-B, from slope 1 and intercept 0; without `shift` one slope alone."""
     width = inputs.shape[1]
@@ -85,7 +101,7 @@ def _likeliest(inputs: Floats, targets: Floats, link: Link, shift: bool) -> Scal
         jac=True,
         method="L-BFGS-B",
         bounds=bounds,
-        options={"ftol": 1e-15, "gtol": 1e-9, "maxiter": 1000},
+        options=_CLOSE,
     ).x
     return np.resize(found[:slopes], width), found[slopes:] if shift else np.zeros(width)
 
@@ -93,13 +109,14 @@ def _likeliest(inputs: Floats, targets: Floats, link: Link, shift: bool) -> Scal
 def _objective(
     inputs: Floats, targets: Floats, link: Link, slopes: int
 ) -> Callable[[Floats], tuple[float, Floats]]:
-    """The mean log loss by slopes and intercepts, and its gradient."""
+    """The mean log loss by slopes, which are 1 where there are none, and intercepts; and its gradient."""
 
     def objective(weights: Floats) -> tuple[float, Floats]:
-        scores = inputs * weights[:slopes] + (weights[slopes:] if len(weights) > slopes else 0.0)
+        slope = weights[:slopes] if slopes else 1.0
+        scores = inputs * slope + (weights[slopes:] if len(weights) > slopes else 0.0)
         chances = softmax(scores, axis=1) if link == "softmax" else sigmoid(scores)
         gaps = (chances - targets) / len(inputs)
-        by_slope = (gaps * inputs).sum(axis=0).reshape(slopes, -1).sum(axis=1)
+        by_slope = (gaps * inputs).sum(axis=0).reshape(slopes, -1).sum(axis=1) if slopes else np.zeros(0)
         by_intercept = gaps.sum(axis=0)[: len(weights) - slopes]
         return float(losses(scores, targets, link).mean()), np.concatenate([by_slope, by_intercept])
 

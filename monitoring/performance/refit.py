@@ -12,7 +12,7 @@ from models.problems.quantiles import Quantiles
 _OFF = 1e-15
 _METHODS: dict[str, tuple[Method, ...]] = {
     "sigmoid": ("platt", "temperature"),
-    "softmax": ("platt", "temperature"),
+    "softmax": ("platt", "shift"),
     "identity": ("linear",),
 }
 
@@ -20,7 +20,7 @@ _METHODS: dict[str, tuple[Method, ...]] = {
 def refit(problem: Problem, answers: Floats, labels: Floats) -> Calibration | None:
     """The intercept and the slope of the margins that fit these labels [n] best.
 
-    Of probabilities they are Platt's, or of many classes one slope for all; of values a line; of
+    Of probabilities they are Platt's, or of many classes at least a shift each; of values a line; of
     quantiles a shift each. `recalibrated` applies them. None where there is no such thing (scores
     have no unit, a median no mean), or the labels ask for none that keeps the answers' order.
 

@@ -181,6 +181,7 @@ def classes(scale: Floats, shift: Floats, rows: int) -> tuple[Floats, Floats]:
     [
         ([1, 1, 1], [0, 0, 0], "none"),
         ([0.4] * 3, [0, 0, 0], "temperature"),
+        ([1, 1, 1], [0, 0.5, -0.5], "shift"),
         ([1, 1, 0.5], [0, 1, 0], "platt"),
     ],
 )
@@ -191,6 +192,17 @@ def test_softmax_margins(scale: list[float], shift: list[float], method: str) ->
     assert found.slope == pytest.approx(wanted, abs=0.06)
     assert np.diff(found.intercept) == pytest.approx(np.diff(moved), abs=0.15)
     assert found.apply(np.zeros((4, 3))).shape == (4, 3)
+
+
+def test_classes_that_became_more_frequent_are_followed_by_few_rows() -> None:
+    random = np.random.default_rng(5)
+    margins = random.normal(0, 0.5, (1_500, 10))
+    wanted = np.repeat([0.4, -0.4], 5)
+    edges = softmax(margins + wanted, axis=1).cumsum(axis=1)
+    labels = (edges < random.random((1_500, 1))).sum(axis=1).clip(max=9).astype(np.float64)
+    found = fit_calibration(margins, labels, "softmax", (0.0,) * 10)
+    assert found.method == "shift"
+    assert found.intercept == pytest.approx(wanted, abs=0.3)
 
 
 @pytest.mark.parametrize(
