@@ -26,8 +26,10 @@ def report_lifecycle(project: str, as_of: datetime, wall_seconds: float) -> Path
     workspace = open_workspace(project)
     page = lifecycle_report(workspace, as_of, wall_seconds)
     told = f"{project}: the whole lifecycle"
+    # Browsers open no file from a page of the web: who wants it there needs its path.
+    where = f"{told}, in `{page}`"
     create_link_artifact(
-        key=f"{slug(project)}-lifecycle", link=page.as_uri(), link_text=told, description=told
+        key=f"{slug(project)}-lifecycle", link=page.as_uri(), link_text=told, description=where
     )
     if drawn := picture(summary(workspace, as_of)):
         told = f"{project}: realised AUC by batch"
