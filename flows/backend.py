@@ -21,7 +21,7 @@ from core.settings import Settings
 from flows.machine import state
 from flows.machine.secure import access
 
-CLEARING = 10.0  # seconds between two collections of the server's garbage
+CLEARING = 30.0  # seconds between two collections of the server's garbage
 PATIENCE = 180  # seconds for the server to start: tens, for a new database on a busy machine
 
 

@@ -24,11 +24,12 @@ def project_of(version: Version | str) -> str:
 def get(connection: Connection, version: Version | str) -> Version:
     """The version of this id; PerennialError, with those that there are, when there is none."""
     project, id_ = project_of(version), str(version)
-    query = of(project, versions).order_by(versions.c.number)
-    rows = {f"{project}/{row.number}": row for row in connection.execute(query)}
-    if id_ not in rows:
-        raise PerennialError(f"there is no version {id_!r}; known are: {', '.join(rows) or 'none'}")
-    return version_of(rows[id_])
+    # The one row alone: what is measured of a version is long, and there may be hundreds of them.
+    numbers = connection.scalars(of(project, versions.c.number).order_by(versions.c.number))
+    known = {f"{project}/{number}": number for number in numbers}
+    if id_ not in known:
+        raise PerennialError(f"there is no version {id_!r}; known are: {', '.join(known) or 'none'}")
+    return version_of(connection.execute(of(project, versions).filter_by(number=known[id_])).one())
 
 
 def champion(connection: Connection, project: str) -> Version | None:
