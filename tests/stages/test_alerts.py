@@ -13,12 +13,15 @@ from monitoring.alerts.alerts import Alert
 from stages.alerts import (
     alerts_of,
     decided,
+    failed,
     judged_by_gate,
     open_alerts,
+    opened,
     record,
     rolled_back,
     routes,
     stopped,
+    succeeded,
 )
 from stages.monitor import Judged
 from stages.workspace import Workspace
@@ -107,6 +110,23 @@ def test_a_rollback_by_hand_is_told_each_time(workspace: Workspace) -> None:
     for as_of in (AS_OF, LATER):
         record(workspace, rolled_back(workspace, "trips/1", "by hand", as_of))
     assert [alert.severity for alert in alerts_of(workspace).all()] == ["critical", "critical"]
+
+
+def test_housekeeping_that_fails_wakes_nobody_and_is_over_when_it_succeeds(workspace: Workspace) -> None:
+    record(workspace, failed(workspace, "housekeeping", "no space left", AS_OF))
+    record(workspace, failed(workspace, "retrain", "no space left", AS_OF))
+    assert open_ones(workspace) == [
+        ("failed", "retrain", "critical"),
+        ("housekeeping failed", "housekeeping", "warning"),
+    ]
+    record(workspace, succeeded("housekeeping", LATER))
+    assert open_ones(workspace) == [("failed", "retrain", "critical")]
+
+
+def test_two_retrainings_on_what_is_known_at_one_instant_are_told_as_two(workspace: Workspace) -> None:
+    for request in ("1", "2", "2"):
+        record(workspace, opened(workspace, request, ["asked for by hand"], AS_OF))
+    assert [alert.subject for alert in alerts_of(workspace).all()] == ["1", "2"]
 
 
 def test_a_block_that_is_named_twice_takes_the_lesser_severity(
