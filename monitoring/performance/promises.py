@@ -67,11 +67,8 @@ def allowance(reference: Sequence[Block]) -> float:
 
     At most 0. The gap is drawn towards 0 by its own error (James and Stein, 1961): a few days say little.
     """
-    blocks = _telling(reference)
-    if len(blocks) < LEAST:
-        return 0.0
-    gap, error = gap_of(blocks)
-    return min(0.0, gap * max(0.0, 1 - (error / gap) ** 2)) if gap else 0.0
+    gap, error = _usual(_telling(reference))
+    return gap * max(0.0, 1 - (error / gap) ** 2) if gap else 0.0
 
 
 def _usual(blocks: Sequence[Block]) -> tuple[float, float]:
