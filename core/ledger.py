@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -85,6 +85,16 @@ class Ledger:
         """The recorded results of a step in every project."""
         with self._engine.connect() as connection:
             return list(connection.scalars(select(_STEPS.c.result).where(_STEPS.c.step == step)))
+
+    def adopt(self, other: "Ledger", without: Collection[str]) -> None:
+        """Take over what another ledger has of its project, but for some steps; what is here stays."""
+        theirs = select(_STEPS).where(_STEPS.c.project == other._project, _STEPS.c.step.not_in(without))
+        with other._engine.connect() as connection:
+            rows = [{**row._mapping, "project": self._project} for row in connection.execute(theirs)]
+        insert = _INSERT[self._engine.dialect.name](_STEPS)
+        with self._engine.begin() as connection:
+            if rows and not connection.scalar(select(_STEPS.c.step).where(_STEPS.c.project == self._project)):
+                connection.execute(insert, rows)
 
     def forget(self, step: str, subject: str) -> None:
         """Take a step off the record, so that it runs again."""

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator
 
 from core.candidate_faults import candidate_faults
+from core.changes import policy_faults
 from core.documents import Fault, Keys
 from core.expressions import parse
 from core.framing import LABELS, framing_faults
@@ -66,6 +67,7 @@ def faults(spec: Spec, functions: Collection[str] | None) -> Iterator[Fault]:
     for place, column in enumerate(spec.candidates.about if spec.candidates else ()):
         yield from _column(spec, ("candidates", "about", place), events, column)
     yield from framing_faults(spec)
+    yield from policy_faults(spec)
     if spec.events in spec.datasets:
         yield from candidate_faults(spec)
 

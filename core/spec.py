@@ -20,6 +20,7 @@ from core.gating import Gate
 from core.learning import METRICS, Constraints, Metric, Objective, Outcome, ProblemKind, Training
 from core.operating import Retention, Route, Schedules
 from core.past import Lag, Past, TargetRate, Trailing
+from core.replaying import Replay
 from core.scalars import NAME, Duration, FeatureKind, Kind, Model, Share, example
 from core.sources.declared import DeltaSource, FilesSource, PackageSource, Source, SqlSource
 from core.watching import Monitoring, Retraining
@@ -48,6 +49,7 @@ __all__ = [
     "PackageSource",
     "Past",
     "QuarantineRules",
+    "Replay",
     "Retention",
     "Retraining",
     "Retrieved",
@@ -110,6 +112,8 @@ class Spec(Model):
     """What a challenger must show."""
     monitoring: Monitoring = Monitoring()
     """When a batch counts as drifted, and what opens a retraining."""
+    replay: Replay = Replay()
+    """What is compared when the history is replayed."""
     schedules: Schedules = Schedules()
     """When the deployments start by themselves."""
     alerts: tuple[Route, ...] = ()

@@ -1,11 +1,14 @@
 """What a spec may say of a model that is live: when it counts as drifted or worse, and what is done then."""
 
 from datetime import timedelta
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from core.scalars import Duration, Model, Share, example
+
+Opener = Literal["performance", "blind_drift", "drift", "estimates"]
+"""What may open a retraining."""
 
 
 class Retraining(Model):
@@ -70,6 +73,10 @@ class Monitoring(Model):
     """The realised error of calibration from which it counts, where a refit surely wins something back."""
     min_rows: int = Field(default=500, ge=1)
     """Fewer rows, or fewer labelled rows, decide nothing."""
+    opened_by: tuple[Opener, ...] = ("performance", "blind_drift")
+    """What may open a retraining beside `every`, and what else is only watched: `performance` that was
+    realised; `blind_drift`, of inputs and predictions while no outcomes can judge; `drift` of inputs alone,
+    whatever the outcomes say; `estimates` of the performance without labels."""
     persistence: int = Field(default=1, ge=1)
     """How many batches in a row must call for a recalibration or a retraining."""
     every: int | None = Field(default=None, ge=1)

@@ -14,18 +14,16 @@ from flows.roll_back import roll_back
 from flows.signals import RETRAINED, signal
 from flows.train import train
 from models.gate.judge import GateReport
-from models.registry.versions import Version
 from monitoring.actions import Act
 from monitoring.retraining.requests import Request
-from stages.promote import decisions
+from stages.attempt import Answer, Ways, attempt, on_record
 from stages.retraining import ask_by_hand, claimed, fail, requests_of, settle
-from stages.roll_back import rolled_back
+from stages.train import Unfit
 from stages.workspace import Workspace, open_workspace
 from tasks.news import TOLD, tell_opened
-from tasks.training import Unfit, recalibrate_champion, register_candidates
+from tasks.training import recalibrate_champion, register_candidates
 
-Answer = GateReport | Version
-"""What came of an attempt: the gate's report on a challenger, or the version that serves again."""
+__all__ = ["Answer", "retrain", "retrained", "told"]
 
 
 @flow(name="retrain", flow_run_name="retrain {project}: {action}", **TOLD)
@@ -60,19 +58,18 @@ def retrain(
             return _answered(workspace, claim, as_of)
     there = requests_of(workspace).request(request)
     get_run_logger().info("request %s of %s is %s: nothing to do", request, project, there.state)
-    return _on_record(workspace, there.stands_at) if there.state == "done" else None
+    return on_record(workspace, there.stands_at) if there.state == "done" else None
 
 
 def retrained(project: str, as_of: datetime, action: Act) -> Answer:
     """Do what was decided, on what is known at `as_of`; asked again, it answers from the record."""
-    workspace = open_workspace(project)
-    if report := decisions(workspace).get(as_of):
-        return promote(project, [report.challenger], as_of)
-    if action == "roll back":
-        return workspace.registry.version(roll_back(project, as_of))
-    if action == "recalibrate":
-        return promote(project, _recalibrated(project, as_of), as_of)
-    return promote(project, train(project, as_of, stateful=action == "retrain stateful"), as_of)
+    ways = Ways(
+        train=lambda stateful: train(project, as_of, stateful=stateful),
+        recalibrate=lambda: _recalibrated(project, as_of),
+        roll_back=lambda: roll_back(project, as_of),
+        promote=lambda candidates: promote(project, candidates, as_of),
+    )
+    return attempt(open_workspace(project), action, as_of, ways)
 
 
 def told(answer: Answer) -> str:
@@ -86,20 +83,13 @@ def told(answer: Answer) -> str:
     return f"rolled back to {answer}"
 
 
-def _recalibrated(project: str, as_of: datetime) -> list[str]:
-    """The version of the champion's fit with a new calibration; fits from nothing, where there is none."""
+def _recalibrated(project: str, as_of: datetime) -> list[str] | None:
+    """The version of the champion's fit with a new calibration; None where that cannot be."""
     found = recalibrate_champion(project, as_of)
     if isinstance(found, Unfit):
         get_run_logger().warning("fits from nothing instead: %s", found.reason)
-        return train(project, as_of, stateful=False)
+        return None
     return register_candidates(project, [found])
-
-
-def _on_record(workspace: Workspace, as_of: datetime) -> Answer | None:
-    """What came of the attempt that stood at an instant."""
-    if restored := rolled_back(workspace).get(as_of):
-        return workspace.registry.version(restored.version)
-    return decisions(workspace).get(as_of)
 
 
 def _answered(workspace: Workspace, request: Request, as_of: datetime) -> Answer:

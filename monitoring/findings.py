@@ -8,6 +8,8 @@ CALLS: tuple[Call, ...] = ("nothing", "watch", "recalibrate", "retrain", "roll b
 """What a finding may ask for, from the least to the weightiest."""
 CHALLENGE: tuple[Call, ...] = ("recalibrate", "retrain")
 """Those that send a challenger to the gate."""
+Source = Literal["performance", "drift", "estimates", "schedule"]
+"""What a finding is of: `monitoring.opened_by` says which may open a retraining."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +24,4 @@ class Finding:
     reason: str
     numbers: dict[str, float] = field(default_factory=dict)
     old_misleads: str | None = None
+    source: Source = "performance"

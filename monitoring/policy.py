@@ -71,7 +71,7 @@ def decide(
         findings = [*of_performance(realised, reference, rules, strange), *findings]
     else:
         findings = [*findings, not_judged(realised, rules)]
-    findings += further
+    findings = [_allowed(each, rules) for each in (*findings, *further)]
     if not standing.serves:
         findings = [*map(_held, findings), Finding("watch", "It no longer serves: nothing is done about it")]
     calls = any(finding.call in CHALLENGE for finding in findings)
@@ -110,7 +110,14 @@ def _scheduled(history: Sequence[Decision], every: int | None) -> Iterator[Findi
     tried = [place for place, decision in enumerate(history) if decision.action.startswith("retrain")]
     since = len(history) - (tried[-1] if tried else -1)
     if every is not None and since >= every:
-        yield Finding("retrain", f"Batches without a challenger: {since} (one is due after {every})")
+        told = f"Batches without a challenger: {since} (one is due after {every})"
+        yield Finding("retrain", told, source="schedule")
+
+
+def _allowed(finding: Finding, rules: Monitoring) -> Finding:
+    """The finding, held where the spec lets nothing of its kind open a retraining."""
+    openers = {"drift": {"drift", "blind_drift"}, "estimates": {"estimates"}}
+    return finding if openers.get(finding.source, {"performance"}) & {*rules.opened_by} else _held(finding)
 
 
 def _held(finding: Finding) -> Finding:

@@ -16,6 +16,7 @@ from models.split import Split
 from stages.fitted import NATIVE
 from stages.index import index
 from stages.learn import Learnt
+from stages.lineage import learnt_by
 from stages.references import write_references
 from stages.workspace import Workspace
 
@@ -41,7 +42,8 @@ def bundle(workspace: Workspace, learnt: Learnt, made_from: str, folder: Path) -
     (folder / NATIVE).mkdir()
     fitted.model.save(folder / NATIVE)
     (folder / CALIBRATION).write_text(json.dumps(plain(fitted.calibration)))
-    (folder / SPEC).write_text(workspace.spec.model_dump_json(by_alias=True))
+    spec = learnt_by(workspace.spec, stateful=bool(made.starts))
+    (folder / SPEC).write_text(spec.model_dump_json(by_alias=True))
     _keys(workspace, parts).write_parquet(folder / FITTED)
     serves = best(variants, workspace.spec.constraints)
     write_references(workspace, fitted, parts, serves, folder)

@@ -12,7 +12,12 @@ from stages.workspace import Workspace
 
 
 def write_card(workspace: Workspace, version: Version, gate: GateReport | None = None) -> Path:
-    """Write a version's card, as JSON and as a page, from what the registry has of it; the page's path."""
+    """Write a version's card, as JSON and as a page, from what the registry has of it; the page's path.
+
+    A replay writes none.
+    """
+    if workspace.shared:
+        return card_path(workspace, version)
     kept = version.metrics
     told = card(version, workspace.spec, kept["described"], kept["variants"], gate)
     path = card_path(workspace, version)

@@ -69,7 +69,8 @@ def holdout(workspace: Workspace, version: Version) -> tuple[Block, ...]:
         rows, spec = Rows.of(frame, workspace.spec.outcome), workspace.spec
         found = blocks_of(problem_of(spec), rows, _answers(workspace, version, frame), spec.batches.timezone)
     kept = {"blocks": [asdict(each) for each in found]}
-    workspace.ledger.record("holdout", version.id, made_from, kept, made.as_of)
+    if workspace.shared is None:
+        workspace.ledger.record("holdout", version.id, made_from, kept, made.as_of)
     return found
 
 

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from core.plain import plain
 from models.family import Report
 from models.registry.versions import Lineage
-from models.tracking import track
+from models.tracking import track, untracked
 from stages.archive import restore
 from stages.bundle import bundle
 from stages.learn import Basis, Learnt
@@ -32,6 +32,28 @@ class Candidate:
     lineage: Lineage
 
 
+def fit_once(
+    workspace: Workspace, family: str, basis: Basis, made_from: str, learn: Callable[[Report], Learnt]
+) -> Candidate:
+    """The fit that was made from exactly this or, where there is none, what `learn` gives (see `made`)."""
+    if done := known(workspace, made_from):
+        return done
+    if workspace.shared is None:
+        return made(workspace, family, basis, made_from, learn)
+    found = workspace.shared.once(
+        "fits", made_from, lambda: plain(made(workspace, family, basis, made_from, learn))
+    )
+    return _of_this_history(Candidate(**{**found, "lineage": Lineage.read(found["lineage"])}), basis)
+
+
+def _of_this_history(found: Candidate, basis: Basis) -> Candidate:
+    """A shared fit, by what it went on from as this history numbers it."""
+    starts = {**basis.starts, **({found.family: basis.start.id} if basis.start else {})}
+    kept = {name: starts[name] for name in found.lineage.starts}
+    keeps = basis.keeps.id if basis.keeps and found.lineage.keeps else None
+    return replace(found, lineage=replace(found.lineage, starts=kept, keeps=keeps))
+
+
 def known(workspace: Workspace, made_from: str) -> Candidate | None:
     """The fit that was registered from exactly this, if there is one."""
     for version in workspace.registry.versions(workspace.project.name):
@@ -51,7 +73,8 @@ def made(
     spec, group = workspace.spec, f"{basis.as_of:%Y-%m-%d}"
     config = {"family": family, "parameters": basis.parameters, "spec": spec.model_dump(mode="json")}
     home = workspace.settings.home
-    with track(spec.name, f"{family} {group}", group, config, [family], home) as run:
+    tracked = track(spec.name, f"{family} {group}", group, config, [family], home)
+    with untracked() if workspace.shared else tracked as run:
         learnt = learn(run.curve)
         with tempfile.TemporaryDirectory(dir=home, prefix="fit-") as folder:
             metrics = plain(bundle(workspace, learnt, made_from, Path(folder)))

@@ -21,8 +21,8 @@ class Basis:
     """All that a fit is made from beside the spec.
 
     The instant that it stands at, the versions of the `tables` that it reads, the version that it
-    goes on from, and the fits that it is made of, by family. `parameters` and `starts` are those of
-    the family and of its members, by family.
+    goes on from, or whose fit it keeps, and the fits that it is made of, by family. `parameters` and
+    `starts` are those of the family and of its members, by family.
     """
 
     as_of: datetime
@@ -31,6 +31,7 @@ class Basis:
     start: Version | None = None
     members: Mapping[str, Fitted] = field(default_factory=dict)
     starts: Mapping[str, str] = field(default_factory=dict)
+    keeps: Version | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,17 +8,27 @@ from typing import Any
 
 from core.ledger import fingerprint
 from core.settings import CHECKOUT
+from core.spec import Spec
 from models.registry.versions import Lineage
 from stages.retained import FEATURES, gone
 from stages.workspace import Workspace
 
 TABLES = ("features", "outcomes")
+LATER = ("monitoring", "replay", "schedules", "alerts", "retention")
 PACKAGES = ("lightgbm", "numpy", "onnx", "onnxruntime", "onnxruntime-gpu", "polars", "scikit-learn", "torch")
 
 
 def tables(workspace: Workspace) -> dict[str, int]:
     """The newest versions of the tables that models are fitted on."""
     return {table: workspace.lake.version(table) for table in TABLES}
+
+
+def learnt_by(spec: Spec, *, stateful: bool) -> Spec:
+    """The spec as far as a fit hangs on it: what is done with a model later makes it no other."""
+    whole = Spec.model_fields
+    later = {name: whole[name].get_default(call_default_factory=True) for name in LATER}
+    training = spec.training if stateful else spec.training.model_copy(update={"stateful": None})
+    return spec.model_copy(update={**later, "training": training})
 
 
 def lineage(
@@ -40,7 +50,7 @@ def lineage(
         batches=tuple(batch.id for batch in workspace.batches(as_of) if batch.id in built),
         as_of=as_of,
         code=revision(),
-        settings=fingerprint(workspace.spec.model_dump(mode="json")),
+        settings=fingerprint(learnt_by(workspace.spec, stateful=bool(starts)).model_dump(mode="json")),
         packages=packages(),
         seed=workspace.spec.training.seed,
         trained_until=trained_until,

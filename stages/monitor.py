@@ -11,17 +11,13 @@ from core.batches import Batch
 from core.ledger import fingerprint
 from core.plain import plain
 from models.registry.versions import Version
-from monitoring.drift.drift import Drift
-from monitoring.findings import Finding
-from monitoring.performance.estimate_findings import Checked
-from monitoring.performance.realised import Realised
 from monitoring.policy import Action, Decision, decide
-from stages.drifts import drifts
 from stages.earlier import compared
 from stages.estimate import contents
 from stages.further import further
-from stages.realise import SLICED, baseline, realise, sliced
+from stages.realise import SLICED
 from stages.retained import FEATURES, PREDICTIONS, is_gone
+from stages.seen import Seen, seen
 from stages.standing import standing
 from stages.workspace import Workspace
 
@@ -81,16 +77,13 @@ def judge_batch(workspace: Workspace, batch: Batch, as_of: datetime) -> Judged |
         return Judged(**done)
     version = workspace.registry.version(scored["version"])
     predictions = workspace.lake.scan("predictions", [batch.id]).collect()
-    found = realise(workspace, batch, predictions, as_of)
-    told, more = further(workspace, batch, version, predictions, found, history)
-    moved, shift = drifts(workspace, batch, version, as_of)
-    decision = _decided(workspace, version, (found, moved, shift), more, final, as_of)
-    beside = baseline(workspace, batch, version, as_of)
-    judged = _judged(batch, version, found, moved, shift, decision, beside, told, made_from)
+    found = seen(workspace, batch, version, predictions, history, as_of)
+    decision = _decided(workspace, version, found, final, as_of)
+    judged = _judged(batch, version, found, decision, made_from)
     before = workspace.ledger.result("monitor", batch.id)
     if not judged.final and before and before["version"] == version.id and before["final"]:
         return judged
-    parts = sliced(workspace, batch, predictions, as_of)
+    parts = pl.DataFrame(found.slices, schema=SLICED)
     workspace.lake.write("metrics", batch.id, _metrics(judged, parts, as_of))
     workspace.ledger.record("monitor", batch.id, made_from, asdict(judged), as_of)
     return judged
@@ -99,25 +92,23 @@ def judge_batch(workspace: Workspace, batch: Batch, as_of: datetime) -> Judged |
 def _decided(
     workspace: Workspace,
     version: Version,
-    seen: tuple[Realised, tuple[Drift, ...], Drift],
-    further: Sequence[Finding],
+    found: Seen,
     history: Sequence[Mapping[str, Any]],
     as_of: datetime,
 ) -> Decision:
     """Weigh what was realised, what drifted and what was found further; `history` are final judgements."""
-    found, moved, shift = seen
     stand = standing(workspace, version, as_of)
     beaten = compared(workspace, as_of) if stand.serves else None
     return decide(
-        moved,
+        found.drifts,
         version.metrics["importance"],
-        shift,
-        found,
+        found.answers,
+        found.realised,
         version.metrics["holdout"],
         workspace.spec.monitoring,
         [_decision(each) for each in history],
         stand,
-        [*([beaten] if beaten else []), *further],
+        [*([beaten] if beaten else []), *further(workspace, version, found, history)],
         [each["drifted"] for each in history],
     )
 
@@ -145,17 +136,8 @@ def _history(workspace: Workspace, batch: Batch, version: str) -> list[dict[str,
     return [judged[each] for each in earlier if each in judged and judged[each]["version"] == version]
 
 
-def _judged(
-    batch: Batch,
-    version: Version,
-    found: Realised,
-    moved: tuple[Drift, ...],
-    shift: Drift,
-    decision: Decision,
-    beside: dict[str, float],
-    told: dict[str, Checked],
-    made_from: str,
-) -> Judged:
+def _judged(batch: Batch, version: Version, seen: Seen, decision: Decision, made_from: str) -> Judged:
+    found = seen.realised
     return Judged(
         batch=batch.id,
         version=version.id,
@@ -164,10 +146,10 @@ def _judged(
         measures=plain(found.measures),
         intervals=plain(found.intervals),
         calibration=plain(found.calibration),
-        baseline=plain(beside),
-        drift={drift.feature: drift.value for drift in moved},
-        drifted=[drift.feature for drift in moved if drift.drifted],
-        prediction_drift=shift.value,
+        baseline=plain(seen.baseline),
+        drift={drift.feature: drift.value for drift in seen.drifts},
+        drifted=[drift.feature for drift in seen.drifts if drift.drifted],
+        prediction_drift=seen.answers.value,
         decision=decision.action,
         reasons=list(decision.reasons),
         calls=decision.calls,
@@ -177,7 +159,7 @@ def _judged(
         as_of=found.as_of.isoformat(),
         final=found.final,
         blocks=plain(found.blocks),
-        estimates=plain(told),
+        estimates=plain(seen.estimates),
     )
 
 

@@ -88,13 +88,18 @@ def _made(
     rows: Callable[[], tuple[pl.LazyFrame, Columns]],
     more: dict[str, str],
 ) -> dict[str, Profile]:
-    """The profiles in a table, made once of the same rows; they stay once retention has deleted these."""
+    """The profiles in a table, made once of the same rows; they stay once retention has deleted these.
+
+    A replay keeps none of its own.
+    """
     step, source = ("profile", FEATURES) if table == INPUTS else ("profile/predictions", PREDICTIONS)
     done = workspace.ledger.finished(step, batch.id, made_from)
     if done is None and not is_gone(workspace, batch, source):
         found, names = rows()
         blocks = block_count(workspace, workspace.lake.scan(source, [batch.id]))
         made = to_table(profile(found, names, blocks))
+        if workspace.shared:
+            return from_table(made, table)
         written = made.with_columns(pl.lit(value).alias(name) for name, value in more.items())
         workspace.lake.write(table, batch.id, written)
         workspace.ledger.record(step, batch.id, made_from, {"features": made.height}, as_of)

@@ -77,23 +77,26 @@ def _outcomes(workspace: Workspace, batch: Batch) -> pl.DataFrame:
 
 
 def baseline(workspace: Workspace, batch: Batch, champion: Version, as_of: datetime) -> dict[str, float]:
-    """The measures of the newest version of the first family that there was when the batch began.
-
-    There are none where the champion is of that family itself.
-    """
-    spec, family = workspace.spec, workspace.spec.training.families[0]
-    if champion.family == family:
-        return {}
-    known = [
-        version
-        for version in workspace.registry.versions(workspace.project.name)
-        if version.family == family and version.lineage.as_of < batch.end
-    ]
+    """The measures of the baseline of a batch (see `baseline_of`); none where it has none."""
+    spec, beside = workspace.spec, baseline_of(workspace, batch, champion)
     rows = labelled(workspace, as_of, batch.start).filter(pl.col("event_time") < batch.end)
-    if not known or rows.is_empty():
+    if beside is None or rows.is_empty():
         return {}
     labels, answers = (
         Rows.of(rows, spec.outcome),
-        served(workspace, restore(workspace, known[-1])).predict(rows),
+        served(workspace, restore(workspace, beside)).predict(rows),
     )
     return problem_of(spec).measures(labels, answers)
+
+
+def baseline_of(workspace: Workspace, batch: Batch, champion: Version) -> Version | None:
+    """The newest version of the spec's first family that there was when a batch was over.
+
+    None where the champion is of that family itself.
+    """
+    family = workspace.spec.training.families[0]
+    if champion.family == family:
+        return None
+    versions = workspace.registry.versions(workspace.project.name)
+    known = [each for each in versions if each.family == family and each.lineage.as_of < batch.end]
+    return known[-1] if known else None

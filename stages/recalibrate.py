@@ -18,10 +18,10 @@ from models.rows import Rows
 from models.split import Split, cut, learnable
 from stages.bundle import CALIBRATION, FITTED
 from stages.featurise import labelled
-from stages.fits import LEARNT_FROM, Candidate, contents, known, made
+from stages.fits import LEARNT_FROM, Candidate, contents, fit_once
 from stages.fitted import load
 from stages.learn import Basis, Learnt
-from stages.lineage import lineage, tables
+from stages.lineage import learnt_by, lineage, tables
 from stages.workspace import Workspace
 
 # Blocks of the gate (days, mostly): half calibrate, and half are the gate's, which asks for 7 at the least.
@@ -40,15 +40,16 @@ def recalibrate(workspace: Workspace, as_of: datetime) -> Candidate:
     if champion is None or why:
         raise UnfitError(f"{workspace.project.name}: no calibration can be fitted anew: {why}")
     root = fit_of(workspace, champion)
-    spec, basis = workspace.spec, Basis(as_of, tables(workspace), root.lineage.parameters)
+    spec, made_then = workspace.spec, root.lineage
+    basis = Basis(as_of, tables(workspace), made_then.parameters, starts=made_then.starts, keeps=root)
     made_from = fingerprint(
         "recalibrate",
         root.files,
         as_of,
-        spec.model_dump(mode="json", include=LEARNT_FROM),
+        learnt_by(spec, stateful=bool(made_then.starts)).model_dump(mode="json", include=LEARNT_FROM),
         contents(workspace, as_of),
     )
-    return known(workspace, made_from) or made(
+    return fit_once(
         workspace, root.family, basis, made_from, lambda report: calibrated_anew(workspace, root, basis)
     )
 

@@ -11,6 +11,7 @@ from core.ledger import fingerprint
 from models.answers import to_column
 from models.registry.versions import Version
 from models.runtime.model import Model
+from models.runtime.remembered import Remembered
 from stages.retained import FEATURES, PREDICTIONS, is_gone
 from stages.workspace import Workspace, is_over
 
@@ -57,10 +58,13 @@ def score(workspace: Workspace, batch: Batch, as_of: datetime) -> Scored | None:
     return result
 
 
-def served(workspace: Workspace, version: Version) -> Model:
+def served(workspace: Workspace, version: Version) -> Model | Remembered:
     """The file of a version that serves, loaded once its hash is verified."""
     name = f"{version.metrics['serves']}.onnx"
-    return Model.open(workspace.registry.file(version, name), version.files[name])
+    path, sha256 = workspace.registry.file(version, name), version.files[name]
+    if workspace.shared:
+        return Remembered(path, sha256, tuple(version.metrics["columns"]), workspace.shared)
+    return Model.open(path, sha256)
 
 
 def made_from_of(workspace: Workspace, batch: Batch, champion: Version) -> str:

@@ -1,20 +1,28 @@
 """Train: one family fitted, tracked, exported and measured; then registered as a challenger."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 
 from core.ledger import fingerprint
+from models.family import Report
 from models.registry.versions import Version
 from stages.cards import write_card
-from stages.fits import LEARNT_FROM, Candidate, contents, known, made
+from stages.fits import LEARNT_FROM, Candidate, contents, fit_once
 from stages.fitted import load, start_of
-from stages.learn import Basis, Parameters, learn
-from stages.lineage import tables
+from stages.learn import Basis, Learnt, Parameters, learn
+from stages.lineage import learnt_by, tables
 from stages.workspace import Workspace
 
-__all__ = ["Candidate", "register", "train"]
+__all__ = ["Candidate", "Unfit", "register", "train"]
+
+
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """Why a family gave no fit that may serve: an answer like any other, and no failure."""
+
+    reason: str
 
 
 def train(
@@ -34,11 +42,12 @@ def train(
     """
     basis = _basis(workspace, family, as_of, members, tuned, stateful=stateful)
     made_from = _made_from(workspace, family, basis, members, tuned)
-    if done := known(workspace, made_from):
-        return done
-    loaded = {each.family: load(workspace, each.family, each.files) for each in members}
-    whole = replace(basis, members=loaded)
-    return made(workspace, family, whole, made_from, lambda report: learn(workspace, family, whole, report))
+
+    def learnt(report: Report) -> Learnt:
+        loaded = {each.family: load(workspace, each.family, each.files) for each in members}
+        return learn(workspace, family, replace(basis, members=loaded), report)
+
+    return fit_once(workspace, family, basis, made_from, learnt)
 
 
 def register(workspace: Workspace, candidates: Sequence[Candidate]) -> list[Version]:
@@ -78,10 +87,12 @@ def _made_from(
     return fingerprint(
         family,
         basis.as_of,
-        spec.model_dump(mode="json", include=LEARNT_FROM),
+        learnt_by(spec, stateful=bool(basis.start or basis.starts)).model_dump(
+            mode="json", include=LEARNT_FROM
+        ),
         list(spec.features),
         contents(workspace, basis.as_of),
-        basis.start.id if basis.start else None,
+        dict(basis.start.files) if basis.start else None,
         [each.files for each in members],
         tuned,
     )

@@ -19,7 +19,7 @@ from stages.featurise import labelled
 from stages.workspace import Workspace
 
 # Of the spec and of its training, what has no say in the loss of a trial beside its rows and parameters.
-_SILENT = {"title", "constraints", "quarantine", "gate", "monitoring", "training"}
+_SILENT = {"title", "constraints", "quarantine", "gate", "monitoring", "replay", "training"}
 _SILENT_IN_TRAINING = {"families", "first_batches", "parameters", "tuning", "stateful"}
 
 

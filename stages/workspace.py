@@ -14,6 +14,7 @@ from core.ledger import Ledger
 from core.projects import Project, load
 from core.secrets import Secrets
 from core.settings import Settings
+from core.shared import Shared
 from core.sources.manifest import Manifest
 from core.sources.place import WHOLE
 from core.spec import Spec
@@ -26,7 +27,11 @@ __all__ = ["WHOLE", "Workspace", "is_over", "open_workspace"]
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """Everything that a stage needs, opened by the process that runs it."""
+    """Everything that a stage needs, opened by the process that runs it.
+
+    Where a history is replayed, what it has in common with others is `shared`, and nobody is told of it:
+    no card is written and no run is tracked.
+    """
 
     settings: Settings
     project: Project
@@ -35,6 +40,7 @@ class Workspace:
     registry: Registry
     manifest: Manifest
     secrets: Secrets
+    shared: Shared | None = None
 
     @property
     def spec(self) -> Spec:

@@ -1,6 +1,5 @@
 """Tasks that make models: a fit, tracked, exported and registered; and the gate."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from prefect import task
@@ -12,18 +11,11 @@ from stages.learn import Parameters
 from stages.promote import promote
 from stages.recalibrate import recalibrate
 from stages.roll_back import roll_back, rolled_back
-from stages.train import Candidate, register, train
+from stages.train import Candidate, Unfit, register, train
 from stages.workspace import open_workspace
 from tasks.ingestion import slug
 from tasks.news import tell_gate, tell_rolled_back
 from tasks.recovery import PATIENT
-
-
-@dataclass(frozen=True, slots=True)
-class Unfit:
-    """Why a family gave no fit that may serve: an answer like any other, and no failure of its task."""
-
-    reason: str
 
 
 @task(name="train", task_run_name="train {family}", **PATIENT)

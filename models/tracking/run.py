@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -123,6 +123,11 @@ def track(
             run.finish(1)
             raise
         run.finish(0)
+
+
+def untracked() -> AbstractContextManager[Run]:
+    """Track nothing of the work of a `with` block."""
+    return nullcontext(Run(None))
 
 
 def _started(home: Path, mode: str, facts: Mapping[str, Any]) -> Run:

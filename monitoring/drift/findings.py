@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from core.spec import Monitoring
 from monitoring.drift.changes import VALUES
 from monitoring.drift.drift import Drift
-from monitoring.findings import Finding
+from monitoring.findings import Call, Finding
 
 _NAMED = 3
 
@@ -18,7 +18,9 @@ def of_drift(
     rules: Monitoring,
     before: Sequence[Sequence[str]] = (),
 ) -> Iterator[Finding]:
-    """What inputs and predictions say, where nothing but they may: where no outcomes have `judged`.
+    """What inputs and predictions say, and where they may (`rules.opened_by`) call for.
+
+    Inputs do so alone or, together with the predictions, only where no outcomes have `judged`.
 
     `before` names the features that had drifted in the batches before, oldest first: one that has not
     lasted (`rules.drift_persistence`) calls for nothing, nor do those that the model hardly uses.
@@ -37,18 +39,21 @@ def of_drift(
         "drifted_importance": share,
         "lasting_importance": lasts,
     }
-    enough = moved and not judged
-    blind = enough and lasts >= rules.drifted_importance
+    alone = "drift" in rules.opened_by
+    enough = alone or (moved and not judged and "blind_drift" in rules.opened_by)
+    opens = enough and lasts >= rules.drifted_importance
     reason = f"{len(drifted)} of {len(drifts)} inputs drifted"
     if drifted:
         reason += f", with {share:.1%} of the model's importance: "
         reason += _list([f"{drift.feature} {drift.value:.2f}" for drift in drifted])
-    if blind:
-        reason += f" (limit {rules.drifted_importance:.1%}), the predictions too, and no outcomes tell more"
+    if opens:
+        reason += f" (limit {rules.drifted_importance:.1%})"
+        reason += "" if alone else ", the predictions too, and no outcomes tell more"
     elif enough and share >= rules.drifted_importance:
         wanted = rules.drift_persistence
         reason += f"; not yet in {wanted.batches} of the last {wanted.of} batches"
-    yield Finding("retrain" if blind else "watch" if drifted else "nothing", reason, numbers)
+    call: Call = "retrain" if opens else "watch" if drifted else "nothing"
+    yield Finding(call, reason, numbers, source="drift")
     if prediction is not None and prediction.value is not None:
         reason = f"Prediction drift {prediction.value:.2f} (limit {prediction.threshold:.2f})"
         yield Finding("watch" if moved else "nothing", reason, {"prediction_drift": prediction.value})

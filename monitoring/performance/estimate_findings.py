@@ -1,11 +1,11 @@
-"""What was estimated without labels, what came of it, and what it says: never more than a watch."""
+"""What was estimated without labels, what came of it, and what it says: by default no more than a watch."""
 
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 
 from core.spec import Monitoring
-from monitoring.findings import Finding
+from monitoring.findings import Call, Finding
 from monitoring.performance.estimates import Estimate
 from monitoring.performance.realised import Realised
 
@@ -46,7 +46,7 @@ def checked(
 def of_estimates(
     found: Mapping[str, Checked], realised: Realised, reference: Mapping[str, float], rules: Monitoring
 ) -> Iterator[Finding]:
-    """What the estimate says, or said; it alone opens nothing.
+    """What the estimate says, or said; it opens nothing, unless the spec lets it (`opened_by`).
 
     It asks for a watch while the outcomes are not in, where it is surely worse than the reference by
     more than `auc_drop` (of an AUC) or `loss_rise` (of the relative loss).
@@ -63,10 +63,12 @@ def of_estimates(
         if each.naive_error is not None:
             reason += f"; that it stays as it was, by {abs(each.naive_error):.3f}"
             numbers[f"{name}_naive_error"] = each.naive_error
-    worse = not realised.final and _worse(found, reference, rules)
+    opens = "estimates" in rules.opened_by
+    worse = (opens or not realised.final) and _worse(found, reference, rules)
     if worse:
-        reason += ", surely worse than the reference; an estimate alone opens nothing"
-    yield Finding("watch" if worse else "nothing", reason, numbers)
+        reason += ", surely worse than the reference" + ("" if opens else "; an estimate alone opens nothing")
+    call: Call = ("retrain" if opens else "watch") if worse else "nothing"
+    yield Finding(call, reason, numbers, source="estimates")
 
 
 def _worse(found: Mapping[str, Checked], reference: Mapping[str, float], rules: Monitoring) -> bool:

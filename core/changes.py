@@ -1,0 +1,45 @@
+"""A spec with some of its keys changed: for a policy that is tried, or a question of what if."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from core.documents import Fault
+from core.errors import SpecError
+from core.spec import Spec
+
+
+def changed(spec: Spec, changes: Mapping[str, Any], what: str) -> Spec:
+    """The spec with `changes` in it, key by key; `null` stands for a key's default.
+
+    SpecError, which names each key, where that is none; `what` is whose changes they are.
+    """
+    document = spec.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    try:
+        return Spec.model_validate(_merged(document, changes))
+    except ValidationError as error:
+        found = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
+        raise SpecError("\n".join(f"{what}: {sentence}" for sentence in found)) from None
+
+
+def policy_faults(spec: Spec) -> Iterator[Fault]:
+    """Where a policy of the spec's own would be no spec."""
+    for name, changes in spec.replay.policies.items():
+        try:
+            changed(spec, changes.model_dump(), f"policy {name!r}")
+        except SpecError as error:
+            for sentence in str(error).splitlines():
+                yield ("replay", "policies", name), sentence.partition(": ")[2]
+
+
+def _merged(document: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    found = dict(document)
+    for key, value in changes.items():
+        if value is None:
+            found.pop(key, None)
+        elif isinstance(value, Mapping):
+            found[key] = _merged(found.get(key) or {}, value)
+        else:
+            found[key] = value
+    return found

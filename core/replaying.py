@@ -1,0 +1,51 @@
+"""What a spec may say of its replay: policies of its own, and what retraining costs."""
+
+from typing import Any
+
+from pydantic import Field
+
+from core.scalars import Model, example
+
+
+class Changes(Model):
+    """What another policy, or another world, would say in place of the spec: any of its keys, in parts.
+
+    Mappings are gone through key by key; every other value takes the place of the spec's, and `null` its
+    default.
+    """
+
+    model_config = example({"monitoring": {"opened_by": [], "every": 2}, "training": {"window": "90d"}})
+
+    monitoring: dict[str, Any] = Field(default_factory=dict)
+    """When a retraining is opened."""
+    training: dict[str, Any] = Field(default_factory=dict)
+    """How models are fitted."""
+    gate: dict[str, Any] = Field(default_factory=dict)
+    """What a challenger must show."""
+
+
+class ReplayCosts(Model):
+    """What retraining costs, in the unit of `objective.costs`."""
+
+    model_config = example({"training_hour": 20, "false_alarm": 5})
+
+    training_hour: float = Field(default=0.0, ge=0)
+    """An hour of training."""
+    false_alarm: float = Field(default=0.0, ge=0)
+    """A retraining that was opened in vain, beside its training."""
+
+
+class Replay(Model):
+    """What is compared when the project's history is replayed (`make replay`)."""
+
+    model_config = example(
+        {
+            "policies": {"each quarter": {"monitoring": {"opened_by": [], "every": 3}}},
+            "costs": {"training_hour": 20},
+        }
+    )
+
+    policies: dict[str, Changes] = Field(default_factory=dict)
+    """Policies by name, beside those that every replay compares."""
+    costs: ReplayCosts = ReplayCosts()
+    """What retraining costs."""

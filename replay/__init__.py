@@ -1,0 +1,1 @@
+"""Replay: the history lived through once for each retraining policy, and what each would have earned."""

@@ -1,0 +1,60 @@
+"""A history: one policy's own registry, ledger and tables, on the tables that all of a replay read."""
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+from core.branch import Branch
+from core.changes import changed
+from core.ledger import Ledger
+from core.settings import Settings
+from core.shared import Shared
+from core.sources.manifest import Manifest
+from models.registry.registry import Registry
+from replay.plan import Plan
+from stages.workspace import Workspace, open_workspace
+
+# What was done with a model in the project itself, and is lived through anew.
+_ANEW = {
+    "drift report",
+    "holdout",
+    "lifecycle",
+    "monitor",
+    "profile/predictions",
+    "score",
+    "trial",
+    "tune",
+    "expire/predictions",
+}
+
+
+def history(settings: Settings, folder: Path, plan: Plan, policy: str) -> Workspace:
+    """Open the history of a policy: a project of its own that reads the tables of the plan.
+
+    It is made on the first call; opened again it is as it was left. Model files and all that several
+    histories have in common are kept once for the whole replay.
+    """
+    project = open_workspace(plan.project, settings)
+    place = place_of(folder, policy)
+    own = settings.model_copy(
+        update={"home": place, "lake": str(place / "lake"), "registry": f"sqlite:///{place / 'registry.db'}"}
+    )
+    spec = changed(project.spec, plan.policies[policy], f"policy {policy!r}")
+    ledger = Ledger(own.registry, plan.project)
+    ledger.adopt(project.ledger, without=_ANEW)
+    return replace(
+        project,
+        settings=own,
+        project=replace(project.project, spec=spec),
+        lake=Branch(own.lake, plan.project, project.lake, plan.tables),
+        ledger=ledger,
+        registry=Registry(own.registry, folder / "models"),
+        manifest=Manifest(own.registry, plan.project),
+        shared=Shared(folder / "shared"),
+    )
+
+
+def place_of(folder: Path, policy: str) -> Path:
+    """The folder of a policy's history: its name as far as a path can hold it, and a hash."""
+    plain = "".join(each if each.isalnum() else "-" for each in policy.lower())[:40]
+    return folder / "histories" / f"{plain}-{hashlib.sha256(policy.encode()).hexdigest()[:6]}"

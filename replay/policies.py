@@ -1,0 +1,94 @@
+"""The policies that a replay compares: those of every replay, and the spec's own."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from core.errors import SpecError
+from core.spec import Spec
+from core.words import nearest
+from models.family import family
+
+PRESENT = "as it is"
+NEVER = "never"
+ORACLE = "oracle"
+REFERENCE = "every batch, stateless, expanding"
+"""Its challengers are the freshest fit of each instant: what an alarm is held against."""
+
+_NOTHING: dict[str, Any] = {"opened_by": [], "every": None}
+_OPENED: Mapping[str, dict[str, Any]] = {
+    "every batch": _NOTHING | {"every": 1},
+    "every 2 batches": _NOTHING | {"every": 2},
+    "every 3 batches": _NOTHING | {"every": 3},
+    "every 6 batches": _NOTHING | {"every": 6},
+    "on drift": _NOTHING | {"opened_by": ["drift"]},
+    "on estimates": _NOTHING | {"opened_by": ["estimates"]},
+    "on performance": _NOTHING | {"opened_by": ["performance"]},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """When to retrain, and how: its name, and what the spec would say."""
+
+    name: str
+    changes: Mapping[str, Any]
+
+
+def policies_of(spec: Spec) -> list[Policy]:
+    """All policies that are compared, the costliest to live through first.
+
+    A sliding window reaches as far back as the first training does. Where no family can go on from a fit,
+    stateful policies would be the same as stateless ones, and are left out.
+    """
+    modes: dict[str, Any] = {"stateless": None}
+    if any("start" in family(name).abilities for name in spec.training.families):
+        rules = spec.training.stateful
+        modes["stateful"] = rules.model_dump(mode="json") if rules else {}
+    windows = {"expanding": None, "sliding": _sliding(spec)}
+    made = [
+        Policy(
+            f"{opened}, {mode}, {window}",
+            {
+                "monitoring": _OPENED[opened],
+                "training": {"stateful": modes[mode], "window": windows[window]},
+            },
+        )
+        for opened, mode, window in product(_OPENED, modes, windows)
+    ]
+    own = [Policy(name, changes.model_dump()) for name, changes in spec.replay.policies.items()]
+    never = Policy(NEVER, {"monitoring": _NOTHING, "training": {"stateful": None, "window": None}})
+    return [*made, *own, Policy(PRESENT, {}), never]
+
+
+def chosen(policies: list[Policy], names: str | None) -> list[Policy]:
+    """Those whose names are given, with `;` between them, beside the bounds; SpecError for any other."""
+    if names is None:
+        return policies
+    known = {policy.name: policy for policy in policies}
+    wanted = [name.strip() for name in names.split(";")]
+    for name in wanted:
+        if name not in known:
+            raise SpecError(f"no policy {name!r}{nearest(name, known)}")
+    return [known[name] for name in dict.fromkeys([*wanted, NEVER])]
+
+
+def told(spec: Spec) -> str:
+    """The policy of a spec in words.
+
+    It says what opens a retraining, and how models are fitted then.
+    """
+    rules, training = spec.monitoring, spec.training
+    every = f"after every {rules.every} batches" if rules.every and rules.every > 1 else "after every batch"
+    opened = [each.replace("_", " ") for each in rules.opened_by]
+    when = [*([f"on {' or '.join(opened)}"] if opened else []), *([every] if rules.every else [])]
+    how = "going on from the champion" if training.stateful else "from nothing"
+    of = f"the last {training.window.days} days" if training.window else "all there is"
+    return f"Retrain {' and '.join(when)}, {how}, on {of}" if when else "Never retrain"
+
+
+def _sliding(spec: Spec) -> str:
+    """As long as the batches that there are at the first training."""
+    batches = spec.batches.calendar().batches()[: spec.training.first_batches]
+    return f"{max(1, (batches[-1].end - batches[0].start).days)}d"
