@@ -28,6 +28,7 @@ COMMANDS = (
     "monitor",
     "retrain",
     "rollback",
+    "replay",
     "reproduce",
     "retire",
     "housekeeping",
@@ -87,6 +88,7 @@ def _run(arguments: argparse.Namespace) -> int:
         "data_commands",
         "model_commands",
         "housekeeping_command",
+        "replay_commands",
         "commands",
     )
     found = (import_module(f"flows.{name}") for name in modules)  # one after the other: they take seconds
@@ -104,6 +106,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--start", help="the first batch, or a day in it")
     parser.add_argument("--end", help="the last batch, or a day in it")
     parser.add_argument("--version", help="a model version, such as shop/2")
+    parser.add_argument("--policy", help="of a replay: the names of some policies, with ; between them")
     parser.add_argument("--as-of", type=datetime.fromisoformat, help="the instant to stand at (ISO 8601)")
     for name, what in NEW.items():
         parser.add_argument(f"--{name}", help=f"of a new project: {what}")

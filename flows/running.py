@@ -2,7 +2,7 @@
 
 import argparse
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
@@ -15,7 +15,7 @@ from core.batches import Batch
 from core.errors import PerennialError, SpecError
 from core.settings import Settings
 from flows.backend import backend
-from flows.progress import shown
+from flows.progress import STAGES, shown
 from stages.workspace import Workspace, open_workspace
 
 
@@ -60,9 +60,11 @@ def at_batch(
 
 
 @contextmanager
-def running(settings: Settings, workspace: Workspace, batches: list[str]) -> Iterator[None]:
+def running(
+    settings: Settings, workspace: Workspace, batches: Sequence[str], stages: Sequence[str] = STAGES
+) -> Iterator[None]:
     """A Prefect backend and a Dask cluster for as long, and progress on the terminal."""
-    progress = shown(console(), workspace.spec.title, batches)
+    progress = shown(console(), workspace.spec.title, batches, stages)
     with alone(settings, workspace), progress, backend(settings) as server:
         # The server takes seconds to start: the cluster and the imports wait with it, not after it.
         from tasks.fanout import shared_cluster

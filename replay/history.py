@@ -37,7 +37,7 @@ def history(settings: Settings, folder: Path, plan: Plan, policy: str) -> Worksp
     project = open_workspace(plan.project, settings)
     place = place_of(folder, policy)
     own = settings.model_copy(
-        update={"home": place, "lake": str(place / "lake"), "registry": f"sqlite:///{place / 'registry.db'}"}
+        update={"home": place, "lake": str(place / "lake"), "registry": registry_of(folder, policy)}
     )
     spec = changed(project.spec, plan.policies[policy], f"policy {policy!r}")
     ledger = Ledger(own.registry, plan.project)
@@ -52,6 +52,11 @@ def history(settings: Settings, folder: Path, plan: Plan, policy: str) -> Worksp
         manifest=Manifest(own.registry, plan.project),
         shared=Shared(folder / "shared"),
     )
+
+
+def registry_of(folder: Path, policy: str) -> str:
+    """The URL of the database that a policy's history has its registry and its ledger in."""
+    return f"sqlite:///{place_of(folder, policy) / 'registry.db'}"
 
 
 def place_of(folder: Path, policy: str) -> Path:

@@ -30,7 +30,8 @@ Watch = Callable[[Batch, str], None]
 def live(workspace: Workspace, as_of: datetime, watch: Watch = lambda batch, what: None) -> None:
     """Live through all that is due up to `as_of`, as the lifecycle flow does.
 
-    A history that was stopped goes on from there. What fails for want of anything to learn from is on
+    A history that was stopped goes on from there. What is asked for once there is no batch to come is
+    left. What fails for want of anything to learn from is on
     record, and the champion serves on; whatever else fails is raised.
     """
     _answer(workspace, as_of, watch)
@@ -47,7 +48,8 @@ def live(workspace: Workspace, as_of: datetime, watch: Watch = lambda batch, wha
 def _answer(workspace: Workspace, as_of: datetime, watch: Watch) -> None:
     """Answer the request that waits, if one does."""
     request = waiting(workspace, as_of)
-    if request is None:
+    ends = [batch.end for batch in workspace.batches(as_of)]
+    if request is None or max(ends) <= request.as_of:  # no batch would be answered by what came of it
         return
     with claimed(workspace, request.id, as_of) as claim:
         if claim is not None:

@@ -62,16 +62,16 @@ def policies_of(spec: Spec) -> list[Policy]:
     return [*made, *own, Policy(PRESENT, {}), never]
 
 
-def chosen(policies: list[Policy], names: str | None) -> list[Policy]:
+def wanted(policies: list[Policy], names: str | None) -> list[Policy]:
     """Those whose names are given, with `;` between them, beside the bounds; SpecError for any other."""
     if names is None:
         return policies
     known = {policy.name: policy for policy in policies}
-    wanted = [name.strip() for name in names.split(";")]
-    for name in wanted:
+    asked = [name.strip() for name in names.split(";")]
+    for name in asked:
         if name not in known:
             raise SpecError(f"no policy {name!r}{nearest(name, known)}")
-    return [known[name] for name in dict.fromkeys([*wanted, NEVER])]
+    return [known[name] for name in dict.fromkeys([*asked, NEVER])]
 
 
 def told(spec: Spec) -> str:

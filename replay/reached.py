@@ -1,0 +1,91 @@
+"""Reached: how far each history is, and how long the rest of a replay may take."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from core.ledger import Ledger
+from core.settings import Settings
+from replay.history import registry_of
+from replay.plan import Plan, folder_of
+from stages.workspace import open_workspace
+
+
+def reached_of(settings: Settings, project: str, name: str) -> dict[str, int]:
+    """How many batches each history of a replay has judged by now."""
+    folder = folder_of(settings, project, name)
+    plan = Plan.read(folder)
+    policies = plan.policies if plan else ()
+    return {each: len(Ledger(registry_of(folder, each), project).results("monitor")) for each in policies}
+
+
+def steps_of(settings: Settings, project: str, name: str) -> int:
+    """How many batches each history judges in all."""
+    plan, spec = Plan.read(folder_of(settings, project, name)), open_workspace(project, settings).spec
+    if plan is None:
+        return 0
+    ends = (each.end + spec.outcome.maturity for each in spec.batches.calendar().batches())
+    return max(1, sum(end <= plan.as_of for end in ends) - spec.training.first_batches)
+
+
+@dataclass
+class Pace:
+    """How fast histories of so many `steps` are lived through, `at_once` of them side by side.
+
+    Each look notes how far they are at an instant, in seconds of any clock.
+    """
+
+    steps: int
+    at_once: int
+    _begun: dict[str, float] = field(default_factory=dict)
+    _took: dict[str, float] = field(default_factory=dict)
+    _reached: dict[str, int] = field(default_factory=dict)
+
+    def look(self, reached: Mapping[str, int], now: float) -> None:
+        """Take note of how far the histories are."""
+        for policy, done in reached.items():
+            if done and policy not in self._begun:
+                self._begun[policy] = now
+            if done >= self.steps and policy not in self._took:
+                self._took[policy] = now - self._begun[policy]
+        self._reached = dict(reached)
+
+    def left(self, now: float) -> float | None:
+        """How many seconds it may still take; None before there is a sign of it.
+
+        A history that is on its way goes on as it went so far; later steps learn from more rows, so that
+        the time up to a step goes with its square. One that waits is like the ones that ended last: they
+        found most of their fits made already.
+        """
+        going = {
+            policy: (now - self._begun[policy]) * (self.steps / done) ** 2
+            for policy, done in self._reached.items()
+            if 0 < done < self.steps
+        }
+        ended = list(self._took.values())
+        like = ended[-max(1, len(ended) // 2) :] or list(going.values())
+        if not like:
+            return None
+        rest = sum(whole - (now - self._begun[policy]) for policy, whole in going.items())
+        waiting = sum(not done for done in self._reached.values())
+        return (rest + waiting * sum(like) / len(like)) / self.at_once
+
+    def told(self, now: float) -> str:
+        """How far all is, in a line."""
+        share = sum(self._reached.values()) / max(1, self.steps * len(self._reached))
+        line = f"{share:.0%} lived through, {len(self._took)} of {len(self._reached)} policies to the end"
+        left = self.left(now)
+        return line if left is None else f"{line}; {in_words(left)}"
+
+
+def in_words(seconds: float) -> str:
+    """How long something may take, as exactly as that can be known.
+
+    >>> in_words(20.0), in_words(95.0), in_words(7000.0)
+    ('less than a minute left', 'about 2 minutes left', 'about 1.9 hours left')
+    """
+    if seconds < 45:
+        return "less than a minute left"
+    if seconds < 5_400:
+        minutes = max(1, round(seconds / 60))
+        return f"about {minutes} minute{'s' if minutes > 1 else ''} left"
+    return f"about {seconds / 3_600:.1f} hours left"
