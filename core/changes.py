@@ -33,12 +33,18 @@ def policy_faults(spec: Spec) -> Iterator[Fault]:
                 yield ("replay", "policies", name), sentence.partition(": ")[2]
 
 
+def _is_another_kind(before: Any, value: Mapping[str, Any]) -> bool:
+    """Whether a part becomes one of another kind, whose keys are other ones."""
+    kinds = [key for key in ("kind", "from") if key in value]
+    return isinstance(before, Mapping) and any(before.get(key) != value[key] for key in kinds)
+
+
 def _merged(document: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     found = dict(document)
     for key, value in changes.items():
         if value is None:
             found.pop(key, None)
-        elif isinstance(value, Mapping):
+        elif isinstance(value, Mapping) and not _is_another_kind(found.get(key), value):
             found[key] = _merged(found.get(key) or {}, value)
         else:
             found[key] = value

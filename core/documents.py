@@ -88,6 +88,19 @@ def read(path: Path) -> Document:
         raise SpecError(f"{path}: is nested too deep to be read") from None
 
 
+def parsed(text: str, what: str) -> dict[str, Any]:
+    """A mapping written as YAML, such as an option of a command, `what`; SpecError where it is none."""
+    try:
+        loader = Loader(text)
+        node = loader.get_single_node()
+        found = loader.construct_object(node, deep=True) if node is not None else None
+    except yaml.YAMLError as error:
+        raise SpecError(f"{what}: is no valid YAML: {str(error).splitlines()[0]}") from None
+    if not isinstance(found, dict):
+        raise SpecError(f"{what}: should be a mapping, such as '{{gate: {{gain: 0.02}}}}', not {text!r}")
+    return found
+
+
 def _child(node: yaml.Node, key: int | str) -> tuple[yaml.Node, int] | None:
     """The part of a node under a key, and the line of the key, from 0; None if it has none such."""
     if isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):

@@ -13,6 +13,7 @@ from core.errors import PerennialError, SpecError
 from core.settings import Settings
 
 COMMANDS = (
+    "adopt_policy",
     "new",
     "check",
     "data",
@@ -37,6 +38,7 @@ COMMANDS = (
     "status",
     "ui",
     "wandb_sync",
+    "what_if",
     "docs",
     "clean_state",
 )
@@ -107,6 +109,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--end", help="the last batch, or a day in it")
     parser.add_argument("--version", help="a model version, such as shop/2")
     parser.add_argument("--policy", help="of a replay: the names of some policies, with ; between them")
+    parser.add_argument("--change", help="of a what-if: what the spec would say, as YAML")
+    parser.add_argument("--inject", help="of a what-if: what would have been delivered, as YAML")
+    parser.add_argument("--suites", help="of a what-if: a folder of suites, in place of expectations/")
     parser.add_argument("--as-of", type=datetime.fromisoformat, help="the instant to stand at (ISO 8601)")
     for name, what in NEW.items():
         parser.add_argument(f"--{name}", help=f"of a new project: {what}")

@@ -77,7 +77,7 @@ def ingest(
 
 def _whole(workspace: Workspace, as_of: datetime) -> list[Ingested]:
     """Ingest the datasets that are not cut into batches: the others are read with their help."""
-    whole = ingest_whole.map(unmapped(workspace.project.name), workspace.whole, unmapped(as_of))
+    whole = ingest_whole.map(unmapped(workspace.called), workspace.whole, unmapped(as_of))
     found, stopped = list[Ingested](), Stopped()
     for dataset, answer in zip(workspace.whole, map(_answer, whole), strict=True):
         if isinstance(answer, Ingested):
@@ -92,7 +92,7 @@ def _whole(workspace: Workspace, as_of: datetime) -> list[Ingested]:
 
 def _deliver(workspace: Workspace, batches: Sequence[str], as_of: datetime, stopped: Stopped) -> None:
     """Enter what is new at the sources in the manifest; what cannot be read stops nothing else."""
-    project = workspace.project.name
+    project = workspace.called
     looks = {name: look.submit(project, name, batches) for name in workspace.cut}
     waiting = {}
     for dataset, future in looks.items():
@@ -131,7 +131,7 @@ def _ingest(
     stopped: Stopped,
 ) -> None:
     """Ingest the batches of a dataset; the one that others are compared with, where they are, first."""
-    project, first = workspace.project.name, compared_with(workspace, dataset)
+    project, first = workspace.called, compared_with(workspace, dataset)
     for some in ([each for each in batches if each == first], [each for each in batches if each != first]):
         futures = ingest_batch.map(unmapped(project), unmapped(dataset), some, unmapped(as_of))
         for batch, future in zip(some, futures, strict=True):

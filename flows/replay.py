@@ -6,7 +6,9 @@ from pathlib import Path
 
 from prefect import flow, unmapped
 from prefect.futures import PrefectFuture, wait
+from prefect.logging import get_run_logger
 
+from core.errors import DeliveryError
 from core.settings import Settings
 from flows.ingest import ingest
 from flows.instants import standing
@@ -14,17 +16,15 @@ from flows.progress import note, now
 from replay.reached import Pace, reached_of, steps_of
 from stages.workspace import open_workspace
 from tasks.fanout import fan_out
+from tasks.news import TOLD
 from tasks.replaying import live_through, measure_fits, plan_replay, report_replay
 
-NAME = "policies"
 EVERY = 2.0  # seconds between two looks at how far the histories are
 SAID_EVERY = 20.0  # and between two estimates of how long the rest takes
 
 
-@flow(name="replay", flow_run_name="replay {project}", task_runner=fan_out())
-def replay(
-    project: str, as_of: datetime | None = None, policies: str | None = None, name: str = NAME
-) -> Path:
+@flow(name="replay", flow_run_name="replay {project}", task_runner=fan_out(), **TOLD)
+def replay(project: str, as_of: datetime | None = None, policies: str | None = None) -> Path:
     """Compare retraining policies on what the project has been through by `as_of`; the page about it.
 
     Each policy has a registry, a ledger and predictions of its own, on the features of the project, and is
@@ -32,30 +32,36 @@ def replay(
     stopped goes on where it was; it begins anew where the data, the spec or the code is another by now.
 
     Args:
-        project: The project, a folder of projects/.
+        project: The project, a folder of projects/, or `<project>@<world>`.
         as_of: The instant to stand at; by default the scheduled start of the run.
         policies: The names of some policies, with `;` between them; by default all.
-        name: What the replay is called.
     """
     started, as_of = time.monotonic(), standing(as_of)
-    ingest(project, as_of)
-    planned = plan_replay(project, name, as_of, policies)
-    futures = dict(zip(planned, live_through.map(unmapped(project), unmapped(name), planned), strict=True))
-    _follow(project, name, futures)
+    _ingest(project, as_of)
+    planned = plan_replay(project, as_of, policies)
+    _follow(project, dict(zip(planned, live_through.map(unmapped(project), planned), strict=True)))
     now("measuring every fit on every batch")
     batches = [batch.id for batch in open_workspace(project).batches(as_of)]
-    for future in measure_fits.map(unmapped(project), unmapped(name), batches):
+    for future in measure_fits.map(unmapped(project), batches):
         future.result()
-    return report_replay(project, name, time.monotonic() - started)
+    return report_replay(project, time.monotonic() - started)
 
 
-def _follow(project: str, name: str, futures: dict[str, PrefectFuture[str]]) -> None:
+def _ingest(project: str, as_of: datetime) -> None:
+    """Take in what there is; a batch that stops is one that no history has."""
+    try:
+        ingest(project, as_of)
+    except DeliveryError as error:
+        get_run_logger().warning("left out: %s", error)
+
+
+def _follow(project: str, futures: dict[str, PrefectFuture[str]]) -> None:
     """Wait for the histories, and show how far they are and how long the rest may take."""
     settings, waiting, said = Settings(), list(futures.values()), time.monotonic()
-    pace = Pace(steps_of(settings, project, name), settings.workers)
+    pace = Pace(steps_of(settings, project), settings.workers)
     while waiting:
         waiting = list(wait(waiting, timeout=EVERY).not_done)
-        reached = reached_of(settings, project, name)
+        reached = reached_of(settings, project)
         pace.look(reached, time.monotonic())
         for policy, done in reached.items():
             note(policy, "batches", f"{done} of {pace.steps}" if done else "")

@@ -1,21 +1,69 @@
-"""The commands of a replay: compare policies, and adopt one."""
+"""The commands of a replay: compare policies, ask what if, and adopt a policy."""
 
 import argparse
+import difflib
 import json
+from collections.abc import Mapping
+from typing import Any
 
+from core.documents import parsed
+from core.errors import SpecError
+from core.injections import injection
 from core.settings import Settings
+from flows import show_replay
 from flows.data_commands import provide
-from flows.running import opened, running
+from flows.running import console, opened, running
+from replay.adopt import adopt, recommended
+from replay.policies import PRESENT, policies_of
+from replay.world import WHAT_IF, make_world
+from stages.workspace import open_workspace
+
+NAME = "what-if"
 
 
 def replay(settings: Settings, arguments: argparse.Namespace) -> int:
     """Live through the history once for each policy, and say which one to use."""
+    _replayed(settings, arguments, arguments.project, arguments.policy)
+    return 0
+
+
+def what_if(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Live through the history as it might have been: with other rules, other suites, or other deliveries."""
+    changes = parsed(arguments.change, "CHANGE") if arguments.change else {}
+    asked = injection(parsed(arguments.inject, "INJECT")) if arguments.inject else None
+    if not (changes or asked or arguments.suites):
+        raise SpecError("what if what? Say CHANGE=, INJECT= or SUITES= (docs/replay.md)")
+    named = arguments.name or NAME
+    project = make_world(settings, arguments.project, named, changes, arguments.suites, asked)
+    there = [each.name for each in policies_of(open_workspace(project, settings).spec)]
+    by_default = ";".join(each for each in (PRESENT, WHAT_IF) if each in there)
+    _replayed(settings, arguments, project, arguments.policy or by_default)
+    return 0
+
+
+def adopt_policy(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Write the recommended policy, or the one that is named, into the project's spec."""
+    found = adopt(settings, arguments.project, arguments.policy)
+    if found.before == found.after:
+        print(f"{found.path} says that already: {found.policy}")
+        return 0
+    before, after = (text.splitlines(keepends=True) for text in (found.before, found.after))
+    print("".join(difflib.unified_diff(before, after, "before", "after", n=1)), end="")
+    print(f"{found.path}: the policy is now {found.policy!r}")
+    if not arguments.policy and (sure := recommended(settings, arguments.project)["sure"]) < 0.95:
+        print(f"(it was worth no less than the one before in {sure:.0%} of all draws of days)")
+    return 0
+
+
+def _replayed(
+    settings: Settings, arguments: argparse.Namespace, project: str, policies: str | None
+) -> Mapping[str, Any]:
     workspace, as_of = opened(settings, arguments)
     provide([workspace.project])
     with running(settings, workspace, [], ("batches",)):
         from flows.replay import replay as flow
 
-        path = flow(workspace.project.name, as_of, arguments.policy)
-    facts = json.loads(path.read_text())
-    print(json.dumps({name: facts[name] for name in ("recommended", "findings", "break_even")}, indent=2))
-    return 0
+        path = flow(project, as_of, policies)
+    facts: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    show_replay.replay(console(), facts)
+    return facts

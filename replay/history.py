@@ -35,21 +35,21 @@ def history(settings: Settings, folder: Path, plan: Plan, policy: str) -> Worksp
     histories have in common are kept once for the whole replay.
     """
     project = open_workspace(plan.project, settings)
-    place = place_of(folder, policy)
-    own = settings.model_copy(
+    name, place = project.project.name, place_of(folder, policy)
+    own = project.settings.model_copy(
         update={"home": place, "lake": str(place / "lake"), "registry": registry_of(folder, policy)}
     )
     spec = changed(project.spec, plan.policies[policy], f"policy {policy!r}")
-    ledger = Ledger(own.registry, plan.project)
+    ledger = Ledger(own.registry, name)
     ledger.adopt(project.ledger, without=_ANEW)
     return replace(
         project,
         settings=own,
         project=replace(project.project, spec=spec),
-        lake=Branch(own.lake, plan.project, project.lake, plan.tables),
+        lake=Branch(own.lake, name, project.lake, plan.tables),
         ledger=ledger,
         registry=Registry(own.registry, folder / "models"),
-        manifest=Manifest(own.registry, plan.project),
+        manifest=Manifest(own.registry, name),
         shared=Shared(folder / "shared"),
     )
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
+from core.errors import PerennialError
 from core.ledger import fingerprint
 from core.settings import Settings
 from replay.policies import Policy
@@ -16,6 +17,7 @@ from stages.lineage import packages, revision
 from stages.workspace import Workspace
 
 PLAN = "plan.json"
+NAME = "policies"  # of the replay of the project as it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,14 @@ class Plan:
         write(folder / PLAN, json.dumps(document, indent=2) + "\n")
 
     @classmethod
-    def read(cls, folder: Path) -> Self | None:
+    def read(cls, folder: Path) -> Self:
+        """The plan of a folder; PerennialError where there is none."""
+        if (found := cls.find(folder)) is None:
+            raise PerennialError(f"{folder} has no {PLAN}: call make replay")
+        return found
+
+    @classmethod
+    def find(cls, folder: Path) -> Self | None:
         """The plan of a folder; None where there is none."""
         path = folder / PLAN
         if not path.is_file():
@@ -54,9 +63,10 @@ class Plan:
         return cls(**{**document, "as_of": datetime.fromisoformat(document["as_of"])})
 
 
-def folder_of(settings: Settings, project: str, name: str) -> Path:
-    """Where a replay of this name keeps all that is its own."""
-    return settings.home / "replays" / project / name
+def folder_of(settings: Settings, project: str) -> Path:
+    """Where the replay of a project, or of one in a world (`<project>@<world>`), keeps what is its own."""
+    name, _, world = project.partition("@")
+    return settings.home / "replays" / name / (world or NAME) / "replay"
 
 
 def plan_of(workspace: Workspace, policies: Sequence[Policy], as_of: datetime) -> Plan:
@@ -69,7 +79,7 @@ def plan_of(workspace: Workspace, policies: Sequence[Policy], as_of: datetime) -
     }
     changes = {policy.name: policy.changes for policy in policies}
     return Plan(
-        project=workspace.project.name,
+        project=workspace.called,
         as_of=as_of,
         tables={name: workspace.lake.version(name) for name in tables if workspace.lake.exists(name)},
         policies=changes,

@@ -10,19 +10,16 @@ from replay.plan import Plan, folder_of
 from stages.workspace import open_workspace
 
 
-def reached_of(settings: Settings, project: str, name: str) -> dict[str, int]:
+def reached_of(settings: Settings, project: str) -> dict[str, int]:
     """How many batches each history of a replay has judged by now."""
-    folder = folder_of(settings, project, name)
-    plan = Plan.read(folder)
-    policies = plan.policies if plan else ()
-    return {each: len(Ledger(registry_of(folder, each), project).results("monitor")) for each in policies}
+    folder, name = folder_of(settings, project), project.partition("@")[0]
+    ledgers = {each: Ledger(registry_of(folder, each), name) for each in Plan.read(folder).policies}
+    return {each: len(ledger.results("monitor")) for each, ledger in ledgers.items()}
 
 
-def steps_of(settings: Settings, project: str, name: str) -> int:
+def steps_of(settings: Settings, project: str) -> int:
     """How many batches each history judges in all."""
-    plan, spec = Plan.read(folder_of(settings, project, name)), open_workspace(project, settings).spec
-    if plan is None:
-        return 0
+    plan, spec = Plan.read(folder_of(settings, project)), open_workspace(project, settings).spec
     ends = (each.end + spec.outcome.maturity for each in spec.batches.calendar().batches())
     return max(1, sum(end <= plan.as_of for end in ends) - spec.training.first_batches)
 

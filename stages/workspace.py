@@ -19,6 +19,7 @@ from core.sources.manifest import Manifest
 from core.sources.place import WHOLE
 from core.spec import Spec
 from core.words import nearest
+from core.worlds import world_of
 from models.registry.registry import Registry
 from models.registry.versions import Version
 
@@ -30,7 +31,7 @@ class Workspace:
     """Everything that a stage needs, opened by the process that runs it.
 
     Where a history is replayed, what it has in common with others is `shared`, and nobody is told of it:
-    no card is written and no run is tracked.
+    no card is written and no run is tracked. `called` is what flows and tasks open it by.
     """
 
     settings: Settings
@@ -41,6 +42,7 @@ class Workspace:
     manifest: Manifest
     secrets: Secrets
     shared: Shared | None = None
+    called: str = ""
 
     @property
     def spec(self) -> Spec:
@@ -120,21 +122,26 @@ class Workspace:
 def open_workspace(
     project: str, settings: Settings | None = None, blocks: Callable[[str], str] | None = None
 ) -> Workspace:
-    """Open a project by name; `blocks` looks up the secrets that its spec writes as `${block:…}`.
+    """Open a project by name, or `<project>@<world>` (see `core.worlds`).
+
+    `blocks` looks up the secrets that its spec writes as `${block:…}`.
 
     Raises SpecError when the spec does not hold.
     """
-    settings = settings or Settings()
+    settings, (name, _, world) = settings or Settings(), project.partition("@")
     settings.home.mkdir(parents=True, exist_ok=True)
-    loaded = load(project, settings)
+    loaded = load(name, settings)
+    if world:
+        settings, loaded = world_of(settings, name, world).enter(settings, loaded, world)
     return Workspace(
         settings,
         loaded,
-        Lake(settings.lake, project),
-        Ledger(settings.registry, project),
+        Lake(settings.lake, name),
+        Ledger(settings.registry, name),
         Registry(settings.registry, settings.files),
-        Manifest(settings.registry, project),
+        Manifest(settings.registry, name),
         Secrets(blocks),
+        called=project,
     )
 
 

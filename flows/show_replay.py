@@ -1,0 +1,81 @@
+"""What came of a replay, on the terminal."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+Facts = Mapping[str, Any]
+
+
+def replay(console: Console, facts: Facts) -> None:
+    """A line a policy, the one that was worth most first; then what to use, and what was found."""
+    console.print(_table(facts))
+    found = facts["recommended"]
+    margin = found["margin"]
+    console.print(f"Use [bold]{found['policy']}[/bold]", highlight=False)
+    if found["policy"] != found["against"]:
+        unit = "in the spec's costs" if facts["costs"]["errors"] else f"of {facts['loss_name']}"
+        told = f"worth {_interval(margin)} {unit} more than {found['against']!r}"
+        console.print(f"  {told}; no less in {found['sure']:.0%} of all draws of days", highlight=False)
+    console.print(f"  the most of all policies in {found['best_of_all']:.0%} of the draws", highlight=False)
+    for each in facts["break_even"]:
+        told = f"at {each['at']:,.2f} for an hour of training {each['policy']!r} would be worth as much"
+        console.print(f"  {told}", highlight=False)
+    for sentence in facts["findings"]:
+        console.print(f"- {sentence}", highlight=False)
+    console.print(f"report: {facts['report']}", highlight=False)
+
+
+def _table(facts: Facts) -> Table:
+    table = Table(
+        title=f"{facts['title']}: {len(facts['batches'])} batches, {facts['rows']:,} rows",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    in_costs = bool(facts["costs"]["errors"])
+    columns = [
+        "policy",
+        "gain on never (95%)",
+        "regret",
+        "retrained",
+        "refused",
+        "training",
+        "false/missed",
+    ]
+    for column in [*columns, *(["net value"] if in_costs else [])]:
+        table.add_column(column, justify="left" if column == "policy" else "right")
+    for each in sorted(facts["policies"], key=lambda each: _rank(each, in_costs=in_costs)):
+        table.add_row(*_row(each, in_costs=in_costs))
+    return table
+
+
+def _rank(policy: Facts, *, in_costs: bool) -> tuple[bool, float]:
+    """The bounds last, then by worth."""
+    worth = policy["net_value"] if in_costs and policy["net_value"] else policy["against_never"]
+    return policy["bound"], -worth["value"]
+
+
+def _row(policy: Facts, *, in_costs: bool) -> Sequence[str]:
+    is_policy = policy["settings"] != {}
+    row = [
+        policy["name"],
+        _interval(policy["against_never"], 4),
+        f"{policy['regret']['value']:.4f}",
+        str(policy["retrainings"]) if is_policy else "",
+        str(policy["refused"]) if is_policy else "",
+        f"{policy['training_seconds']:,.0f} s" if is_policy else "",
+        f"{policy['false_alarms']}/{policy['missed_alarms']}" if is_policy else "",
+    ]
+    value = policy["net_value"]
+    return [*row, *([f"{value['value']:+,.0f}" if value else ""] if in_costs else [])]
+
+
+def _interval(found: Facts, digits: int = 0) -> str:
+    value, low, high = (found[name] for name in ("value", "low", "high"))
+    if low is None or high is None:
+        return f"{value:+,.{digits}f}"
+    return f"{value:+,.{digits}f} ({low:+,.{digits}f} to {high:+,.{digits}f})"

@@ -1,0 +1,32 @@
+"""The histories of a replay: planned once, and opened by whoever works at them."""
+
+from datetime import datetime
+
+from core.settings import Settings
+from replay.history import history
+from replay.plan import Plan, folder_of, plan_of
+from replay.policies import policies_of, wanted
+from stages.workspace import Workspace, open_workspace
+
+
+def plan(settings: Settings, project: str, as_of: datetime, only: str | None = None) -> Plan:
+    """Write down what is lived through, and make its histories; `only` names some policies.
+
+    What was begun from the same goes on; from other data, settings or code it begins anew.
+    """
+    workspace, folder = open_workspace(project, settings), folder_of(settings, project)
+    found = plan_of(workspace, wanted(policies_of(workspace.spec), only), as_of)
+    before = Plan.find(folder)
+    if before is None or before.made_from != found.made_from:
+        found.write(folder)
+        before = found
+    for policy in before.policies:
+        history(settings, folder, before, policy)
+    return before
+
+
+def histories(settings: Settings, project: str) -> dict[str, Workspace]:
+    """Every history of a replay that was planned, by policy; PerennialError where none was."""
+    folder = folder_of(settings, project)
+    found = Plan.read(folder)
+    return {policy: history(settings, folder, found, policy) for policy in found.policies}

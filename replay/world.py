@@ -1,0 +1,68 @@
+"""The world of a question of what if: written down, with its deliveries, before it is lived through."""
+
+import shutil
+from collections.abc import Mapping
+from typing import Any
+
+from core.errors import SpecError
+from core.injections import LateLabels
+from core.settings import Settings
+from core.worlds import World, home_of, world_of
+from replay.inject import Injected, batches_of, inject, is_delivered
+from stages.workspace import Workspace, open_workspace
+
+WHAT_IF = "what if"
+# What may be changed of a history without another word about what was delivered, or what became of it.
+_OF_POLICIES = {"monitoring", "training", "gate"}
+
+
+def make_world(
+    settings: Settings,
+    project: str,
+    name: str,
+    changes: Mapping[str, Any],
+    suites: str | None = None,
+    asked: Injected | None = None,
+) -> str:
+    """Make the world `name` of a project; what flows call it by. One that was made from the same stays.
+
+    Changes of nothing but policies are a policy, `what if`, beside that of the project, on its own tables.
+    Otherwise the world takes in everything itself; where something is injected, it is delivered what the
+    project has accepted, but for that. SpecError where the changes, or the injection, cannot be.
+    """
+    workspace = open_workspace(project, settings)
+    if suites is None and asked is None and changes.keys() <= _OF_POLICIES:
+        world = World({"replay": {"policies": {WHAT_IF: changes}}}, own=False)
+    else:
+        world = _of_its_own(workspace, settings, name, changes, suites, asked)
+    world.enter(settings, workspace.project, name)
+    if _there(settings, project, name) != world:
+        shutil.rmtree(home_of(settings, project, name), ignore_errors=True)
+        world.write(settings, project, name)
+    return f"{project}@{name}"
+
+
+def _of_its_own(
+    workspace: Workspace,
+    settings: Settings,
+    name: str,
+    changes: Mapping[str, Any],
+    suites: str | None,
+    asked: Injected | None,
+) -> World:
+    if asked is None:
+        return World(changes, suites)
+    home = home_of(settings, workspace.project.name, name)
+    whole = {**changes, **inject(workspace, asked, home.with_name("deliveries"))}
+    if not isinstance(asked, LateLabels) or is_delivered(workspace, asked):
+        return World(whole, suites)
+    touched = batches_of(workspace, asked)
+    since, until = touched[0].start.isoformat(), touched[-1].end.isoformat()
+    return World(whole, suites, asked.by.total_seconds(), since, until)
+
+
+def _there(settings: Settings, project: str, name: str) -> World | None:
+    try:
+        return world_of(settings, project, name)
+    except SpecError:
+        return None
