@@ -13,7 +13,7 @@ from core.settings import Settings
 from flows.ingest import ingest
 from flows.instants import standing
 from flows.progress import note, now
-from replay.reached import Pace, reached_of, steps_of
+from replay.reached import pace_of, reached_of
 from stages.workspace import open_workspace
 from tasks.fanout import fan_out
 from tasks.news import TOLD
@@ -58,7 +58,7 @@ def _ingest(project: str, as_of: datetime) -> None:
 def _follow(project: str, futures: dict[str, PrefectFuture[str]]) -> None:
     """Wait for the histories, and show how far they are and how long the rest may take."""
     settings, waiting, said = Settings(), list(futures.values()), time.monotonic()
-    pace = Pace(steps_of(settings, project), settings.workers)
+    pace = pace_of(settings, project)
     while waiting:
         waiting = list(wait(waiting, timeout=EVERY).not_done)
         reached = reached_of(settings, project)

@@ -67,11 +67,22 @@ def _row(policy: Facts, *, in_costs: bool) -> Sequence[str]:
         f"{policy['regret']['value']:.4f}",
         str(policy["retrainings"]) if is_policy else "",
         str(policy["refused"]) if is_policy else "",
-        f"{policy['training_seconds']:,.0f} s" if is_policy else "",
-        f"{policy['false_alarms']}/{policy['missed_alarms']}" if is_policy else "",
+        f"{policy['training_seconds']:,.{1 if policy['training_seconds'] < 10 else 0}f} s"
+        if is_policy
+        else "",
+        _alarms(policy) if is_policy else "",
     ]
     value = policy["net_value"]
     return [*row, *([f"{value['value']:+,.0f}" if value else ""] if in_costs else [])]
+
+
+def _seconds(value: float) -> str:
+    return f"{value:,.{1 if value < 10 else 0}f} s"
+
+
+def _alarms(policy: Facts) -> str:
+    """False and missed alarms; nothing where they are not known."""
+    return "" if policy["false_alarms"] is None else f"{policy['false_alarms']}/{policy['missed_alarms']}"
 
 
 def _interval(found: Facts, digits: int = 0) -> str:

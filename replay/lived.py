@@ -1,7 +1,7 @@
 """Lived: a history as it was lived through, batch by batch, with what its answers lost."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -42,12 +42,12 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Lived:
-    """A policy's history; `first` is the training that gave it its first champion."""
+    """A policy's history. `begun` are the attempts up to the one that gave it its first champion."""
 
     policy: str
     steps: tuple[Step, ...]
-    first: Attempt | None = None
-    attempts: tuple[Attempt, ...] = field(default=())
+    begun: tuple[Attempt, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
 
     @property
     def outcomes(self) -> list[Outcome]:
@@ -59,9 +59,13 @@ class Lived:
         """What its retrainings took, but for the first training, which every history has."""
         return sum(each.seconds for each in self.attempts)
 
+    def among(self, batches: Collection[str]) -> "Lived":
+        """The history as far as it is of these batches."""
+        return replace(self, steps=tuple(step for step in self.steps if step.batch.id in batches))
+
     def challengers(self) -> list[Version]:
         """Every version that met the gate, or serves."""
-        made = [each.version for each in (self.first, *self.attempts) if each is not None]
+        made = [each.version for each in (*self.begun, *self.attempts)]
         return list({each.id: each for each in (*made, *(step.version for step in self.steps))}.values())
 
 
@@ -86,10 +90,9 @@ def lived(workspace: Workspace, policy: str, as_of: datetime) -> Lived:
                 attempt=attempts.get(batch.id),
             )
         )
-    of_steps = {step.batch.id for step in steps}
-    first = next((each for batch, each in attempts.items() if batch not in of_steps), None)
-    later = tuple(each for batch, each in attempts.items() if batch in of_steps)
-    return Lived(policy, tuple(steps), first, attempts=later)
+    made = list(attempts.values())
+    first = next((place for place, each in enumerate(made, start=1) if each.outcome == "promoted"), len(made))
+    return Lived(policy, tuple(steps), tuple(made[:first]), tuple(made[first:]))
 
 
 def _attempt(workspace: Workspace, facts: Mapping[str, Any]) -> Attempt:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from core.settings import Settings
+from replay.compared import compared
 from replay.histories import histories
 from replay.plan import NAME, Plan, folder_of
 from replay.result import result
@@ -13,7 +14,8 @@ from reports.pages import write
 
 def written(settings: Settings, project: str, wall_seconds: float) -> tuple[dict[str, Any], Path]:
     """Write what came of a replay that was lived through; its facts, and where they are."""
-    facts = result(histories(settings, project), Plan.read(folder_of(settings, project)))
+    plan = Plan.read(folder_of(settings, project))
+    facts = result(compared(histories(settings, project), plan), plan)
     name, _, world = project.partition("@")
     path = settings.reports / name / "replay" / ("" if world in ("", NAME) else world) / "summary.json"
     facts |= {"wall_seconds": wall_seconds, "report": str(path)}

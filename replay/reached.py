@@ -17,21 +17,27 @@ def reached_of(settings: Settings, project: str) -> dict[str, int]:
     return {each: len(ledger.results("monitor")) for each, ledger in ledgers.items()}
 
 
-def steps_of(settings: Settings, project: str) -> int:
-    """How many batches each history judges in all."""
+def pace_of(settings: Settings, project: str) -> "Pace":
+    """The pace of a replay that was planned, before anything was seen of it."""
     plan, spec = Plan.read(folder_of(settings, project)), open_workspace(project, settings).spec
     ends = (each.end + spec.outcome.maturity for each in spec.batches.calendar().batches())
-    return max(1, sum(end <= plan.as_of for end in ends) - spec.training.first_batches)
+    before = spec.training.first_batches
+    return Pace(max(1, sum(end <= plan.as_of for end in ends) - before), before, settings.workers)
+
+
+SHARED = 1 / 3  # of what the first histories cost, before it is known what the later ones do
 
 
 @dataclass
 class Pace:
-    """How fast histories of so many `steps` are lived through, `at_once` of them side by side.
+    """How fast histories are lived through, `at_once` of them side by side.
 
-    Each look notes how far they are at an instant, in seconds of any clock.
+    Each has so many `steps`; before the first one there were `before` batches to learn from. Each look notes
+    how far they are at an instant, in seconds of any clock.
     """
 
     steps: int
+    before: int
     at_once: int
     _begun: dict[str, float] = field(default_factory=dict)
     _took: dict[str, float] = field(default_factory=dict)
@@ -40,31 +46,35 @@ class Pace:
     def look(self, reached: Mapping[str, int], now: float) -> None:
         """Take note of how far the histories are."""
         for policy, done in reached.items():
-            if done and policy not in self._begun:
-                self._begun[policy] = now
-            if done >= self.steps and policy not in self._took:
-                self._took[policy] = now - self._begun[policy]
+            if done:
+                self._begun.setdefault(policy, now)
+            if done >= self.steps:
+                self._took.setdefault(policy, now - self._begun[policy])
         self._reached = dict(reached)
 
     def left(self, now: float) -> float | None:
         """How many seconds it may still take; None before there is a sign of it.
 
-        A history that is on its way goes on as it went so far; later steps learn from more rows, so that
-        the time up to a step goes with its square. One that waits is like the ones that ended last: they
-        found most of their fits made already.
+        A step costs in proportion to the batches that there are to learn from by then. Histories that wait
+        find most fits made already: they are taken to be as those that have ended of late.
         """
-        going = {
-            policy: (now - self._begun[policy]) * (self.steps / done) ** 2
+        whole = {
+            policy: (now - self._begun[policy]) / self._share(done)
             for policy, done in self._reached.items()
             if 0 < done < self.steps
         }
         ended = list(self._took.values())
-        like = ended[-max(1, len(ended) // 2) :] or list(going.values())
+        like = ended[len(ended) // 2 :] or [SHARED * each for each in whole.values()]
         if not like:
             return None
-        rest = sum(whole - (now - self._begun[policy]) for policy, whole in going.items())
+        rest = sum(each - (now - self._begun[policy]) for policy, each in whole.items())
         waiting = sum(not done for done in self._reached.values())
         return (rest + waiting * sum(like) / len(like)) / self.at_once
+
+    def _share(self, done: int) -> float:
+        """The share of the work that so many steps are."""
+        costs = [self.before + step for step in range(1, self.steps + 1)]
+        return sum(costs[:done]) / sum(costs)
 
     def told(self, now: float) -> str:
         """How far all is, in a line."""

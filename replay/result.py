@@ -1,158 +1,129 @@
 """The result of a replay: the facts that its page, its table and its summary are made of."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from core.plain import plain
-from models.measures.paired import Interval
+from core.spec import Spec
 from models.problem import headlines
-from replay.alarms import Alarms, alarms
-from replay.days import UNKNOWN, Days
+from replay.compared import Compared
+from replay.days import UNKNOWN
 from replay.findings import contrasts, sentences
-from replay.lived import Lived, Step, lived
-from replay.oracle import fits, oracle
+from replay.lived import Step
 from replay.plan import Plan
-from replay.policies import NEVER, ORACLE, PRESENT, REFERENCE, told
-from replay.values import Worth, worth
-from stages.workspace import Workspace
+from replay.policies import NEVER, ORACLE, PRESENT, told
 
-Histories = Mapping[str, tuple[Workspace, Lived]]
+Facts = dict[str, Any]
+_ORACLE = "Of all fits there were, the one that loses least on the batch to come"
 
 
-def result(workspaces: Mapping[str, Workspace], plan: Plan) -> dict[str, Any]:
-    """All that there is to say of a replay whose histories are lived through.
-
-    PerennialError is for a replay without a batch that was answered (see `summary`).
-    """
-    as_of = plan.as_of
-    of = {name: (workspace, lived(workspace, name, as_of)) for name, workspace in workspaces.items()}
-    spec = workspaces[NEVER].spec
-    steps = of[NEVER][1].steps
-    whole = {name: each for name, (_, each) in of.items()}
-    if steps:
-        whole[ORACLE] = oracle(fits(list(of.values())), [step.batch for step in steps], as_of)
-    days = Days.of([step.outcome for step in steps], spec.training.seed)
-    held = {name: alarms(each, of[REFERENCE], as_of) for name, each in of.items() if REFERENCE in of}
-    in_costs = bool(spec.objective.costs)
-    value = worth(whole, days, held, spec.replay.costs, in_costs=in_costs)
-    sums = {name: days.sums(each.outcomes) for name, each in whole.items()}
-    batches = [step.batch.id for step in steps]
-    found = contrasts(days, sums, len(batches))
-    facts: dict[str, Any] = plain(
+def result(found: Compared, plan: Plan) -> Facts:
+    """All that there is to say of a replay."""
+    spec = found.spec
+    seen = contrasts(found.days, found.sums, len(found.batches))
+    facts: Facts = plain(
         {
             "project": plan.project,
             "title": spec.title,
-            "as_of": as_of,
-            "batches": batches,
+            "as_of": plan.as_of,
+            "batches": found.batches,
             "loss_name": spec.metric,
             "headline_name": headlines(spec)[0],
-            "rows": int(days.units.sum()),
+            "rows": int(found.days.units.sum()),
             "costs": {"errors": spec.objective.costs, **spec.replay.costs.model_dump()},
-            "policies": [
-                _policy(name, whole, of, days, sums, held.get(name), value, in_costs=in_costs)
-                for name in whole
-            ],
-            "present": PRESENT if PRESENT in of else None,
-            "recommended": _recommended(value, of),
-            "break_even": _break_even(value, of, in_costs=in_costs),
-            "contrasts": found,
-            "findings": list(sentences(found, batches, spec.metric)),
+            "policies": [_policy(found, name) for name in found.histories],
+            "present": PRESENT if PRESENT in found.specs else None,
+            "recommended": _recommended(found),
+            "break_even": _break_even(found),
+            "contrasts": seen,
+            "findings": [*sentences(seen, found.batches, spec.metric), *_left_out(found)],
         }
     )
     return facts
 
 
-def _policy(
-    name: str,
-    whole: Mapping[str, Lived],
-    of: Histories,
-    days: Days,
-    sums: Mapping[str, Any],
-    held: Alarms | None,
-    value: Worth,
-    *,
-    in_costs: bool,
-) -> dict[str, Any]:
-    lived, is_policy = whole[name], name in of
-    gained, regret = sums[NEVER] - sums[name], sums[name] - sums[ORACLE]
+def _policy(found: Compared, name: str) -> Facts:
+    lived, spec, held = found.histories[name], found.specs.get(name), found.alarms.get(name)
     outcomes = [attempt.outcome for attempt in lived.attempts]
-    spec = of[name][0].spec if is_policy else None
-    points = [
-        _point(step, days, gained, regret, held, place, of[NEVER][0].spec)
-        for place, step in enumerate(lived.steps)
-    ]
+    days, sums = found.days, found.sums
     return {
         "name": name,
-        "told": told(spec) if spec else "Of all fits there were, the one that loses least on the next batch",
+        "told": told(spec) if spec else _ORACLE,
         "settings": _settings(spec) if spec else {},
         "bound": name in (NEVER, ORACLE),
-        "batches": points,
+        "batches": [_point(found, name, place, step) for place, step in enumerate(lived.steps)],
         "loss": days.mean(sums[name]).value,
-        "headline": None,
-        "against_never": days.mean(gained),
-        "regret": days.mean(regret),
+        "against_never": days.mean(sums[NEVER] - sums[name]),
+        "regret": days.mean(sums[name] - sums[ORACLE]),
         "retrainings": len(outcomes),
         "promoted": outcomes.count("promoted"),
         "refused": outcomes.count("refused"),
         "rolled_back": outcomes.count("rolled back"),
         "training_seconds": lived.seconds,
-        "false_alarms": held.count("false") if held else 0,
-        "missed_alarms": held.count("missed") if held else 0,
+        "false_alarms": held.count("false") if held else None,
+        "missed_alarms": held.count("missed") if held else None,
         "batches_to_mend": held.to_mend if held else None,
-        "net_value": value.of(name) if in_costs and is_policy else None,
+        "net_value": found.worth.of(name) if found.in_costs and spec else None,
     }
 
 
-def _point(
-    step: Step, days: Days, gained: Any, regret: Any, held: Alarms | None, place: int, spec: Any
-) -> dict[str, Any]:
+def _point(found: Compared, name: str, place: int, step: Step) -> Facts:
     loss, units = sum(step.outcome.loss), sum(step.outcome.units)
+    days, sums, held = found.days, found.sums, found.alarms.get(name)
     return {
         "batch": step.batch.id,
         "version": step.version.id,
         "made_at": step.version.lineage.as_of,
         "loss": loss / units if units else None,
-        "headline": step.measures.get(headlines(spec)[0]),
-        "against_never": days.mean(gained, place) if units else UNKNOWN,
-        "regret": days.mean(regret, place) if units else UNKNOWN,
+        "headline": step.measures.get(headlines(found.spec)[0]),
+        "against_never": days.mean(sums[NEVER] - sums[name], place) if units else UNKNOWN,
+        "regret": days.mean(sums[name] - sums[ORACLE], place) if units else UNKNOWN,
         "decision": step.decision,
         "answer": step.attempt.outcome if step.attempt else None,
         "alarm": held.by_batch[place] if held else None,
     }
 
 
-def _settings(spec: Any) -> dict[str, Any]:
+def _settings(spec: Spec) -> Facts:
     """What a spec says of its policy."""
     monitoring = spec.monitoring.model_dump(mode="json", include={"opened_by", "every"})
     training = spec.training.model_dump(mode="json", include={"stateful", "window"})
     return {"monitoring": monitoring, "training": training}
 
 
-def _recommended(value: Worth, of: Histories) -> dict[str, Any]:
+def _recommended(found: Compared) -> Facts:
     """The policy to use: how much more than the present one it is worth, and how sure that is."""
-    names = list(of)
+    names, value = list(found.specs), found.worth
     best = value.best(names)
-    against = PRESENT if PRESENT in of else NEVER
-    margin: Interval = value.beyond(best, against)
+    against = PRESENT if PRESENT in names else NEVER
     return {
         "policy": best,
         "against": against,
-        "margin": margin,
-        "sure": value.sure(best, [best, against]),
+        "margin": value.beyond(best, against),
+        "sure": value.sure(best, [against]),
         "best_of_all": value.sure(best, names),
-        "why": list(_why(value, best, names, against)),
+        "why": _why(found, best, against),
     }
 
 
-def _why(value: Worth, best: str, names: list[str], against: str) -> list[str]:
-    if best == against:
-        runner = value.best([name for name in names if name != best])
-        return [f"No policy was worth more; next is {runner}, {value.beyond(best, runner)} behind"]
-    return [f"It was worth {value.beyond(best, against)} more than {against}"]
+def _why(found: Compared, best: str, against: str) -> list[str]:
+    value, unit = found.worth, "in the spec's costs" if found.in_costs else f"of {found.spec.metric}"
+    others = [name for name in found.specs if name != best]
+    if best != against or not others:
+        return [f"It was worth {value.beyond(best, against)} {unit} more than {against}"]
+    runner = value.best(others)
+    return [f"None was worth more; {runner} comes next: {value.beyond(best, runner)} {unit} less"]
 
 
-def _break_even(value: Worth, of: Histories, *, in_costs: bool) -> list[dict[str, Any]]:
-    if not in_costs:
+def _break_even(found: Compared) -> list[Facts]:
+    """At which price of a training hour another policy would be worth as much as the recommended one."""
+    if not found.in_costs:
         return []
-    found = value.break_even(value.best(list(of)), list(of))
-    return [{"policy": name, "cost": "training_hour", "at": price} for name, price in found.items()]
+    names = list(found.specs)
+    prices = found.worth.break_even(found.worth.best(names), names)
+    return [{"policy": name, "cost": "training_hour", "at": price} for name, price in prices.items()]
+
+
+def _left_out(found: Compared) -> Iterator[str]:
+    if found.left_out:
+        yield f"{', '.join(found.left_out)} never had a champion, and cannot be compared."
