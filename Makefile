@@ -133,6 +133,9 @@ bench-data: $(READY) ## measure validation, features, memory and ingestion again
 bench-models: $(READY) ## measure scoring by the ONNX files against the fitted models themselves
 	@POLARS_MAX_THREADS=1 OMP_NUM_THREADS=1 $(VENV)/bin/python -m benchmarks.models
 
+bench-replay: $(READY) ## measure the replay of all policies against its most expensive policy alone
+	@$(VENV)/bin/python -m benchmarks.replay
+
 bench-reaction: $(READY) ## measure the time from the decision to retrain to a retraining that runs
 	@$(VENV)/bin/python -m benchmarks.reaction
 

@@ -23,6 +23,7 @@ STATE = (
     "models",
     "online.db*",
     "prefect",
+    "replays",
     "registry.db*",
     "reports",
     "staging",

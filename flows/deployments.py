@@ -29,6 +29,7 @@ from flows.ingest import ingest
 from flows.lifecycle import lifecycle
 from flows.monitor import monitor
 from flows.release import release
+from flows.replay import replay
 from flows.retrain import retrain
 from flows.score import score
 from flows.train import train
@@ -52,6 +53,7 @@ FLOWS: Mapping[Flow[..., Any], str | None] = {
     tune: None,
     train: None,
     lifecycle: None,
+    replay: None,
 }
 # A worker starts the run itself. By default it starts a process that prepares a folder for the code and
 # then starts the run, which takes seconds; our code lies where it is.

@@ -1,6 +1,7 @@
 """The replay flow: the project's history lived through once for each retraining policy, side by side."""
 
 import time
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -39,12 +40,11 @@ def replay(project: str, as_of: datetime | None = None, policies: str | None = N
     started, as_of = time.monotonic(), standing(as_of)
     _ingest(project, as_of)
     planned = plan_replay(project, as_of, policies)
-    _follow(project, dict(zip(planned, live_through.map(unmapped(project), planned), strict=True)))
+    work = _follow(project, live_through.map(unmapped(project), planned))
     now("measuring every fit on every batch")
     batches = [batch.id for batch in open_workspace(project).batches(as_of)]
-    for future in measure_fits.map(unmapped(project), batches):
-        future.result()
-    return report_replay(project, time.monotonic() - started)
+    work += sum(future.result() for future in measure_fits.map(unmapped(project), batches))
+    return report_replay(project, time.monotonic() - started, work)
 
 
 def _ingest(project: str, as_of: datetime) -> None:
@@ -55,9 +55,9 @@ def _ingest(project: str, as_of: datetime) -> None:
         get_run_logger().warning("left out: %s", error)
 
 
-def _follow(project: str, futures: dict[str, PrefectFuture[str]]) -> None:
-    """Wait for the histories, and show how far they are and how long the rest may take."""
-    settings, waiting, said = Settings(), list(futures.values()), time.monotonic()
+def _follow(project: str, futures: Sequence[PrefectFuture[float]]) -> float:
+    """Wait for the histories, and show how far they are; the seconds that they took together."""
+    settings, waiting, said = Settings(), list(futures), time.monotonic()
     pace = pace_of(settings, project)
     while waiting:
         waiting = list(wait(waiting, timeout=EVERY).not_done)
@@ -68,5 +68,4 @@ def _follow(project: str, futures: dict[str, PrefectFuture[str]]) -> None:
         if time.monotonic() - said > SAID_EVERY:
             said = time.monotonic()
             now(pace.told(said))
-    for future in futures.values():
-        future.result()
+    return sum(future.result() for future in futures)

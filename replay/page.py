@@ -12,12 +12,18 @@ from replay.result import result
 from reports.pages import write
 
 
-def written(settings: Settings, project: str, wall_seconds: float) -> tuple[dict[str, Any], Path]:
-    """Write what came of a replay that was lived through; its facts, and where they are."""
+def written(
+    settings: Settings, project: str, wall_seconds: float, work_seconds: float
+) -> tuple[dict[str, Any], Path]:
+    """Write what came of a replay that was lived through; its facts, and where they are.
+
+    It took `wall_seconds`, in which the workers were at work for `work_seconds` together.
+    """
     plan = Plan.read(folder_of(settings, project))
     facts = result(compared(histories(settings, project), plan), plan)
     name, _, world = project.partition("@")
     path = settings.reports / name / "replay" / ("" if world in ("", NAME) else world) / "summary.json"
-    facts |= {"wall_seconds": wall_seconds, "report": str(path)}
+    spent = {"wall_seconds": wall_seconds, "work_seconds": work_seconds, "workers": settings.workers}
+    facts |= {**spent, "report": str(path)}
     write(path, json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
     return facts, path

@@ -13,6 +13,7 @@ from models.family import family
 PRESENT = "as it is"
 NEVER = "never"
 ORACLE = "oracle"
+ALL = "all"
 REFERENCE = "every batch, stateless, expanding"
 """Its challengers are the freshest fit of each instant: what an alarm is held against."""
 
@@ -63,8 +64,11 @@ def policies_of(spec: Spec) -> list[Policy]:
 
 
 def wanted(policies: list[Policy], names: str | None) -> list[Policy]:
-    """Those whose names are given, with `;` between them, beside the bounds; SpecError for any other."""
-    if names is None:
+    """Those whose names are given, with `;` between them, and the bound; SpecError for any other.
+
+    None, or "all", is for all of them.
+    """
+    if names in (None, ALL):
         return policies
     known = {policy.name: policy for policy in policies}
     asked = [name.strip() for name in names.split(";")]

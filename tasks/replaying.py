@@ -1,5 +1,6 @@
 """Tasks of a replay: a history each, the fits that an oracle might choose, and what came of it all."""
 
+import time
 from datetime import datetime
 from pathlib import Path
 
@@ -26,31 +27,32 @@ def plan_replay(project: str, as_of: datetime, only: str | None) -> list[str]:
 
 
 @task(name="live through", task_run_name="live through {policy}", **PATIENT)
-def live_through(project: str, policy: str) -> str:
-    """Live through the history of one policy, and measure what it lost; the policy."""
-    settings = Settings()
+def live_through(project: str, policy: str) -> float:
+    """Live through the history of one policy, and measure what it lost; the seconds that this took."""
+    started, settings = time.monotonic(), Settings()
     folder = folder_of(settings, project)
     workspace, as_of = history(settings, folder, Plan.read(folder), policy), Plan.read(folder).as_of
     live(workspace, as_of)
     lived(workspace, policy, as_of)
-    return policy
+    return time.monotonic() - started
 
 
 @task(name="measure fits", task_run_name="measure all fits on {batch}", **PATIENT)
-def measure_fits(project: str, batch: str) -> None:
-    """Measure on a batch every fit that there was by then: an oracle chooses among them."""
-    settings = Settings()
+def measure_fits(project: str, batch: str) -> float:
+    """Measure on a batch every fit that there was by then, for the oracle; the seconds that this took."""
+    started, settings = time.monotonic(), Settings()
     as_of = Plan.read(folder_of(settings, project)).as_of
     of = [(each, lived(each, policy, as_of)) for policy, each in histories(settings, project).items()]
     found, batch_ = fits(of), open_workspace(project).batch(batch)
     if any(there_were(found, batch_)):
         chosen(found, batch_, as_of)
+    return time.monotonic() - started
 
 
 @task(name="report replay", **PATIENT)
-def report_replay(project: str, wall_seconds: float) -> Path:
+def report_replay(project: str, wall_seconds: float, work_seconds: float) -> Path:
     """Write what came of a replay, and leave it in the Prefect UI."""
-    facts, path = written(Settings(), project, wall_seconds)
+    facts, path = written(Settings(), project, wall_seconds, work_seconds)
     create_markdown_artifact(
         key=f"{slug(project)}-replay",
         markdown="\n".join(f"- {sentence}" for sentence in facts["findings"]),

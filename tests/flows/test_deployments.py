@@ -72,6 +72,7 @@ def test_each_flow_of_each_project_has_one_deployment(settings: Settings) -> Non
         "train",
         "tune",
         "lifecycle",
+        "replay",
     }
     assert flows <= {name.partition("/")[0] for name in found}
     assert {name.partition("/")[2] for name in found} == {"flights", "trains"}
