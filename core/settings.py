@@ -21,6 +21,7 @@ class Settings(BaseSettings):
     database. `online` is the URL of the online store: `sqlite:///<file>`, or of Redis. `dask` is a
     scheduler's address; without it a local cluster of `workers` processes is started for the run.
     `host` and the ports are where `make up` listens; the dashboard of Dask does on loopback alone.
+    `share_report` opens a project's W&B report to all who have the link that is then told.
     A path that is not absolute is taken from where the process was started.
     Raises SpecError for a variable that is none of these, and for a value that is none of its kind.
     """
@@ -34,6 +35,7 @@ class Settings(BaseSettings):
     registry: str = Field(default="", repr=False)  # a URL of a database may hold a password
     online: str = Field(default="", repr=False)  # and so may one of Redis
     dask: str | None = None
+    share_report: bool = False
     workers: int = Field(default=2, ge=1)
     host: str = Field(default="127.0.0.1", min_length=1)
     prefect_port: int = Field(default=4200, ge=1, le=65535)

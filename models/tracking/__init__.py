@@ -1,7 +1,19 @@
 """Tracking of fits in Weights & Biases."""
 
 from models.tracking.files import Artifact, Table, dataset
-from models.tracking.run import Run, track
-from models.tracking.uploads import Outcome, discard, sent, sync
+from models.tracking.run import Run, mode, track
+from models.tracking.uploads import Outcome, answers, discard, sent, sync
 
-__all__ = ["Artifact", "Outcome", "Run", "Table", "dataset", "discard", "sent", "sync", "track"]
+__all__ = [
+    "Artifact",
+    "Outcome",
+    "Run",
+    "Table",
+    "answers",
+    "dataset",
+    "discard",
+    "mode",
+    "sent",
+    "sync",
+    "track",
+]

@@ -1,4 +1,4 @@
-"""As much of a W&B server as runs with files and artifacts need, on the loopback interface.
+"""As much of a W&B server as reports and runs with files and artifacts need, on the loopback interface.
 
 It keeps what it is sent as W&B does: lines of a stream by their place, so that a line that is sent
 twice is there once. `answer_with` makes it ill: by the name of a request, such as `CreateArtifact` or
@@ -29,6 +29,9 @@ class WandbServer:
     artifacts: dict[str, dict[str, Any]] = field(default_factory=dict)
     committed: list[str] = field(default_factory=list)
     used: set[tuple[str, str]] = field(default_factory=set)
+    projects: set[str] = field(default_factory=set)
+    reports: dict[str, dict[str, Any]] = field(default_factory=dict)
+    tokens: dict[str, str] = field(default_factory=dict)
     exit_codes: dict[str, int] = field(default_factory=dict)
     answer_with: Callable[[str], int | None] = lambda name: None
     released: threading.Event = field(default_factory=threading.Event)
@@ -87,7 +90,10 @@ class WandbServer:
             run = variables["run"]
             files = [{"name": each, **self._upload(f"run/{run}/{each}")} for each in variables["files"]]
             return {"createRunFiles": {"runID": run, "uploadHeaders": [], "files": files}}
+        if name in ABOUT_REPORTS:
+            return ABOUT_REPORTS[name](self, variables)
         if name == "UpsertBucket":
+            self.projects.add("flights")
             project = {"id": "p", "name": "flights", "entity": {"id": "e", "name": "ann"}}
             bucket = {
                 "id": "b",
@@ -101,6 +107,69 @@ class WandbServer:
 
     def _upload(self, place: str) -> dict[str, Any]:
         return {"id": "f", "uploadUrl": f"{self.address}/{place}", "uploadHeaders": []}
+
+
+def _viewer(server: WandbServer, asked: dict[str, Any]) -> Any:
+    none: dict[str, Any] = {"edges": []}
+    return {"viewer": {"id": "u", "entity": "ann", "username": "ann", "flags": "{}", "teams": none}}
+
+
+def _project(server: WandbServer, asked: dict[str, Any]) -> Any:
+    return {"project": {"id": "p", "internalId": "7"} if asked["projectName"] in server.projects else None}
+
+
+def _projects(server: WandbServer, asked: dict[str, Any]) -> Any:
+    about = {"id": "p", "entityName": "ann", "createdAt": "2026", "isBenchmark": False, "user": None}
+    edges = [{"node": about | {"__typename": "Project", "name": name}} for name in server.projects]
+    return {"models": {"edges": edges, "pageInfo": {"hasNextPage": False, "endCursor": None}}}
+
+
+def _create_project(server: WandbServer, asked: dict[str, Any]) -> Any:
+    server.projects.add(asked["input"]["name"])
+    return {"upsertModel": {"project": {"id": "p"}, "model": None, "inserted": True}}
+
+
+def _upsert_report(server: WandbServer, asked: dict[str, Any]) -> Any:
+    identity = asked["id"] or f"Vmlldzo{len(server.reports) + 1}"
+    server.reports[identity] = asked | {"spec": json.loads(asked["spec"])}
+    view = {name: asked[name] for name in ("type", "name", "displayName", "description", "spec")}
+    project = {"id": "p", "name": asked["projectName"], "entityName": asked["entityName"]}
+    inserted = asked["id"] is None
+    return {"upsertView": {"view": view | {"id": identity, "project": project}, "inserted": inserted}}
+
+
+def _report(server: WandbServer, asked: dict[str, Any]) -> Any:
+    return {"view": {"id": asked["reportId"]} if asked["reportId"] in server.reports else None}
+
+
+def _tokens(server: WandbServer, asked: dict[str, Any]) -> Any:
+    projects = [{"entityName": "ann", "name": "flights"}]
+    token = {"type": "PUBLIC", "revokedAt": None, "projects": projects}
+    found = [token | {"token": each} for each, of in server.tokens.items() if of == asked["reportId"]]
+    return {"view": {"accessTokens": found}}
+
+
+def _create_token(server: WandbServer, asked: dict[str, Any]) -> Any:
+    server.tokens[token := f"shared{len(server.tokens)}"] = asked["viewId"]
+    return {"createAccessToken": {"accessToken": {"token": token, "type": "PUBLIC"}}}
+
+
+def _revoke_token(server: WandbServer, asked: dict[str, Any]) -> Any:
+    return {"revokeAccessToken": {"success": server.tokens.pop(asked["token"], None) is not None}}
+
+
+ABOUT_REPORTS: dict[str, Callable[[WandbServer, dict[str, Any]], Any]] = {
+    "Viewer": _viewer,
+    "GetDefaultEntity": _viewer,
+    "ProjectInternalId": _project,
+    "GetProjects": _projects,
+    "CreateProject": _create_project,
+    "upsertView": _upsert_report,
+    "SpecificReport": _report,
+    "ViewAccessTokens": _tokens,
+    "createAccessToken": _create_token,
+    "revokeAccessToken": _revoke_token,
+}
 
 
 @contextmanager

@@ -1,0 +1,54 @@
+"""Publishing W&B reports: what was not yet, in its present form, and what became of it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from models.tracking import Outcome, answers, client
+from reports import wandb_app
+from reports.wandb_kept import Published, definition_of, projects, published, remember
+
+LONGEST = 300
+
+
+def publish_all(home: Path, *, shared: bool) -> Iterator[Outcome]:
+    """Publish the report of each project that has news; what fails is kept, for the next call."""
+    for project in projects(home):
+        outcome = publish(home, project, shared=shared)
+        if outcome is not None:
+            yield outcome
+
+
+def publish(home: Path, project: str, *, shared: bool) -> Outcome | None:
+    """Publish a project's report, and say what became of it, its link if all went well; it never raises.
+
+    None when it was published before just as it is now. `shared` opens it to all who have the link.
+    """
+    name = f"report of {project}"
+    try:
+        client.settle(home.resolve())
+        with FileLock(home / "wandb" / "reports" / f"{project}.lock", timeout=0):
+            return _published(home, project, name, shared)
+    except Timeout:
+        return Outcome(name, "in use", "it is being published")
+    except Exception as error:  # whatever W&B raises: the others are still to be published
+        told = " ".join(f"{error}".split()) or type(error).__name__
+        return Outcome(name, "failed", told[:LONGEST])
+
+
+def _published(home: Path, project: str, name: str, shared: bool) -> Outcome | None:
+    found, digest = definition_of(home, project)
+    before, server = published(home, project), client.address()
+    if before and (before.digest, before.server, before.shared) == (digest, server, shared):
+        return None
+    if not answers(server):
+        return Outcome(name, "failed", f"{server} does not answer")
+    entity = client.entity()
+    if before and (before.server, before.entity) != (server, entity):
+        before = None
+    known = before.id if before and wandb_app.is_there(before.id) else ""
+    was_shared = bool(known and before and before.shared)
+    identity, link = wandb_app.send(found, entity, known, shared if shared or was_shared else None)
+    remember(home, project, Published(digest, server, entity, identity, link, shared))
+    return Outcome(name, "sent", link)
