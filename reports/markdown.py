@@ -28,7 +28,7 @@ def number(found: Measured | float | None) -> str:
     """A number in about four digits, with its interval where it has one.
 
     >>> number(Measured(0.70312, 0.69, 0.714))
-    '0.7031 (0.69 to 0.714)'
+    '0.7031 (0.6900 to 0.7140)'
     """
     if not isinstance(found, Measured):
         return short(found)

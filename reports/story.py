@@ -41,8 +41,8 @@ class Model:
 class Watched:
     """A batch that was scored: by which version, what had drifted, how good it was, what was decided.
 
-    `drift` is the share (0 to 1) of the importance in inputs that drifted; `final` is false while
-    outcomes are due.
+    `outcome` is what came of the decision, or "". `drift` is the share (0 to 1) of the importance in
+    inputs that drifted; `final` is false while outcomes are due.
     """
 
     batch: str
@@ -52,6 +52,7 @@ class Watched:
     drift: float | None
     prediction_drift: float | None
     decision: str
+    outcome: str
     reasons: Sequence[str]
     final: bool
 

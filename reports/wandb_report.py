@@ -1,4 +1,4 @@
-"""The story of a project as a W&B report: its definition in plain JSON, which names no server and no account."""
+"""The story of a project as a W&B report: its definition in plain JSON, without a server or an account."""
 
 from collections.abc import Iterator, Sequence
 from typing import Literal, TypedDict
@@ -79,9 +79,8 @@ def _models(story: Story) -> Iterator[Block]:
     newest = list(reversed(story.models))
     kept = [each for place, each in enumerate(newest) if place < MODELS or each.stage == "champion"]
     rows = [_model(model, story.headlines) for model in kept]
-    yield _said(
-        "Measures are of each version's own holdout." + _left_out(len(newest) - len(kept), "versions")
-    )
+    left_out = _left_out(len(newest) - len(kept), "versions")
+    yield _said("Measures are of each version's own holdout, the newest version first." + left_out)
     yield _said(table(["version", "family", "stage", "made", *names, "the gate", "run"], rows))
     yield {
         "kind": "runs",
@@ -111,12 +110,12 @@ def _drift(story: Story) -> Iterator[Block]:
         f" more than {percent(story.drift_threshold)} of it is drift."
     )
     yield _said(limit + _left_out(len(story.watched) - len(shown), "batches"))
-    columns = ["batch", "version", "inputs drifted", "predictions moved", "decision", "why"]
+    columns = ["batch", "version", "inputs drifted", "predictions moved", "decision", "came of it", "why"]
     yield _said(table(columns, [_drifted(batch) for batch in shown]))
 
 
 def _drifted(batch: Watched) -> list[str]:
-    found = [percent(batch.drift), number(batch.prediction_drift), text(batch.decision)]
+    found = [percent(batch.drift), number(batch.prediction_drift), text(batch.decision), text(batch.outcome)]
     return [text(batch.batch), text(batch.version), *found, text("; ".join(batch.reasons[:2]))]
 
 

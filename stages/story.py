@@ -1,4 +1,4 @@
-"""The story of a project, from its registry, its ledger and its replay, kept as the definition of a W&B report."""
+"""The story of a project, from its registry, ledger and replay, and the W&B report that tells it."""
 
 import json
 import logging
@@ -87,9 +87,16 @@ def _watched(batch: Batch) -> Watched:
         drift=batch["drift"],
         prediction_drift=batch["prediction_drift"],
         decision=batch["decision"] or "",
+        outcome=_outcome(batch),
         reasons=batch["reasons"],
         final=bool(batch["final"]),
     )
+
+
+def _outcome(batch: Batch) -> str:
+    if batch["retrained"]:
+        return f"{batch['retrained']} serves"
+    return f"{batch['challenger']} refused" if batch["challenger"] else ""
 
 
 def _measured(batch: Batch, name: str, value: float | None) -> Measured:

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.models.wandb_report_requests import ABOUT_REPORTS
+
 HANG = 0
 
 
@@ -107,69 +109,6 @@ class WandbServer:
 
     def _upload(self, place: str) -> dict[str, Any]:
         return {"id": "f", "uploadUrl": f"{self.address}/{place}", "uploadHeaders": []}
-
-
-def _viewer(server: WandbServer, asked: dict[str, Any]) -> Any:
-    none: dict[str, Any] = {"edges": []}
-    return {"viewer": {"id": "u", "entity": "ann", "username": "ann", "flags": "{}", "teams": none}}
-
-
-def _project(server: WandbServer, asked: dict[str, Any]) -> Any:
-    return {"project": {"id": "p", "internalId": "7"} if asked["projectName"] in server.projects else None}
-
-
-def _projects(server: WandbServer, asked: dict[str, Any]) -> Any:
-    about = {"id": "p", "entityName": "ann", "createdAt": "2026", "isBenchmark": False, "user": None}
-    edges = [{"node": about | {"__typename": "Project", "name": name}} for name in server.projects]
-    return {"models": {"edges": edges, "pageInfo": {"hasNextPage": False, "endCursor": None}}}
-
-
-def _create_project(server: WandbServer, asked: dict[str, Any]) -> Any:
-    server.projects.add(asked["input"]["name"])
-    return {"upsertModel": {"project": {"id": "p"}, "model": None, "inserted": True}}
-
-
-def _upsert_report(server: WandbServer, asked: dict[str, Any]) -> Any:
-    identity = asked["id"] or f"Vmlldzo{len(server.reports) + 1}"
-    server.reports[identity] = asked | {"spec": json.loads(asked["spec"])}
-    view = {name: asked[name] for name in ("type", "name", "displayName", "description", "spec")}
-    project = {"id": "p", "name": asked["projectName"], "entityName": asked["entityName"]}
-    inserted = asked["id"] is None
-    return {"upsertView": {"view": view | {"id": identity, "project": project}, "inserted": inserted}}
-
-
-def _report(server: WandbServer, asked: dict[str, Any]) -> Any:
-    return {"view": {"id": asked["reportId"]} if asked["reportId"] in server.reports else None}
-
-
-def _tokens(server: WandbServer, asked: dict[str, Any]) -> Any:
-    projects = [{"entityName": "ann", "name": "flights"}]
-    token = {"type": "PUBLIC", "revokedAt": None, "projects": projects}
-    found = [token | {"token": each} for each, of in server.tokens.items() if of == asked["reportId"]]
-    return {"view": {"accessTokens": found}}
-
-
-def _create_token(server: WandbServer, asked: dict[str, Any]) -> Any:
-    server.tokens[token := f"shared{len(server.tokens)}"] = asked["viewId"]
-    return {"createAccessToken": {"accessToken": {"token": token, "type": "PUBLIC"}}}
-
-
-def _revoke_token(server: WandbServer, asked: dict[str, Any]) -> Any:
-    return {"revokeAccessToken": {"success": server.tokens.pop(asked["token"], None) is not None}}
-
-
-ABOUT_REPORTS: dict[str, Callable[[WandbServer, dict[str, Any]], Any]] = {
-    "Viewer": _viewer,
-    "GetDefaultEntity": _viewer,
-    "ProjectInternalId": _project,
-    "GetProjects": _projects,
-    "CreateProject": _create_project,
-    "upsertView": _upsert_report,
-    "SpecificReport": _report,
-    "ViewAccessTokens": _tokens,
-    "createAccessToken": _create_token,
-    "revokeAccessToken": _revoke_token,
-}
 
 
 @contextmanager
