@@ -1,16 +1,21 @@
 """All that is asked of wandb-workspaces: the only file that imports it, and only to publish."""
 
+from collections.abc import Callable
 from typing import Any
 
+from core.errors import PerennialError
 from models.tracking import client
 from reports.wandb_report import RUN, Block, Definition
 
 
-def send(found: Definition, entity: str, known: str, shared: bool | None) -> tuple[str, str]:
-    """Create the report of a definition, or update the one that is `known` by its id; its id and its link.
+def send(
+    found: Definition, entity: str, known: str, shared: bool | None, made: Callable[[str], object]
+) -> str:
+    """Create the report of a definition, or update the one that is `known` by its id; what leads to it.
 
     True for `shared` opens it to all who have the link, False takes that back, None leaves it as it is.
-    Its project is made if need be. Whatever W&B raises when it does not take the report.
+    Its project is made if need be. `made` is told the id as soon as there is one, whatever comes then.
+    Whatever W&B raises when it does not take the report.
     """
     import wandb_workspaces.reports.v2 as app
 
@@ -26,12 +31,16 @@ def send(found: Definition, entity: str, known: str, shared: bool | None) -> tup
         width="fluid",
     )
     report.id = known
-    report.save()
+    try:
+        report.save()
+    finally:  # it asks the server once more, which may fail, after the report is there
+        if report.id:
+            made(report.id)
     if shared:
-        return report.id, str(report.enable_share_link())
-    if shared is False:
-        report.disable_share_link()
-    return report.id, str(report.url)
+        return str(report.enable_share_link())
+    if shared is False and not report.disable_share_link():
+        raise PerennialError(f"the server did not close the link that is shared: {report.url}")
+    return str(report.url)
 
 
 def is_there(report: str) -> bool:
@@ -59,12 +68,11 @@ def _block(app: Any, block: Block, entity: str, project: str, runs: str) -> Any:
         return app.MarkdownBlock(block["text"].replace(f"]({RUN}", f"]({runs}"))
     half = {"w": 12, "h": 8}
     curves = app.LinePlot(title="Losses", x="Step", y=block["curves"], layout=app.Layout(x=0, y=0, **half))
-    bars = [app.SummaryMetric(name) for name in block["bars"]]
     return app.PanelGrid(
         runsets=[app.Runset(entity, project, name=block["title"])],
         panels=[
             curves,
-            app.BarPlot(title="On the holdout", metrics=bars, layout=app.Layout(x=12, y=0, **half)),
+            app.BarPlot(title="On the holdout", metrics=block["bars"], layout=app.Layout(x=12, y=0, **half)),
             app.RunComparer(diff_only="split", layout=app.Layout(x=0, y=8, w=24, h=12)),
         ],
     )

@@ -1,6 +1,8 @@
 """Publishing W&B reports: what was not yet, in its present form, and what became of it."""
 
+import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -26,6 +28,8 @@ def publish(home: Path, project: str, *, shared: bool) -> Outcome | None:
     None when it was published before just as it is now. `shared` opens it to all who have the link.
     """
     name = f"report of {project}"
+    if not os.environ.get("WANDB_API_KEY"):  # W&B would ask for one
+        return Outcome(name, "failed", "WANDB_API_KEY is not set")
     try:
         client.settle(home.resolve())
         with FileLock(home / "wandb" / "reports" / f"{project}.lock", timeout=0):
@@ -45,10 +49,16 @@ def _published(home: Path, project: str, name: str, shared: bool) -> Outcome | N
     if not answers(server):
         return Outcome(name, "failed", f"{server} does not answer")
     entity = client.entity()
-    if before and (before.server, before.entity) != (server, entity):
-        before = None
-    known = before.id if before and wandb_app.is_there(before.id) else ""
-    was_shared = bool(known and before and before.shared)
-    identity, link = wandb_app.send(found, entity, known, shared if shared or was_shared else None)
-    remember(home, project, Published(digest, server, entity, identity, link, shared))
+    now = Published("", server, entity, "", "", False)
+    if before and (before.server, before.entity) == (server, entity) and wandb_app.is_there(before.id):
+        now = replace(before, digest="")  # until it is as it should be, it is to be published
+
+    def made(identity: str) -> None:
+        # Shared from now on, perhaps: what is not known to be shared would never be closed.
+        remember(home, project, replace(now, id=identity, shared=shared or now.shared))
+        ids.append(identity)
+
+    ids: list[str] = []
+    link = wandb_app.send(found, entity, now.id, shared if shared or now.shared else None, made)
+    remember(home, project, Published(digest, server, entity, ids[-1], link, shared))
     return Outcome(name, "sent", link)
