@@ -29,9 +29,8 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 def test_importing_the_modules_does_not_import_wandb() -> None:
-    process = python(
-        "import sys, models.tracking, reports.wandb_publish; print({'wandb', 'wandb_workspaces'} & {*sys.modules})"
-    )
+    script = "import sys, models.tracking, reports.wandb_publish"
+    process = python(f"{script}; print({{'wandb', 'wandb_workspaces'}} & {{*sys.modules}})")
     assert process.communicate()[0] == "set()\n"
 
 

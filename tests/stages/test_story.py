@@ -1,4 +1,4 @@
-"""The story of a project that really learns: offline it is kept, online it is published and cited by its cards."""
+"""The story of a project that really learns is kept offline, and published and cited by its cards online."""
 
 import json
 import re
