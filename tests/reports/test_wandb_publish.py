@@ -119,11 +119,13 @@ def test_another_server_or_owner_gets_a_report_of_its_own(
     keep(tmp_path, definition(STORY))
     share(tmp_path)
     with running() as other:
+        other.reports["Vmlldzo1"] = {"spec": "of somebody else"}
         monkeypatch.setenv("WANDB_BASE_URL", other.address)
         monkeypatch.setenv("WANDB_ENTITY", "team")
         outcome = share(tmp_path)
         assert outcome and outcome.why.startswith(f"{other.address}/team/flights/")
-        assert [report["id"] for report in other.reports.values()] == [None]
+        assert other.reports["Vmlldzo1"] == {"spec": "of somebody else"}
+        assert other.reports["Vmlldzo2"]["id"] is None
 
 
 @pytest.mark.parametrize(
