@@ -10,11 +10,15 @@ from flows.data_commands import provide
 from flows.machine.up import refuse_while_up
 from flows.running import at_batch, console, opened, running
 from models.gate.judge import GateReport
-from models.tracking import sync
+from models.tracking import Outcome, sync
 from reports.spec_page import page_text
 from reports.spec_schema import schema_text
+from reports.wandb_kept import projects
+from reports.wandb_publish import publish_all
 from stages.pages import summary
 from stages.retraining import requests_of
+from stages.story import cite_report
+from stages.workspace import open_workspace
 
 STATE = (
     "archive",
@@ -135,14 +139,24 @@ def retrain(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def wandb_sync(settings: Settings, arguments: argparse.Namespace) -> int:
-    """Upload the tracked runs that were not yet, and say of each what became of it."""
-    found = []
-    for outcome in sync(settings.home):
-        print(f"{outcome.run}: {outcome.state}{': ' if outcome.why else ''}{outcome.why}", flush=True)
-        found.append(outcome.state)
+    """Upload the tracked runs and the reports that were not yet, and say of each what became of it."""
+    found = [_told(outcome) for outcome in sync(settings.home)]
     sent, kept = found.count("sent"), len(found) - found.count("sent")
     print(f"{sent} runs sent, {kept} kept to be sent later" if found else "there is no run to be sent")
+    for outcome in publish_all(settings.home):
+        found.append(_told(outcome))
+    for project in projects(settings.home):
+        try:
+            cite_report(open_workspace(project, settings))
+        except PerennialError as error:  # the project is no longer there: its report is
+            print(f"the cards of {project} do not link its report: {error}")
     return 1 if {"failed", "not tried"} & set(found) else 0
+
+
+def _told(outcome: Outcome) -> str:
+    """Print a line about what became of a run or a report, and return it in a word."""
+    print(f"{outcome.run}: {outcome.state}{': ' if outcome.why else ''}{outcome.why}", flush=True)
+    return outcome.state
 
 
 def docs(settings: Settings, arguments: argparse.Namespace) -> int:

@@ -9,13 +9,15 @@ from flows.progress import now
 from stages.workspace import open_workspace
 from tasks.fanout import fan_out
 from tasks.reporting import report_drift, report_lifecycle
+from tasks.telling import report_to_wandb
 
 
 @flow(name="report", flow_run_name="report {project}", task_runner=fan_out())
 def report(project: str, as_of: datetime, wall_seconds: float) -> Path:
-    """Write a drift page for each scored batch, and the page of the whole lifecycle; its path."""
+    """Write a drift page for each scored batch, the W&B report and the lifecycle's page; the path of that."""
     now("writing reports")
     scored = list(open_workspace(project).ledger.results("score"))
     for future in report_drift.map(unmapped(project), scored):
         future.result()
+    report_to_wandb(project, as_of)
     return report_lifecycle(project, as_of, wall_seconds)

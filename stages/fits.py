@@ -77,7 +77,7 @@ def made(
     with untracked() if workspace.shared else tracked as run:
         learnt = learn(run.curve)
         with tempfile.TemporaryDirectory(dir=home, prefix="fit-") as folder:
-            metrics = plain(bundle(workspace, learnt, made_from, Path(folder)))
+            metrics = plain(bundle(workspace, learnt, made_from, Path(folder))) | {"run": run.id}
             files = workspace.registry.keep(Path(folder))
         if run.folder:
             record(run, told(workspace, learnt, metrics, files))

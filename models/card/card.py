@@ -51,12 +51,14 @@ def card(
     described: Mapping[str, Any],
     variants: Sequence[Variant | Mapping[str, Any]],
     gate: GateReport | Mapping[str, Any] | None = None,
+    report: str = "",
 ) -> dict[str, Any]:
     """The card of a version as JSON can hold it.
 
     `described` is what `core.plain.plain` makes of a `models.card.describe.Description`, `variants` are
     the exported ONNX files, `gate` is the gate's answer, or None while it was not asked. What came
-    back from the registry, and so is made of dicts, is as good.
+    back from the registry, and so is made of dicts, is as good. `report` leads to the project's W&B report,
+    if there is one.
     """
     files = plain(variants)
     names = titles(spec, described["measures"])
@@ -77,6 +79,7 @@ def card(
         "gate": gate,
         "limits": limits(version, spec, described),
         "lineage": version.lineage,
+        "report": report,
         "reproduce": f"make reproduce VERSION={version.id}",
     }
     shown = ("periods", "slices", "curve", "sampled", "method", "effects", "examples", "fairness")

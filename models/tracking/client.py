@@ -131,6 +131,29 @@ def address() -> str:
     return str(_settings().base_url)
 
 
+def app_address() -> str:
+    """Where people look at what the server has."""
+    return str(_settings().app_url).rstrip("/")
+
+
+def api() -> Any:
+    """What asks the server anything, which has found the key to be good; a request takes 19 s at most."""
+    import wandb
+
+    return wandb.Api()
+
+
+def entity() -> str:
+    """Whose runs these are on the server: WANDB_ENTITY's or, without it, those of the key's owner.
+
+    PerennialError when the server names none.
+    """
+    asked = api()
+    if found := asked.settings["entity"] or asked.default_entity:
+        return str(found)
+    raise PerennialError("the owner of WANDB_API_KEY has no default entity: set WANDB_ENTITY to one")
+
+
 def send(record: Path, *, follow: bool) -> Any:
     """Begin to send a run's record to the server, by W&B's own sync; `wait` for what comes of it.
 

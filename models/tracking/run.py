@@ -37,9 +37,14 @@ class Run:
         return "" if self._run is None else str(client.folder(self._run))
 
     @property
+    def id(self) -> str:
+        """What W&B knows the run by; "" when nothing is tracked."""
+        return "" if self._run is None else str(self._run.id)
+
+    @property
     def record(self) -> Path:
         """The file that W&B reads a run from."""
-        return Path(self.folder) / f"run-{self._run.id}.wandb"
+        return Path(self.folder) / f"run-{self.id}.wandb"
 
     def curve(self, step: int, values: Mapping[str, float]) -> None:
         """Add a point to the curves; steps must not go back."""
@@ -105,17 +110,16 @@ def track(
 ) -> Iterator[Run]:
     """Track the work of a `with` block as one W&B run, whose files are under `home`/wandb.
 
-    The run is always recorded there. It is also sent as it grows when WANDB_MODE is `online`, or is
-    not set and WANDB_API_KEY is; it is neither when WANDB_MODE is `disabled`.
+    The run is always recorded there. It is also sent as it grows when the `mode` is `online`; it is
+    neither when that is `disabled`.
     """
-    mode = os.environ.get("WANDB_MODE") or ("online" if os.environ.get("WANDB_API_KEY") else "offline")
     facts = {"project": project, "name": name, "group": group, "tags": list(tags), "config": config}
-    run = _started(home.resolve(), mode, facts)
+    run = _started(home.resolve(), mode(), facts)
     if not run.folder:
         yield run
         return
     with _in_use(run):
-        if mode == "online":
+        if mode() == "online":
             run.follow()
         try:
             yield run
@@ -128,6 +132,11 @@ def track(
 def untracked() -> AbstractContextManager[Run]:
     """Track nothing of the work of a `with` block."""
     return nullcontext(Run(None))
+
+
+def mode() -> str:
+    """WANDB_MODE or, where it is not set, `online` with a WANDB_API_KEY and `offline` without."""
+    return os.environ.get("WANDB_MODE") or ("online" if os.environ.get("WANDB_API_KEY") else "offline")
 
 
 def _started(home: Path, mode: str, facts: Mapping[str, Any]) -> Run:

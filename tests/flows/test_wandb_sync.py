@@ -1,14 +1,18 @@
 """`make wandb-sync`: what it prints, and how it fails."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from flows.__main__ import main
 from models.tracking import client, track
+from reports.wandb_kept import keep
+from reports.wandb_report import definition
 from tests.models.wandb_runs import KEY, environment
 from tests.models.wandb_server import running
+from tests.reports.wandb_story import STORY
 
 pytestmark = pytest.mark.slow
 
@@ -40,3 +44,26 @@ def test_each_run_is_told_of(
         assert sync(tmp_path, monkeypatch) == 0
         assert capsys.readouterr().out == "there is no run to be sent\n"
         assert [line["loss"] for line in server.lines(server.runs[0])] == [0.5]
+
+
+def test_each_report_is_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep(tmp_path, definition(STORY))
+    keep(tmp_path, definition(replace(STORY, project="gone")))
+    with running() as server, environment(WANDB_BASE_URL=server.address, WANDB_API_KEY=KEY):
+        server.answer_with = lambda name: 400 if name == "upsertView" else None
+        assert sync(tmp_path, monkeypatch) == 1
+        printed = capsys.readouterr().out
+        assert printed.startswith("there is no run to be sent\nreport of flights: failed: ")
+        assert KEY not in printed
+        server.answer_with = lambda status: None
+        assert sync(tmp_path, monkeypatch) == 0
+        address = f"{server.address}/ann/flights/reports/Lifecycle-of-flights--Vmlldzo1"
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[:2] == ["there is no run to be sent", f"report of flights: sent: {address}"]
+        assert lines[2].startswith("report of gone: sent: ")
+        assert lines[3].startswith("the cards of gone do not link its report: ")
+        sync(tmp_path, monkeypatch)
+        assert "report of flights" not in capsys.readouterr().out
+        assert len(server.reports) == 2

@@ -28,9 +28,10 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.name == tracking.__name__]
 
 
-def test_importing_the_module_does_not_import_wandb() -> None:
-    process = python("import sys, models.tracking; print('wandb' in sys.modules)")
-    assert process.communicate()[0] == "False\n"
+def test_importing_the_modules_does_not_import_wandb() -> None:
+    script = "import sys, models.tracking, reports.wandb_publish"
+    process = python(f"{script}; print({{'wandb', 'wandb_workspaces'}} & {{*sys.modules}})")
+    assert process.communicate()[0] == "set()\n"
 
 
 def test_a_run_can_be_read_back(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""As much of a W&B server as runs with files and artifacts need, on the loopback interface.
+"""As much of a W&B server as reports and runs with files and artifacts need, on the loopback interface.
 
 It keeps what it is sent as W&B does: lines of a stream by their place, so that a line that is sent
 twice is there once. `answer_with` makes it ill: by the name of a request, such as `CreateArtifact` or
@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.models.wandb_report_requests import ABOUT_REPORTS
+
 HANG = 0
 
 
@@ -29,6 +31,9 @@ class WandbServer:
     artifacts: dict[str, dict[str, Any]] = field(default_factory=dict)
     committed: list[str] = field(default_factory=list)
     used: set[tuple[str, str]] = field(default_factory=set)
+    projects: set[str] = field(default_factory=set)
+    reports: dict[str, dict[str, Any]] = field(default_factory=dict)
+    tokens: dict[str, str] = field(default_factory=dict)
     exit_codes: dict[str, int] = field(default_factory=dict)
     answer_with: Callable[[str], int | None] = lambda name: None
     released: threading.Event = field(default_factory=threading.Event)
@@ -87,7 +92,10 @@ class WandbServer:
             run = variables["run"]
             files = [{"name": each, **self._upload(f"run/{run}/{each}")} for each in variables["files"]]
             return {"createRunFiles": {"runID": run, "uploadHeaders": [], "files": files}}
+        if name in ABOUT_REPORTS:
+            return ABOUT_REPORTS[name](self, variables)
         if name == "UpsertBucket":
+            self.projects.add("flights")
             project = {"id": "p", "name": "flights", "entity": {"id": "e", "name": "ann"}}
             bucket = {
                 "id": "b",
