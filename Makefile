@@ -75,11 +75,11 @@ retrain: $(READY) ## train challengers at the end of BATCH and let them meet the
 rollback: $(READY) ## make an earlier champion the champion again (VERSION; the last one by default)
 	@$(RUN) rollback --project $(PROJECT) $(if $(VERSION),--version $(VERSION))
 
-replay: $(READY) ## compare retraining policies on PROJECT's history (POLICY: some of them, with ; between)
-	@$(RUN) replay --project $(PROJECT) $(call asked,POLICY,policy)
+replay: $(READY) ## compare retraining policies on PROJECT's history (POLICY: some, with ; between; START, END)
+	@$(RUN) replay --project $(PROJECT) $(call asked,POLICY,policy) $(if $(START),--start $(START)) $(if $(END),--end $(END))
 
-what-if: $(READY) ## live through PROJECT's history as it might have been (CHANGE, INJECT, SUITES; POLICY, NAME)
-	@$(RUN) what-if --project $(PROJECT) $(call asked,CHANGE,change) $(call asked,INJECT,inject) $(call asked,SUITES,suites) $(call asked,POLICY,policy) $(call asked,NAME,name)
+what-if: $(READY) ## live through PROJECT's history as it might have been (CHANGE, INJECT, SUITES, VERSION; POLICY, NAME)
+	@$(RUN) what-if --project $(PROJECT) $(call asked,CHANGE,change) $(call asked,INJECT,inject) $(call asked,SUITES,suites) $(call asked,VERSION,version) $(call asked,POLICY,policy) $(call asked,NAME,name)
 
 adopt-policy: $(READY) ## write the policy that the last replay recommends (or POLICY) into PROJECT's spec
 	@$(RUN) adopt-policy --project $(PROJECT) $(call asked,POLICY,policy)

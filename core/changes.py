@@ -27,7 +27,7 @@ def policy_faults(spec: Spec) -> Iterator[Fault]:
     """Where a policy of the spec's own would be no spec."""
     for name, changes in spec.replay.policies.items():
         try:
-            changed(spec, changes.model_dump(), f"policy {name!r}")
+            changed(spec, changes.of_spec(), f"policy {name!r}")
         except SpecError as error:
             for sentence in str(error).splitlines():
                 yield ("replay", "policies", name), sentence.partition(": ")[2]

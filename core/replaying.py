@@ -22,6 +22,13 @@ class Changes(Model):
     """How models are fitted."""
     gate: dict[str, Any] = Field(default_factory=dict)
     """What a challenger must show."""
+    serves: str | None = None
+    """A version of the project that answers every batch from when it was made on; nothing is trained then."""
+
+    def of_spec(self) -> dict[str, Any]:
+        """What the spec would say."""
+        nothing: dict[str, Any] = {"monitoring": {"opened_by": [], "every": None}} if self.serves else {}
+        return self.model_dump(exclude={"serves"}) | nothing
 
 
 class ReplayCosts(Model):

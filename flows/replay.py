@@ -25,7 +25,9 @@ SAID_EVERY = 20.0  # and between two estimates of how long the rest takes
 
 
 @flow(name="replay", flow_run_name="replay {project}", task_runner=fan_out(), **TOLD)
-def replay(project: str, as_of: datetime | None = None, policies: str | None = None) -> Path:
+def replay(
+    project: str, as_of: datetime | None = None, policies: str | None = None, start: str | None = None
+) -> Path:
     """Compare retraining policies on what the project has been through by `as_of`; the page about it.
 
     Each policy has a registry, a ledger and predictions of its own, on the features of the project, and is
@@ -36,10 +38,11 @@ def replay(project: str, as_of: datetime | None = None, policies: str | None = N
         project: The project, a folder of projects/, or `<project>@<world>`.
         as_of: The instant to stand at; by default the scheduled start of the run.
         policies: The names of some policies, with `;` between them; by default all.
+        start: The batch that the histories begin with, or a day in it; by default the project's first.
     """
     started, as_of = time.monotonic(), standing(as_of)
     _ingest(project, as_of)
-    planned = plan_replay(project, as_of, policies)
+    planned = plan_replay(project, as_of, policies, start)
     work = _follow(project, live_through.map(unmapped(project), planned))
     now("measuring every fit on every batch")
     batches = [batch.id for batch in open_workspace(project).batches(as_of)]

@@ -31,10 +31,11 @@ def what_if(settings: Settings, arguments: argparse.Namespace) -> int:
     """Live through the history as it might have been: with other rules, other suites, or other deliveries."""
     changes = parsed(arguments.change, "CHANGE") if arguments.change else {}
     asked = injection(parsed(arguments.inject, "INJECT")) if arguments.inject else None
-    if not (changes or asked or arguments.suites):
-        raise SpecError("what if what? Say CHANGE=, INJECT= or SUITES= (docs/replay.md)")
+    serves = arguments.version
+    if not (changes or asked or arguments.suites or serves):
+        raise SpecError("what if what? Say CHANGE=, INJECT=, SUITES= or VERSION= (docs/replay.md)")
     named = arguments.name or NAME
-    project = make_world(settings, arguments.project, named, changes, arguments.suites, asked)
+    project = make_world(settings, arguments.project, named, changes, arguments.suites, asked, serves)
     there = [each.name for each in policies_of(open_workspace(project, settings).spec)]
     by_default = ";".join(each for each in (PRESENT, WHAT_IF) if each in there)
     _replayed(settings, arguments, project, arguments.policy or by_default)
@@ -59,11 +60,14 @@ def _replayed(
     settings: Settings, arguments: argparse.Namespace, project: str, policies: str | None
 ) -> Mapping[str, Any]:
     workspace, as_of = opened(settings, arguments)
+    if arguments.end:
+        last = workspace.batches(as_of, arguments.end, arguments.end)[0]
+        as_of = min(as_of, last.end + workspace.spec.outcome.maturity)
     provide([workspace.project])
     with running(settings, workspace, [], ("batches",)):
         from flows.replay import replay as flow
 
-        path = flow(project, as_of, policies)
+        path = flow(project, as_of, policies, arguments.start)
     facts: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     show_replay.replay(console(), facts)
     return facts

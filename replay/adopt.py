@@ -37,6 +37,8 @@ def adopt(settings: Settings, project: str, policy: str | None = None) -> Adopte
     name = policy or recommended(settings, project)["policy"]
     if name not in plan.policies:
         raise SpecError(f"no policy {name!r} in the last replay of {project}{nearest(name, plan.policies)}")
+    if name in plan.serves:
+        raise SpecError(f"{name!r} is no policy: {plan.serves[name]} serves there, and nothing is trained")
     path = settings.projects / project / "project.yaml"
     before = path.read_text(encoding="utf-8")
     after = edited(before, plan.policies[name])

@@ -9,13 +9,15 @@ from replay.policies import policies_of, wanted
 from stages.workspace import Workspace, open_workspace
 
 
-def plan(settings: Settings, project: str, as_of: datetime, only: str | None = None) -> Plan:
+def plan(
+    settings: Settings, project: str, as_of: datetime, only: str | None = None, start: str | None = None
+) -> Plan:
     """Write down what is lived through, and make its histories; `only` names some policies.
 
     What was begun from the same goes on; from other data, settings or code it begins anew.
     """
     workspace, folder = open_workspace(project, settings), folder_of(settings, project)
-    found = plan_of(workspace, wanted(policies_of(workspace.spec), only), as_of)
+    found = plan_of(workspace, wanted(policies_of(workspace.spec), only), as_of, start)
     before = Plan.find(folder)
     if before is None or before.made_from != found.made_from:
         found.write(folder)

@@ -39,19 +39,30 @@ def history(settings: Settings, folder: Path, plan: Plan, policy: str) -> Worksp
     own = project.settings.model_copy(
         update={"home": place, "lake": str(place / "lake"), "registry": registry_of(folder, policy)}
     )
-    spec = changed(project.spec, plan.policies[policy], f"policy {policy!r}")
+    since = {"batches": {"start": plan.since}} if plan.since else {}
+    spec = changed(project.spec, {**plan.policies[policy], **since}, f"policy {policy!r}")
     ledger = Ledger(own.registry, name)
     ledger.adopt(project.ledger, without=_ANEW)
+    registry = Registry(own.registry, folder / "models")
+    if (serves := plan.serves.get(policy)) and not registry.versions(name):
+        _crown(registry, project, serves)
     return replace(
         project,
         settings=own,
         project=replace(project.project, spec=spec),
         lake=Branch(own.lake, name, project.lake, plan.tables),
         ledger=ledger,
-        registry=Registry(own.registry, folder / "models"),
+        registry=registry,
         manifest=Manifest(own.registry, name),
         shared=Shared(folder / "shared"),
     )
+
+
+def _crown(registry: Registry, project: Workspace, serves: str) -> None:
+    """Make a version of the project the champion of a history, from the instant at which it was made."""
+    version = registry.adopt(project.registry.version(serves), project.registry)
+    why = f"{serves} serves by itself"
+    registry.promote(version, over=None, why=why, evidence={}, at=version.lineage.as_of, by="replay")
 
 
 def registry_of(folder: Path, policy: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
+from zoneinfo import ZoneInfo
 
 from core.errors import PerennialError
 from core.ledger import fingerprint
@@ -25,13 +26,17 @@ class Plan:
     """A replay of `project` up to `as_of`, in a folder of its own.
 
     `tables` are the versions of the project's tables that every history reads, `policies` what each
-    history's spec changes, and `made_from` stands for all that comes of it.
+    history's spec changes, `serves` the versions that answer all by themselves in some of them. The
+    histories begin on the day `since` (of the project's time zone), or with the project where that is "".
+    `made_from` stands for all that comes of it.
     """
 
     project: str
     as_of: datetime
     tables: Mapping[str, int]
     policies: Mapping[str, Mapping[str, Any]]
+    serves: Mapping[str, str]
+    since: str
     made_from: str
 
     def write(self, folder: Path) -> None:
@@ -42,6 +47,8 @@ class Plan:
             "as_of": self.as_of.isoformat(),
             "tables": dict(self.tables),
             "policies": {name: dict(changes) for name, changes in self.policies.items()},
+            "serves": dict(self.serves),
+            "since": self.since,
             "made_from": self.made_from,
         }
         write(folder / PLAN, json.dumps(document, indent=2) + "\n")
@@ -69,25 +76,39 @@ def folder_of(settings: Settings, project: str) -> Path:
     return settings.home / "replays" / name / (world or NAME) / "replay"
 
 
-def plan_of(workspace: Workspace, policies: Sequence[Policy], as_of: datetime) -> Plan:
-    """The plan to live through what the lake has of a project by now, once for each policy."""
+def plan_of(
+    workspace: Workspace, policies: Sequence[Policy], as_of: datetime, start: str | None = None
+) -> Plan:
+    """The plan to live through what the lake has of a project by now, once for each policy.
+
+    The histories begin with the batch `start`, or a day in it. SpecError where there is none such.
+    """
     spec, ledger = workspace.spec, workspace.ledger
     tables = ["features", "outcomes", *(f"raw/{name}" for name in spec.datasets), "profiles"]
     built = ledger.results("features")
     contents = {
         batch.id: built[batch.id]["content"] for batch in workspace.batches(as_of) if batch.id in built
     }
+    since = ""
+    if start is not None:
+        first, zone = workspace.spec.batches.calendar().batches(start)[0], ZoneInfo(spec.batches.timezone)
+        since = first.start.astimezone(zone).date().isoformat()
     changes = {policy.name: policy.changes for policy in policies}
+    serves = {policy.name: policy.serves for policy in policies if policy.serves}
     return Plan(
         project=workspace.called,
         as_of=as_of,
         tables={name: workspace.lake.version(name) for name in tables if workspace.lake.exists(name)},
         policies=changes,
+        serves=serves,
+        since=since,
         made_from=fingerprint(
+            since,
             spec.model_dump(mode="json"),
             list(spec.features),
             workspace.project.code,
             changes,
+            serves,
             contents,
             as_of,
             revision(),

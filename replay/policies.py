@@ -31,10 +31,14 @@ _OPENED: Mapping[str, dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """When to retrain, and how: its name, and what the spec would say."""
+    """When to retrain, and how: its name, and what the spec would say.
+
+    Or the version that `serves` from when it was made on.
+    """
 
     name: str
     changes: Mapping[str, Any]
+    serves: str | None = None
 
 
 def policies_of(spec: Spec) -> list[Policy]:
@@ -58,7 +62,7 @@ def policies_of(spec: Spec) -> list[Policy]:
         )
         for opened, mode, window in product(_OPENED, modes, windows)
     ]
-    own = [Policy(name, changes.model_dump()) for name, changes in spec.replay.policies.items()]
+    own = [Policy(name, each.of_spec(), each.serves) for name, each in spec.replay.policies.items()]
     never = Policy(NEVER, {"monitoring": _NOTHING, "training": {"stateful": None, "window": None}})
     return [*made, *own, Policy(PRESENT, {}), never]
 

@@ -20,7 +20,8 @@ def reached_of(settings: Settings, project: str) -> dict[str, int]:
 def pace_of(settings: Settings, project: str) -> "Pace":
     """The pace of a replay that was planned, before anything was seen of it."""
     plan, spec = Plan.read(folder_of(settings, project)), open_workspace(project, settings).spec
-    ends = (each.end + spec.outcome.maturity for each in spec.batches.calendar().batches())
+    batches = spec.batches.calendar().batches(plan.since or None)
+    ends = (each.end + spec.outcome.maturity for each in batches)
     before = spec.training.first_batches
     return Pace(max(1, sum(end <= plan.as_of for end in ends) - before), before, settings.workers)
 

@@ -23,16 +23,22 @@ def make_world(
     changes: Mapping[str, Any],
     suites: str | None = None,
     asked: Injected | None = None,
+    serves: str | None = None,
 ) -> str:
     """Make the world `name` of a project; what flows call it by. One that was made from the same stays.
 
-    Changes of nothing but policies are a policy, `what if`, beside that of the project, on its own tables.
+    Changes of nothing but policies, and a version that `serves` all the time, are a policy, `what if`,
+    beside that of the project, on its own tables.
     Otherwise the world takes in everything itself; where something is injected, it is delivered what the
     project has accepted, but for that. SpecError where the changes, or the injection, cannot be.
     """
     workspace = open_workspace(project, settings)
     if suites is None and asked is None and changes.keys() <= _OF_POLICIES:
-        world = World({"replay": {"policies": {WHAT_IF: changes}}}, own=False)
+        if serves:
+            workspace.registry.version(serves)
+        world = World({"replay": {"policies": {WHAT_IF: {**changes, "serves": serves}}}}, own=False)
+    elif serves:
+        raise SpecError(f"{serves} was made in this history: it cannot serve in one of other data or suites")
     else:
         world = _of_its_own(workspace, settings, name, changes, suites, asked)
     world.enter(settings, workspace.project, name)

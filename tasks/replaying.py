@@ -21,9 +21,9 @@ from tasks.recovery import PATIENT
 
 
 @task(name="plan", **PATIENT)
-def plan_replay(project: str, as_of: datetime, only: str | None) -> list[str]:
+def plan_replay(project: str, as_of: datetime, only: str | None, start: str | None) -> list[str]:
     """Write down what is lived through, unless that was begun already; the policies, the costliest first."""
-    return list(plan(Settings(), project, as_of, only).policies)
+    return list(plan(Settings(), project, as_of, only, start).policies)
 
 
 @task(name="live through", task_run_name="live through {policy}", **PATIENT)

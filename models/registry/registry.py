@@ -81,6 +81,15 @@ class Registry:
             connection.execute(insert(versions).values(keys | facts | {"metrics": plain(metrics)}))
             return records.get(connection, f"{project}/{number}")
 
+    def adopt(self, version: Version, other: "Registry") -> Version:
+        """Enter a version of another registry, with copies of its files, as a new challenger.
+
+        Raises IntegrityError when one of them is missing there, or is not as it was registered.
+        """
+        for name, digest in version.files.items():
+            self._files.add(other._files.path(digest, f"{version} {name}"))
+        return self.enter(version.project, version.family, version.files, version.metrics, version.lineage)
+
     def versions(self, project: str) -> list[Version]:
         """All versions of a project, the oldest first."""
         with self._engine.connect() as connection:

@@ -33,7 +33,6 @@ class WandbServer:
     used: set[tuple[str, str]] = field(default_factory=set)
     projects: set[str] = field(default_factory=set)
     reports: dict[str, dict[str, Any]] = field(default_factory=dict)
-    tokens: dict[str, str] = field(default_factory=dict)
     exit_codes: dict[str, int] = field(default_factory=dict)
     answer_with: Callable[[str], int | None] = lambda name: None
     released: threading.Event = field(default_factory=threading.Event)
