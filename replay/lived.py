@@ -87,9 +87,9 @@ def lived(workspace: Workspace, policy: str, as_of: datetime) -> Lived:
             )
         )
     of_steps = {step.batch.id for step in steps}
-    first = next((each for batch, each in attempts.items() if batch not in of_steps), None)
+    before = [each for batch, each in attempts.items() if batch not in of_steps]
     later = tuple(each for batch, each in attempts.items() if batch in of_steps)
-    return Lived(policy, tuple(steps), first, attempts=later)
+    return Lived(policy, tuple(steps), before[-1] if before else None, attempts=later)
 
 
 def _attempt(workspace: Workspace, facts: Mapping[str, Any]) -> Attempt:

@@ -12,6 +12,7 @@ from core.ledger import fingerprint
 from core.settings import Settings
 from replay.policies import Policy
 from reports.pages import write
+from stages.events import events
 from stages.lineage import packages, revision
 from stages.workspace import Workspace
 
@@ -60,7 +61,11 @@ def folder_of(settings: Settings, project: str, name: str) -> Path:
 
 
 def plan_of(workspace: Workspace, policies: Sequence[Policy], as_of: datetime) -> Plan:
-    """The plan to live through what the lake has of a project by now, once for each policy."""
+    """The plan to live through what the lake has of a project by now, once for each policy.
+
+    It is made from the same as another until something more has happened: at which instant one looks
+    is all the same.
+    """
     spec, ledger = workspace.spec, workspace.ledger
     tables = ["features", "outcomes", *(f"raw/{name}" for name in spec.datasets), "profiles"]
     built = ledger.results("features")
@@ -79,7 +84,7 @@ def plan_of(workspace: Workspace, policies: Sequence[Policy], as_of: datetime) -
             workspace.project.code,
             changes,
             contents,
-            as_of,
+            [(instant, what) for instant, what, _ in events(workspace, as_of)],
             revision(),
             packages(),
         ),

@@ -1,8 +1,10 @@
 """The result of a replay: the facts that its page, its table and its summary are made of."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from core.errors import PerennialError
 from core.plain import plain
 from models.measures.paired import Interval
 from models.problem import headlines
@@ -22,15 +24,19 @@ Histories = Mapping[str, tuple[Workspace, Lived]]
 def result(workspaces: Mapping[str, Workspace], plan: Plan) -> dict[str, Any]:
     """All that there is to say of a replay whose histories are lived through.
 
-    PerennialError is for a replay without a batch that was answered (see `summary`).
+    What is compared are the batches that were answered under every policy; PerennialError without one.
     """
     as_of = plan.as_of
-    of = {name: (workspace, lived(workspace, name, as_of)) for name, workspace in workspaces.items()}
+    of = _in_common(
+        {name: (workspace, lived(workspace, name, as_of)) for name, workspace in workspaces.items()}
+    )
     spec = workspaces[NEVER].spec
     steps = of[NEVER][1].steps
+    if not any(step.outcome.days for step in steps):
+        why = f"by {as_of:%Y-%m-%d} no labelled batch was answered under every policy"
+        raise PerennialError(f"{plan.project}: {why}")
     whole = {name: each for name, (_, each) in of.items()}
-    if steps:
-        whole[ORACLE] = oracle(fits(list(of.values())), [step.batch for step in steps], as_of)
+    whole[ORACLE] = oracle(fits(list(of.values())), [step.batch for step in steps], as_of)
     days = Days.of([step.outcome for step in steps], spec.training.seed)
     held = {name: alarms(each, of[REFERENCE], as_of) for name, each in of.items() if REFERENCE in of}
     in_costs = bool(spec.objective.costs)
@@ -60,6 +66,15 @@ def result(workspaces: Mapping[str, Workspace], plan: Plan) -> dict[str, Any]:
         }
     )
     return facts
+
+
+def _in_common(of: Histories) -> Histories:
+    """The histories with the steps that all of them have: under some policy the first champion comes late."""
+    batches = set.intersection(*({step.batch.id for step in each.steps} for _, each in of.values()))
+    return {
+        name: (workspace, replace(each, steps=tuple(one for one in each.steps if one.batch.id in batches)))
+        for name, (workspace, each) in of.items()
+    }
 
 
 def _policy(

@@ -11,7 +11,7 @@ from core.settings import Settings
 from replay.history import history
 from replay.live import live
 from replay.lived import lived
-from replay.oracle import chosen, fits
+from replay.oracle import chosen, fits, there_were
 from replay.plan import Plan, folder_of, plan_of
 from replay.policies import policies_of, wanted
 from replay.result import result
@@ -57,7 +57,9 @@ def measure_fits(project: str, name: str, batch: str) -> None:
     plan = _plan(folder)
     workspaces = {policy: history(settings, folder, plan, policy) for policy in plan.policies}
     found = fits([(each, lived(each, policy, plan.as_of)) for policy, each in workspaces.items()])
-    chosen(found, open_workspace(project).batch(batch), plan.as_of)
+    of = open_workspace(project).batch(batch)
+    if any(there_were(found, of)):
+        chosen(found, of, plan.as_of)
 
 
 @task(name="report replay", **PATIENT)

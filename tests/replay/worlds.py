@@ -32,7 +32,7 @@ CALM: dict[str, Any] = {"confidence": 0.6, "max_calibration_error": 0.5}
 PATIENT = {"max_latency_ms": 100_000}
 TREES: dict[str, Any] = {"families": ["lightgbm"], "parameters": {"lightgbm": {"rounds": 8}}, "stateful": {}}
 # What a clock measured of a fit, of its files and of the gate's look at these.
-_TIMED = {"seconds", "p99_us", "p50_us", "latency", "rows_per_second", "explained_seconds"}
+_TIMED = {"seconds", "p99_us", "p50_us", "latency", "rows_per_second", "described_seconds", "note"}
 TABLES = ("predictions", "metrics")
 
 
@@ -72,9 +72,7 @@ def make_world(
     return planned(make_orders(root, problem, rows, **{**limits, **changes}), as_of)
 
 
-def planned(
-    workspace: Workspace, as_of: datetime = AS_OF, policies: Sequence[Policy] | None = None
-) -> World:
+def planned(workspace: Workspace, as_of: datetime = AS_OF, policies: Sequence[Policy] | None = None) -> World:
     """The plan of a project's replay, written down."""
     plan = plan_of(workspace, policies or policies_of(workspace.spec), as_of)
     folder = folder_of(workspace.settings, workspace.project.name, NAME)
