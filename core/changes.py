@@ -30,7 +30,8 @@ def policy_faults(spec: Spec) -> Iterator[Fault]:
             changed(spec, changes.of_spec(), f"policy {name!r}")
         except SpecError as error:
             for sentence in str(error).splitlines():
-                yield ("replay", "policies", name), sentence.partition(": ")[2]
+                place, _, why = sentence.removeprefix(f"policy {name!r}: ").partition(": ")
+                yield ("replay", "policies", name, *place.split(".")), why
 
 
 def _is_another_kind(before: Any, value: Mapping[str, Any]) -> bool:

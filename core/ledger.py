@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import JSON, Column, DateTime, MetaData, String, Table, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from core.database import connect
+from core.database import alone, connect
 from core.plain import plain
 
 _METADATA = MetaData()
@@ -87,12 +87,12 @@ class Ledger:
             return list(connection.scalars(select(_STEPS.c.result).where(_STEPS.c.step == step)))
 
     def adopt(self, other: "Ledger", without: Collection[str]) -> None:
-        """Take over what another ledger has of its project, but for some steps; what is here stays."""
+        """Take over what another ledger has of its project, but for some steps, where nothing is here yet."""
         theirs = select(_STEPS).where(_STEPS.c.project == other._project, _STEPS.c.step.not_in(without))
         with other._engine.connect() as connection:
             rows = [{**row._mapping, "project": self._project} for row in connection.execute(theirs)]
         insert = _INSERT[self._engine.dialect.name](_STEPS)
-        with self._engine.begin() as connection:
+        with alone(self._engine) as connection:
             if rows and not connection.scalar(select(_STEPS.c.step).where(_STEPS.c.project == self._project)):
                 connection.execute(insert, rows)
 

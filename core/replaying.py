@@ -1,10 +1,22 @@
 """What a spec may say of its replay: policies of its own, and what retraining costs."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from core.scalars import Model, example
+
+TAKEN = ("as it is", "never", "oracle", "all")
+"""What the spec as it is, the bounds of every replay, and all policies together are called."""
+
+
+def _not_taken(name: str) -> str:
+    if name in TAKEN or ";" in name:
+        raise ValueError(f"{name!r} is no name for a policy: it is taken, or has a semicolon")
+    return name
+
+
+PolicyName = Annotated[str, AfterValidator(_not_taken)]
 
 
 class Changes(Model):
@@ -52,7 +64,7 @@ class Replay(Model):
         }
     )
 
-    policies: dict[str, Changes] = Field(default_factory=dict)
+    policies: dict[PolicyName, Changes] = Field(default_factory=dict)
     """Policies by name, beside those that every replay compares."""
     costs: ReplayCosts = ReplayCosts()
     """What retraining costs."""

@@ -60,9 +60,14 @@ def alarms(of: tuple[Workspace, Lived], freshest: tuple[Workspace, Lived], as_of
 
 def _is_needed(
     workspace: Workspace, batch: Batch, served: Version, fresh: tuple[Workspace, Version], as_of: datetime
-) -> bool:
-    """Whether the freshest fit surely loses less on a batch than the one that served before it."""
+) -> bool | None:
+    """Whether the freshest fit surely loses less on a batch than the one that served before it.
+
+    None where no label of it is known.
+    """
     theirs = outcome_of(workspace, batch, served, as_of)
+    if not theirs.days:
+        return None
     ours = outcome_of(fresh[0], batch, fresh[1], as_of)
     days = Days.of([theirs], workspace.spec.training.seed)
     gain = days.mean(days.sums([theirs]) - days.sums([ours]))

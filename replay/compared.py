@@ -55,6 +55,9 @@ def compared(workspaces: Mapping[str, Workspace], plan: Plan) -> Compared:
     steps = of[NEVER][1].steps
     histories = {name: each for name, (_, each) in of.items()}
     histories[ORACLE] = oracle(fits(list(of.values())), [step.batch for step in steps], as_of)
+    if not any(step.outcome.days for step in steps):
+        why = f"by {as_of:%Y-%m-%d} no labelled batch was answered under every policy"
+        raise PerennialError(f"{plan.project}: {why}")
     days = Days.of([step.outcome for step in steps], spec.training.seed)
     fresh = of.get(REFERENCE)
     held = {name: alarms(each, fresh, as_of) for name, each in of.items()} if fresh else {}

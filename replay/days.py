@@ -51,11 +51,14 @@ class Days:
         return np.array([one for each in outcomes for one in ((each.cost or ()) if cost else each.loss)])
 
     def mean(self, sums: Floats, batch: int | None = None) -> Interval:
-        """The mean by unit, over all cells or those of a batch, with its interval by whole days."""
+        """The mean by unit, over all cells or those of a batch, with its interval by whole days.
+
+        It is unknown where there is no labelled row.
+        """
         among = slice(None) if batch is None else self.batch == batch
-        blocks = Blocks.draw(self.day[among], DRAWS, self.seed)
-        if not blocks.count:
+        if not self.day[among].size:
             return UNKNOWN
+        blocks = Blocks.draw(self.day[among], DRAWS, self.seed)
         of_days, units = (np.bincount(blocks.block, each[among], blocks.count) for each in (sums, self.units))
         drawn = (blocks.weights @ of_days) / (blocks.weights @ units)
         return interval(float(of_days.sum() / units.sum()), drawn, blocks.count, CONFIDENCE)

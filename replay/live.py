@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
+from filelock import FileLock
+
 from core.batches import Batch
 from core.errors import UnfitError
 from models.gate.judge import GateReport
@@ -10,6 +12,7 @@ from monitoring.actions import Act
 from monitoring.retraining.requests import Request
 from stages.attempt import Answer, Wave, Ways, attempt, in_waves
 from stages.due import due
+from stages.events import events
 from stages.monitor import judge_batch
 from stages.promote import promote
 from stages.recalibrate import recalibrate
@@ -30,10 +33,15 @@ Watch = Callable[[Batch, str], None]
 def live(workspace: Workspace, as_of: datetime, watch: Watch = lambda batch, what: None) -> None:
     """Live through all that is due up to `as_of`, as the lifecycle flow does.
 
-    A history that was stopped goes on from there. What is asked for once there is no batch to come is
-    left. What fails for want of anything to learn from is on
+    A history that was stopped goes on from there; of two processes the second waits for the first. What
+    is asked for once nothing is to come is left. What fails for want of anything to learn from is on
     record, and the champion serves on; whatever else fails is raised.
     """
+    with FileLock(workspace.settings.home / "living.lock"):
+        _lived_through(workspace, as_of, watch)
+
+
+def _lived_through(workspace: Workspace, as_of: datetime, watch: Watch) -> None:
     _answer(workspace, as_of, watch)
     for instant, happens, batch in due(workspace, as_of):
         if happens == "score":
@@ -48,8 +56,7 @@ def live(workspace: Workspace, as_of: datetime, watch: Watch = lambda batch, wha
 def _answer(workspace: Workspace, as_of: datetime, watch: Watch) -> None:
     """Answer the request that waits, if one does."""
     request = waiting(workspace, as_of)
-    ends = [batch.end for batch in workspace.batches(as_of)]
-    if request is None or max(ends) <= request.as_of:  # no batch would be answered by what came of it
+    if request is None or events(workspace, as_of)[-1][0] <= request.as_of:  # nothing would come of it
         return
     with claimed(workspace, request.id, as_of) as claim:
         if claim is not None:
@@ -60,23 +67,27 @@ def _answer(workspace: Workspace, as_of: datetime, watch: Watch) -> None:
 
 def _attempted(workspace: Workspace, request: Request, as_of: datetime) -> None:
     """Make an attempt, and put on record how it ended and what its fits took."""
-    spent = dict[str, float]()
     try:
-        answer = attempted(workspace, request.action, request.stands_at, spent)
+        answer = attempted(workspace, request.action, request.stands_at)
     except UnfitError as error:
-        fail(workspace, request, error, as_of, sum(spent.values()))
+        fail(workspace, request, error, as_of, 0.0)
         return
-    seconds = sum(spent.values())
+    seconds = _spent(workspace, request.stands_at)
     facts = {"seconds": seconds, "action": request.action, "batch": request.batch, **_told(answer)}
     workspace.ledger.record(SPENT, request.stands_at.isoformat(), "", facts, request.stands_at)
     settle(workspace, request, answer, seconds)
 
 
-def attempted(workspace: Workspace, action: Act, as_of: datetime, spent: dict[str, float]) -> Answer:
-    """Do what was decided with the plain stages; `spent` gets the seconds of each family's fit."""
+def _spent(workspace: Workspace, as_of: datetime) -> float:
+    """What the fits of an instant took: as the registry has it, for an earlier attempt may have made them."""
+    versions = workspace.registry.versions(workspace.project.name)
+    return sum((float(each.metrics["seconds"]) for each in versions if each.lineage.as_of == as_of), 0.0)
+
+
+def attempted(workspace: Workspace, action: Act, as_of: datetime) -> Answer:
+    """Do what was decided with the plain stages."""
 
     def kept(found: list[Candidate]) -> list[str]:
-        spent.update({each.family: float(each.metrics["seconds"]) for each in found})
         return [version.id for version in register(workspace, found)]
 
     def trained(stateful: bool) -> list[str]:

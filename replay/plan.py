@@ -14,6 +14,7 @@ from core.ledger import fingerprint
 from core.settings import Settings
 from replay.policies import Policy
 from reports.pages import write
+from stages.events import events
 from stages.lineage import packages, revision
 from stages.workspace import Workspace
 
@@ -81,7 +82,9 @@ def plan_of(
 ) -> Plan:
     """The plan to live through what the lake has of a project by now, once for each policy.
 
-    The histories begin with the batch `start`, or a day in it. SpecError where there is none such.
+    The histories begin with the batch `start`, or a day in it; SpecError where there is none such. A plan is
+    made from the same as another until something more has happened: at which instant one looks is all the
+    same.
     """
     spec, ledger = workspace.spec, workspace.ledger
     tables = ["features", "outcomes", *(f"raw/{name}" for name in spec.datasets), "profiles"]
@@ -110,7 +113,7 @@ def plan_of(
             changes,
             serves,
             contents,
-            as_of,
+            [(instant, what) for instant, what, _ in events(workspace, as_of)],
             revision(),
             packages(),
         ),

@@ -6,14 +6,12 @@ from itertools import product
 from typing import Any
 
 from core.errors import SpecError
+from core.replaying import TAKEN
 from core.spec import Spec
 from core.words import nearest
 from models.family import family
 
-PRESENT = "as it is"
-NEVER = "never"
-ORACLE = "oracle"
-ALL = "all"
+PRESENT, NEVER, ORACLE, ALL = TAKEN
 REFERENCE = "every batch, stateless, expanding"
 """Its challengers are the freshest fit of each instant: what an alarm is held against."""
 
@@ -63,6 +61,8 @@ def policies_of(spec: Spec) -> list[Policy]:
         for opened, mode, window in product(_OPENED, modes, windows)
     ]
     own = [Policy(name, each.of_spec(), each.serves) for name, each in spec.replay.policies.items()]
+    if twice := {policy.name for policy in made} & spec.replay.policies.keys():
+        raise SpecError(f"replay.policies: {min(twice)!r} is compared anyway: give yours another name")
     never = Policy(NEVER, {"monitoring": _NOTHING, "training": {"stateful": None, "window": None}})
     return [*made, *own, Policy(PRESENT, {}), never]
 

@@ -32,9 +32,8 @@ def bundle(workspace: Workspace, learnt: Learnt, made_from: str, folder: Path) -
     Raises PerennialError when no graph of the fit may serve.
     """
     fitted, parts = learnt.fit, learnt.parts
-    variants = export(
-        fitted, parts, workspace.spec, folder, _properties(workspace, learnt.lineage, made_from)
-    )
+    properties, timed = _properties(workspace, learnt.lineage, made_from), workspace.shared is None
+    variants = export(fitted, parts, workspace.spec, folder, properties, timed=timed)
     metrics = _metrics(workspace, learnt, variants) | {"made_from": made_from}
     made, rules = learnt.lineage, workspace.spec.candidates
     if rules:

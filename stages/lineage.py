@@ -8,13 +8,14 @@ from typing import Any
 
 from core.ledger import fingerprint
 from core.settings import CHECKOUT
-from core.spec import Spec
+from core.spec import Gate, Spec
 from models.registry.versions import Lineage
 from stages.retained import FEATURES, gone
 from stages.workspace import Workspace
 
 TABLES = ("features", "outcomes")
 LATER = ("monitoring", "replay", "schedules", "alerts", "retention")
+DECIDED_BY = ("gain", "newer_margin", "max_calibration_error")  # of the gate, and no file or figure of a fit
 PACKAGES = ("lightgbm", "numpy", "onnx", "onnxruntime", "onnxruntime-gpu", "polars", "scikit-learn", "torch")
 
 
@@ -28,7 +29,8 @@ def learnt_by(spec: Spec, *, stateful: bool) -> Spec:
     whole = Spec.model_fields
     later = {name: whole[name].get_default(call_default_factory=True) for name in LATER}
     training = spec.training if stateful else spec.training.model_copy(update={"stateful": None})
-    return spec.model_copy(update={**later, "training": training})
+    rules = {name: Gate.model_fields[name].default for name in DECIDED_BY}
+    return spec.model_copy(update={**later, "training": training, "gate": spec.gate.model_copy(update=rules)})
 
 
 def lineage(

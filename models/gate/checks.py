@@ -56,8 +56,8 @@ class Contender:
 
     @property
     def milliseconds(self) -> float | None:
-        """What a row takes in 99 of 100 cases, by the slowest file; None without a file."""
-        return max((file.p99_us / 1_000 for file in self.files), default=None)
+        """What a row takes in 99 of 100 cases, by the slowest file; None where no file was timed."""
+        return max((file.p99_us / 1_000 for file in self.files), default=0.0) or None
 
     @property
     def megabytes(self) -> float | None:

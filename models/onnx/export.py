@@ -1,7 +1,7 @@
 """From a fit to its ONNX files: written, compared with the native model, measured, and kept or not."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from models.measures.intervals import drawn_blocks
 from models.measures.paired import Blocks
 from models.onnx.describe import facts, meanings
 from models.onnx.graph import calibrated, described
-from models.onnx.latency import latencies
+from models.onnx.latency import UNTIMED, Latency, latencies
 from models.onnx.parity import EXACT, LOSSY, parity
 from models.onnx.placement import cpu_nodes
 from models.onnx.probes import compared_rows
@@ -35,18 +35,27 @@ CALIBRATION_ROWS, CALIBRATION_BATCH = 2048, 512
 
 
 def export(
-    fit: Fit, split: Split, spec: Spec, folder: Path, properties: Mapping[str, str] | None = None
+    fit: Fit,
+    split: Split,
+    spec: Spec,
+    folder: Path,
+    properties: Mapping[str, str] | None = None,
+    *,
+    timed: bool = True,
 ) -> tuple[Variant, ...]:
     """Write a fit's graphs into the folder as <name>.onnx: "float32", and what may be smaller or faster.
 
     With weights worth it there are "int8", "float16", and "dynamic" (8 bits, for comparison); with
     trees there is "pruned". Each takes the raw row and gives the calibrated answer, is compared with
     the native model on every holdout row and on rows made to tell them apart, and is timed; which are
-    kept, `variants.weighed` says. `properties` join what the files say of themselves.
+    kept, `variants.weighed` says. `properties` join what the files say of themselves. Where they are not
+    `timed` no clock decides, so that the same fit has the same files and figures each time.
     """
     says, told = facts(fit, split.train, properties or {}), meanings(spec, fit.problem.output)
     files = [_written(name, described(graph, says, told), folder) for name, graph in _graphs(fit, split)]
-    exact, *others = _compared(fit, split, spec, files)
+    models = [file.model for file in files]
+    speeds = latencies(models, split.holdout.frame) if timed else [UNTIMED] * len(files)
+    exact, *others = _compared(fit, split, spec, files, speeds)
     exact = replace(exact, note=exact.note or _no_int8(files[0].graph))
     return exact, *(weighed(other, exact, spec.gate.margin) for other in others)
 
@@ -112,13 +121,14 @@ def _written(name: str, graph: onnx.ModelProto, folder: Path) -> _File:
     return _File(graph, path, sha256, len(content), Model.open(path, sha256))
 
 
-def _compared(fit: Fit, split: Split, spec: Spec, files: list[_File]) -> Iterator[Variant]:
+def _compared(
+    fit: Fit, split: Split, spec: Spec, files: list[_File], speeds: Sequence[Latency]
+) -> Iterator[Variant]:
     """The files as variants; each is kept that has parity."""
     rows = compared_rows(files[0].graph, fit.columns, split.holdout.frame, split.train.frame)
     truth = Truth.of(fit.problem, split.holdout, rows, fit.answers(rows))
     parts = {"validation": split.validation, "holdout": split.holdout}
     blocks = {name: _blocks(fit, part, spec) for name, part in parts.items()}
-    speeds = latencies([file.model for file in files], split.holdout.frame)
     exact: dict[str, Floats] = {}
     for file, speed in zip(files, speeds, strict=True):
         found = parity(file.model, truth, LOSSY if exact else EXACT)

@@ -28,6 +28,10 @@ class Latency:
     rows_per_second: float
 
 
+UNTIMED = Latency(0.0, 0.0, 1.0)
+"""Of graphs that are not timed: none is faster than another, and none takes too long."""
+
+
 def latencies(models: Sequence[Model], frame: pl.DataFrame) -> list[Latency]:
     """Time the graphs, which take the same columns, on the frame's rows (repeated where too few), by turns.
 
