@@ -48,9 +48,7 @@ def lived(
     return Lived(name, tuple(steps), None, attempts)
 
 
-def measured(
-    root: Path, outcomes: Mapping[tuple[str, str], Outcome], gain: float = 0.01
-) -> Any:
+def measured(root: Path, outcomes: Mapping[tuple[str, str], Outcome], gain: float = 0.01) -> Any:
     """A workspace in which the outcomes of (a file, a batch) are on record, as of `AS_OF`."""
     shared = Shared(root)
     for (file, of), kept in outcomes.items():

@@ -15,11 +15,9 @@ HOUR = 3_600.0
 
 
 def of(costs: ReplayCosts, *, in_costs: bool = True) -> Worth:
-    """Never loses 100 in costs, `keen` 40 with two hours and two false alarms, `lazy` 70 with half an hour."""
+    """Never loses 100, `keen` 40 with two hours and two false alarms, `lazy` 70 with half an hour."""
     never = lived([outcome(5.0, 5.0, cost=[50, 20]), outcome(5.0, cost=[30], first=2)])
-    keen = lived(
-        [outcome(2.0, 2.0, cost=[20, 10]), outcome(2.0, cost=[10], first=2)], seconds=[HOUR, HOUR]
-    )
+    keen = lived([outcome(2.0, 2.0, cost=[20, 10]), outcome(2.0, cost=[10], first=2)], seconds=[HOUR, HOUR])
     lazy = lived([outcome(4.0, 5.0, cost=[40, 10]), outcome(4.0, cost=[20], first=2)], seconds=[HOUR / 2])
     best = lived([outcome(1.0, 1.0, cost=[9, 9]), outcome(1.0, cost=[9], first=2)])
     histories = {NEVER: never, "keen": keen, "lazy": lazy, ORACLE: best}
