@@ -1,5 +1,6 @@
 """Projects of orders to replay, the production that they would have had, and what histories ended in."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +11,7 @@ import polars as pl
 from polars.testing import assert_frame_equal
 
 from core.errors import UnfitError
+from core.settings import Settings
 from models.waves import waves
 from replay.history import history
 from replay.live import live
@@ -23,7 +25,7 @@ from stages.retraining import ask, claimed, settle
 from stages.roll_back import roll_back
 from stages.score import score
 from stages.train import Candidate, register, train
-from stages.workspace import Workspace
+from stages.workspace import Workspace, open_workspace
 from tests.stages.orders import AS_OF, make_orders, orders
 
 NAME = "policies"
@@ -78,6 +80,16 @@ def planned(workspace: Workspace, as_of: datetime = AS_OF, policies: Sequence[Po
     folder = folder_of(workspace.settings, workspace.project.name)
     plan.write(folder)
     return World(workspace, plan, folder)
+
+
+def twin(world: World, root: Path) -> World:
+    """The same project in another home, with all that was done in this one by now."""
+    settings = world.workspace.settings
+    shutil.copytree(settings.home.parent, root, dirs_exist_ok=True)
+    places = {"home": root / "state", "projects": root / "projects", "suites": root / "expectations"}
+    moved = Settings(**places)
+    assert moved.lake != settings.lake
+    return planned(open_workspace(world.workspace.project.name, moved), world.plan.as_of)
 
 
 def in_production(workspace: Workspace, as_of: datetime = AS_OF) -> None:
@@ -163,4 +175,16 @@ def assert_alike(one: Workspace, other: Workspace) -> None:
         assert_frame_equal(frame, theirs[table], check_exact=True)
     ours, others = story(one), story(other)
     for part, facts in ours.items():
-        assert facts == others[part], part
+        assert facts == others[part], (part, *_differences(facts, others[part], part))
+
+
+def _differences(one: Any, other: Any, place: str) -> list[str]:
+    """The first places in which two stories differ: whole ones would fill a screen."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        pairs = [(f"{place}.{key}", one.get(key), other.get(key)) for key in {**one, **other}]
+    elif isinstance(one, list | tuple) and isinstance(other, list | tuple) and len(one) == len(other):
+        pairs = [(f"{place}[{at}]", *each) for at, each in enumerate(zip(one, other, strict=True))]
+    else:
+        return [] if one == other else [f"{place}: {one!r:.200} and {other!r:.200}"]
+    found = [each for key, ours, theirs in pairs for each in _differences(ours, theirs, key)]
+    return found[:5]
