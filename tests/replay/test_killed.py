@@ -30,7 +30,7 @@ from replay.plan import Plan, folder_of
 def lived(place):
     root, policy = Path(sys.argv[1]), sys.argv[2]
     settings = Settings(home=root / "state", projects=root / "projects", suites=root / "expectations")
-    folder = folder_of(settings, "orders", "policies")
+    folder = folder_of(settings, "orders")
     plan = Plan.read(folder)
     if place:
         module, _, name = place.rpartition(".")
@@ -128,7 +128,7 @@ def at(root: Path) -> World:
     from stages.workspace import open_workspace
 
     settings = Settings(home=root / "state", projects=root / "projects", suites=root / "expectations")
-    folder = folder_of(settings, "orders", "policies")
+    folder = folder_of(settings, "orders")
     plan = Plan.read(folder)
     assert plan is not None
     return World(open_workspace("orders", settings), plan, folder)
