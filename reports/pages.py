@@ -7,6 +7,16 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+SITE = {
+    "Overview": "index.html",
+    "History": "lifecycle/index.html",
+    "Data": "data/index.html",
+    "Models": "models/index.html",
+    "Monitoring": "monitoring/index.html",
+    "Replay": "replay/index.html",
+    "Lineage": "lineage/index.html",
+}
+"""The pages of a project's site, by what they are called, below the folder of the project."""
 _KILO = 1000
 NOTHING = "\N{EN DASH}"
 
@@ -39,6 +49,7 @@ def render(template: str, **values: object) -> str:
     )
     environment.filters |= {"count": count, "measure": measure, "share": share, "size": size}
     environment.filters["instant"] = instant
+    environment.globals["site"] = SITE
     return environment.get_template(template).render(values)
 
 
