@@ -45,14 +45,17 @@ def drift_report(workspace: Workspace, batch: Batch) -> Path | None:
     return path
 
 
-def lifecycle_report(workspace: Workspace, as_of: datetime, wall_seconds: float) -> Path:
+def lifecycle_report(workspace: Workspace, as_of: datetime, wall_seconds: float | None = None) -> Path:
     """Write the page of the lifecycle and `summary.json` beside it; the path of the page.
 
-    When nothing has changed since the last time, the seconds are those of the run that did the work.
+    When nothing has changed since the last time, and for who only writes it anew and so has no
+    `wall_seconds`, the seconds are those of the run that did the work; 0 where there was none.
     """
     facts = summary(workspace, as_of)
     made_from = fingerprint(facts)
     done = workspace.ledger.finished("lifecycle", "newest", made_from)
+    if wall_seconds is None:
+        done = workspace.ledger.result("lifecycle", "newest") or {"wall_seconds": 0.0}
     seconds = done["wall_seconds"] if done else wall_seconds
     path = page({**facts, "wall_seconds": seconds}, workspace.reports / "lifecycle")
     workspace.ledger.record("lifecycle", "newest", made_from, {"wall_seconds": seconds}, as_of)
