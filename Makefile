@@ -75,6 +75,9 @@ retrain: $(READY) ## train challengers at the end of BATCH and let them meet the
 rollback: $(READY) ## make an earlier champion the champion again (VERSION; the last one by default)
 	@$(RUN) rollback --project $(PROJECT) $(if $(VERSION),--version $(VERSION))
 
+report: $(READY) ## build the site of PROJECT from the lake and the registry alone
+	@$(RUN) report --project $(PROJECT)
+
 reproduce: $(READY) ## fit VERSION again from its lineage alone, and compare to the last bit
 	@$(RUN) reproduce --project $(PROJECT) $(if $(VERSION),--version $(VERSION))
 

@@ -28,6 +28,7 @@ COMMANDS = (
     "monitor",
     "retrain",
     "rollback",
+    "report",
     "reproduce",
     "retire",
     "housekeeping",

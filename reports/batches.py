@@ -17,6 +17,7 @@ _UNKNOWN: Facts = {
     "calibration_error": None,
     "calibration": [],
     "feature_drift": {},
+    "drifted": None,
     "challenger": None,
     "retrained": None,
     "drift_page": None,

@@ -45,9 +45,7 @@ def _dataset(given: Facts) -> Facts:
     }
 
 
-def _key_facts(
-    datasets: Sequence[Facts], total: Facts, failing: Sequence[Facts]
-) -> list[dict[str, str]]:
+def _key_facts(datasets: Sequence[Facts], total: Facts, failing: Sequence[Facts]) -> list[dict[str, str]]:
     severities = [each["severity"] for each in failing]
     named = ", ".join(f"{severities.count(name)} {name}" for name in _SEVERITIES if name in severities)
     stopped = sum(len(each["stopped"]) for each in datasets)

@@ -47,11 +47,21 @@ def drift_plot(
 ) -> Drawn:
     """The heat map of the most important features' drift; the numbers are those of all."""
     ids, moved = ids_of(scored), of(scored, "feature_drift")
+    drifted = [drifted_of(batch, threshold) for batch in scored]
     shown = dict(list(features.items())[:MAX_FEATURES])
     events = events_of(batches, batches.index(scored[0]))
-    by_batch = {batch: [values.get(name) for name in features] for batch, values in zip(ids, moved, strict=True)}
-    columns = {"feature": list(features), "importance": list(features.values()), **by_batch}
-    return with_data(plots.drift_map(ids, shown, moved, threshold, events), "drift", columns)
+    columns: dict[str, list[Any]] = {"feature": list(features), "importance": list(features.values())}
+    for batch, values in zip(ids, moved, strict=True):
+        columns[batch] = [values.get(name) for name in features]
+    return with_data(plots.drift_map(ids, shown, moved, drifted, threshold, events), "drift", columns)
+
+
+def drifted_of(batch: Facts, threshold: float) -> list[str]:
+    """The features of a batch that drifted; where it does not say, those from the threshold on."""
+    if batch["drifted"] is not None:
+        return list(batch["drifted"])
+    known = {name: value for name, value in batch["feature_drift"].items() if value is not None}
+    return [name for name, value in known.items() if value >= threshold]
 
 
 def estimates_plot(batches: Sequence[Facts], scored: Sequence[Facts], headline: str) -> Drawn | None:
@@ -62,12 +72,9 @@ def estimates_plot(batches: Sequence[Facts], scored: Sequence[Facts], headline: 
     first = batches.index(scored[0])
     shown = batches[first : max(known[-1] + 1, first + len(scored))]
     found = [(batch["estimates"] or {}).get(headline) or {} for batch in shown]
-    columns = {
-        "batch": ids_of(shown),
-        **{f"estimated {part}".removesuffix(" value"): [each.get(part) for each in found] for part in _ENDS},
-        "realised": of(shown, "score"),
-        "final": of(shown, "final"),
-    }
+    columns: dict[str, list[Any]] = {"batch": ids_of(shown)}
+    columns |= {f"estimated {part}": [each.get(part) for each in found] for part in _ENDS}
+    columns |= {"realised": of(shown, "score"), "final": of(shown, "final")}
     drawn = estimated(name_of(headline), headline, shown, events_of(batches, first))
     return with_data(drawn, "estimated", columns)
 

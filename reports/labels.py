@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -9,32 +10,42 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from reports.svg import COLOURS
 
 Spot = tuple[float, float, float, float]  # left, bottom, right, top
-_SIZE, _WIDE, _HIGH, _POINT = 8.5, 0.62, 1.05, 3.5  # in points; of the size
+_SIZE, _WIDE, _HIGH, _POINT = 8.5, 0.62, 1.05, 4.5  # in points; of the size
 _RINGS, _WAYS = 9, 12
 
 
-def place_labels(on: Axes, points: Sequence[tuple[float, float]], labels: Sequence[str]) -> None:
-    """Write each label as near to its point as there is room; far ones get a line. The axes must be final."""
-    figure = on.figure
-    FigureCanvasAgg(figure)  # lays out what is drawn so far
-    figure.draw_without_rendering()
-    scale = 72 / figure.dpi
-    spots = [tuple(scale * part for part in on.transData.transform(point)) for point in points]
+def place_labels(
+    on: Axes,
+    points: Sequence[tuple[float, float]],
+    labels: Sequence[str],
+    line: Sequence[tuple[float, float]] = (),
+) -> None:
+    """Write each label as near to its point as there is room, off the corners and the run of `line`.
+
+    What lies far gets a thread to its point. The axes must be final.
+    """
+    canvas = FigureCanvasAgg(on.figure)
+    canvas.draw()  # which lays it out
+    scale = 72 / canvas.figure.dpi
+    spots, bends = ([scale * on.transData.transform(point) for point in some] for some in (points, line))
     taken: list[Spot] = [(x - _POINT, y - _POINT, x + _POINT, y + _POINT) for x, y in spots]
+    for (left, bottom), (right, top) in pairwise(bends):
+        taken.append((left, bottom - 1, right, bottom + 1))
+        taken.append((right - 1, min(bottom, top), right + 1, max(bottom, top)))
     for (x, y), point, label in zip(spots, points, labels, strict=True):
         right, up = room(x, y, len(label), taken)
         far = math.hypot(right, up) > 16
-        line = {"arrowstyle": "-", "color": COLOURS["muted"], "linewidth": 0.5, "shrinkB": 3}
+        thread = {"arrowstyle": "-", "color": COLOURS["muted"], "linewidth": 0.5, "shrinkB": 3}
         on.annotate(
             label, point, (right, up), textcoords="offset points", fontsize=_SIZE, ha="center", va="center",
-            arrowprops=line if far else None,
+            arrowprops=thread if far else None,
         ).set_in_layout(False)  # fmt: skip
 
 
 def room(x: float, y: float, letters: int, taken: list[Spot]) -> tuple[float, float]:
     """Where a label of so many letters may be centred beside a point, which it then takes.
 
-    >>> taken = [(-3.5, -3.5, 3.5, 3.5)]
+    >>> taken = [(-4.5, -4.5, 4.5, 4.5)]
     >>> [tuple(round(part) for part in room(0, 0, 1, taken)) for _ in range(2)]
     [(9, 0), (8, 5)]
     """
@@ -58,4 +69,4 @@ def _spot(x: float, y: float, offset: tuple[float, float], wide: float, high: fl
 
 def _covers(spot: Spot, taken: Sequence[Spot]) -> bool:
     left, bottom, right, top = spot
-    return any(left < r and l < right and bottom < t and b < top for l, b, r, t in taken)
+    return any(left < each[2] and each[0] < right and bottom < each[3] and each[1] < top for each in taken)

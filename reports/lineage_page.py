@@ -19,15 +19,12 @@ def arranged(site: Facts, history: Facts) -> Facts:
     made = [_made(each, cards, headline, site["duels"]) for each in site["made"]]
     rounds = _rounds(made)
     edges = _edges(made, site)
+    drawn = picture([_source(each) for each in rounds], _boxes(made, rounds), edges) if made else None
     return {
         "made": made[::-1],
-        "rounds": list(reversed(rounds)),
+        "rounds": rounds[::-1],
         "headline": name_of(headline),
-        "lineage": with_data(
-            picture([_source(each) for each in rounds], _boxes(made, rounds), edges), "lineage", _table(made, edges)
-        )
-        if made
-        else None,
+        "lineage": with_data(drawn, "lineage", _table(made, edges)) if drawn else None,
     }
 
 
@@ -125,7 +122,7 @@ def _table(made: Sequence[Facts], edges: Sequence[Edge]) -> dict[str, list[Any]]
     return {
         **{name: [each[name] for each in made] for name in plain},
         "batches": ["; ".join(each["batches"]) for each in made],
-        "tables": ["; ".join(f"{table} {number}" for table, number in each["tables"].items()) for each in made],
+        "tables": ["; ".join(f"{name} {number}" for name, number in each["tables"].items()) for each in made],
         "went on from": list(parents.values()),
         "met": [met.get(each["version"], "") for each in made],
     }

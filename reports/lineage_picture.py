@@ -30,11 +30,14 @@ class Edge:
     kind: str
 
 
-def picture(sources: Sequence[Box], versions: Mapping[str, tuple[int, int, Box]], edges: Sequence[Edge]) -> str:
+def picture(
+    sources: Sequence[Box], versions: Mapping[str, tuple[int, int, Box]], edges: Sequence[Edge]
+) -> Markup:
     """What each round was made from, beside the versions it made (row, lane and box by id)."""
     lanes = 1 + max((lane for _, lane, _ in versions.values()), default=0)
     width, height = _SOURCE + _GAP + lanes * _LANE, len(sources) * _ROW + _TOP
-    drawn = [_comb(row, [lane for at, lane, _ in versions.values() if at == row]) for row in range(len(sources))]
+    rows = [[lane for at, lane, _ in versions.values() if at == row] for row in range(len(sources))]
+    drawn = [_comb(row, taken) for row, taken in enumerate(rows)]
     drawn += [_edge(versions[edge.start], versions[edge.end], edge.kind) for edge in edges]
     drawn += [_box(box, 1, _y(row), _SOURCE, 36) for row, box in enumerate(sources)]
     drawn += [_box(box, _x(lane), _y(row), _BOX, _CUT) for row, lane, box in versions.values()]

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from reports.batches import Facts, ids_of, of, scored_of, told_batch
 from reports.downloads import Drawn, with_data
-from reports.drawn import MAX_FEATURES, drift_plot, estimates_plot, events_of
+from reports.drawn import MAX_FEATURES, drift_plot, drifted_of, estimates_plot, events_of
 from reports.facts import DRIFT
 from reports.headlines import headlines_of, name_of
 from reports.monitoring_plots import shifts
@@ -54,7 +54,8 @@ def _shifts(batches: Sequence[Facts], scored: Sequence[Facts]) -> Drawn | None:
 def _expected(batch: Facts, headline: str) -> Facts | None:
     """The estimate of a batch beside what came; None where there is none."""
     found = (batch["estimates"] or {}).get(headline)
-    return {**found, "batch": batch["batch"], "came": batch["score"], "final": batch["final"]} if found else None
+    told = {"batch": batch["batch"], "came": batch["score"], "final": batch["final"]}
+    return found | told if found else None
 
 
 def _key_facts(
@@ -62,12 +63,11 @@ def _key_facts(
     headline: str,
 ) -> list[dict[str, str]]:  # fmt: skip
     last = scored[-1] if scored else None
-    found = {name: last["feature_drift"].get(name) for name in features} if last else {}
-    moved = [name for name, value in found.items() if threshold and value is not None and value >= threshold]
+    moved = drifted_of(last, threshold) if last and threshold else []
     judged = [_expected(batch, headline) for batch in scored]
     errors = [abs(each["error"]) for each in judged if each and each["error"] is not None]
     told = [
-        ("Newest batch", last["batch"] if last else "none", "that was judged" if last else "nothing was judged yet"),
+        ("Newest batch", last["batch"] if last else "none", "that was judged" if last else "none was judged"),
         ("Inputs that moved", f"{len(moved)} of {len(features)}" if features else NOTHING,
          f"with {share(last['drift'], 0)} of the importance" if last and last["drift"] is not None else ""),
         ("Prediction drift", measure(last["prediction_drift"], 2) if last else NOTHING, "stability index"),

@@ -1,8 +1,6 @@
 """The first page of a site: who is champion, whether all is well, and how each measure has moved."""
 
-from collections.abc import Sequence
-
-from markupsafe import Markup
+from collections.abc import Callable, Sequence
 
 from reports.batches import Facts, ids_of, of, scored_of, short, told_batch
 from reports.downloads import with_data
@@ -35,6 +33,7 @@ def _key_facts(site: Facts, history: Facts, batches: Sequence[Facts]) -> list[di
     families = {each["version"]: each["family"] for each in history["versions"]}
     scored = scored_of(batches)
     received, quarantined = sum(of(batches, "received")), sum(of(batches, "quarantined"))
+    stopped = of(batches, "status").count("stopped")
     last = next((batch for batch in reversed(scored) if batch["score"] is not None), None)
     interval = (last or {}).get("score_interval") or (None, None)
     within = f", {measure(interval[0])} to {measure(interval[1])}" if None not in interval else ""
@@ -44,7 +43,7 @@ def _key_facts(site: Facts, history: Facts, batches: Sequence[Facts]) -> list[di
          f"{families.get(reign['version'], '')} since {crowned}" if reign else "nothing serves yet"),
         (f"Newest {name_of(headlines_of(history)[0])}", measure(last["score"]) if last else NOTHING,
          f"{last['batch']}{within}" if last else "no batch has its outcomes in"),
-        ("Batches", count(len(batches)), f"{len(scored)} scored, {of(batches, 'status').count('stopped') or 'none'} stopped"),
+        ("Batches", count(len(batches)), f"{len(scored)} scored, {stopped or 'none'} stopped"),
         ("Rows received", count(received), f"{count(quarantined)} quarantined"),
         ("Versions", count(len(history["versions"])), f"{len(site['reigns'])} times a new champion"),
     ]  # fmt: skip
@@ -116,8 +115,8 @@ def _of_alerts(alerts: Sequence[Facts]) -> tuple[str, str]:
 def _of_policy(replay: Facts) -> tuple[str, str]:
     best, present = replay["recommended"]["policy"], replay["present"]
     if best == present:
-        return "good", f"The replay recommends what the spec has: {best}."
-    return "watch", f"The replay recommends {best}, not {present or 'what the spec has'}."
+        return "good", f"The replay recommends what the spec has: “{best}”."
+    return "watch", f"The replay recommends “{best}”" + (f", not “{present}”." if present else ".")
 
 
 def _sparks(history: Facts, batches: Sequence[Facts], headlines: tuple[str, str]) -> list[Facts]:
@@ -125,34 +124,36 @@ def _sparks(history: Facts, batches: Sequence[Facts], headlines: tuple[str, str]
     scored = scored_of(batches)
     relative = history.get("relative_loss_name", name_of("relative_loss"))
     lines = [
-        (name_of(headlines[0]), scored, of(scored, "score"), measure),
-        (name_of(headlines[1]), scored, of(scored, "second"), measure),
-        (relative, scored, of(scored, "relative"), measure),
-        ("calibration error", scored, of(scored, "calibration_error"), measure),
-        ("importance that drifted", scored, of(scored, "drift"), lambda value: share(value, 0)),
-        ("prediction drift", scored, of(scored, "prediction_drift"), measure),
-        ("rows received", batches, of(batches, "received"), count),
-        ("share quarantined", batches, [_part(batch) for batch in batches], lambda value: share(value, 2)),
+        (name_of(headlines[0]), scored, "score", headlines[0], measure),
+        (name_of(headlines[1]), scored, "second", headlines[1], measure),
+        (relative, scored, "relative", "relative_loss", measure),
+        ("calibration error", scored, "calibration_error", "calibration_error", measure),
+        ("importance that drifted", scored, "drift", "", lambda value: share(value, 0)),
+        ("prediction drift", scored, "prediction_drift", "", measure),
+        ("rows received", batches, "received", "", count),
+        ("rows quarantined", batches, "quarantined", "", count),
     ]
     return [
-        _spark(name, over, values, told)
-        for name, over, values, told in lines
-        if any(value is not None for value in values)
+        _spark(name, over, fact, interval, told)
+        for name, over, fact, interval, told in lines
+        if any(value is not None for value in of(over, fact))
     ]
 
 
-def _part(batch: Facts) -> float | None:
-    return batch["quarantined"] / batch["received"] if batch["received"] else None
-
-
-def _spark(name: str, over, values, told) -> Facts:
+def _spark(
+    name: str, over: Sequence[Facts], fact: str, interval: str, told: Callable[[float | None], str]
+) -> Facts:
+    values = of(over, fact)
     known = [value for value in values if value is not None]
-    bands = [batch["score_interval"] if values == of(over, "score") else None for batch in over]
+    pairs = [batch["intervals"].get(interval) or (None, None) for batch in over]
     releases = [event.after for event in events_of(over, 0) if event.released]
-    drawn = spark(values, bands, releases, f"{name} by batch, from {over[0]['batch']} to {over[-1]['batch']}")
+    drawn = spark(values, pairs, releases, f"{name} by batch, from {over[0]['batch']} to {over[-1]['batch']}")
+    columns = {"batch": ids_of(over), name: values}
+    if any(None not in pair for pair in pairs):
+        columns |= {"low": [low for low, _ in pairs], "high": [high for _, high in pairs]}
     return {
         "name": name,
-        "last": told(next(value for value in reversed(values) if value is not None)),
+        "last": told(known[-1]),
         "range": f"{told(min(known))} to {told(max(known))}",
-        "plot": with_data(Markup(drawn), name.replace(" ", "-"), {"batch": ids_of(over), name: values}),
+        "plot": with_data(drawn, name.replace(" ", "-"), columns),
     }

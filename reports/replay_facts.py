@@ -69,7 +69,11 @@ def _key_facts(facts: Facts, policies: Sequence[Facts]) -> list[dict[str, str]]:
             count(chosen["retrainings"]) if chosen else NOTHING,
             f"{chosen['promoted']} promoted, {chosen['refused']} refused" if chosen else "",
         ),
-        ("Training", f"{count(chosen['training_seconds'])} s" if chosen else NOTHING, "of the recommended policy"),
+        (
+            "Training",
+            f"{count(chosen['training_seconds'])} s" if chosen else NOTHING,
+            "of that policy",
+        ),
         ("Wall time", f"{count(facts['wall_seconds'])} s", "of the replay"),
     ]
     return [{"name": name, "value": value, "detail": detail} for name, value, detail in told]
@@ -129,7 +133,8 @@ def frontier(policies: Sequence[Mapping[str, Any]]) -> list[str]:
     """The names of the policies that no other beats at the same cost or less, the cheapest first.
 
     >>> told = [("a", 0, 0.0), ("b", 9, 0.2), ("c", 8, 0.3)]
-    >>> frontier([{"name": name, "bound": False, "training_seconds": seconds, "against_never": {"value": gain}}
+    >>> fact = {"bound": False}
+    >>> frontier([fact | {"name": name, "training_seconds": seconds, "against_never": {"value": gain}}
     ...           for name, seconds, gain in told])
     ['a', 'c']
     """

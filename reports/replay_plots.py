@@ -13,6 +13,7 @@ from reports.svg import figure, styled, svg
 
 NEVER, ORACLE = "never", "oracle"
 _CUT = 30
+_DASHED = (0, (4, 3))
 
 
 class Look(Enum):
@@ -89,8 +90,8 @@ def regret(loss: str, policies: Sequence[Facts]) -> str:
     on = drawn.subplots()
     for row, policy in enumerate(policies):
         found, look = policy["regret"], policy["look"]
-        if found["low"] is not None and found["high"] is not None:
-            on.plot([found["low"], found["high"]], [row, row], color=_COLOURS[look], linewidth=3, alpha=0.35)
+        ends = floats([found["low"], found["high"]])
+        on.plot(ends, [row, row], color=_COLOURS[look], linewidth=3, alpha=0.35)
         on.plot([found["value"]], [row], _SHAPES[look], color=_COLOURS[look], markersize=6)
     names = [f"{_short(each['name'], _CUT)} ({each['number']})" for each in policies]
     on.set_yticks(range(len(policies)), names, fontsize=8.5)
@@ -109,14 +110,14 @@ def frontier(loss: str, policies: Sequence[Facts], best: Sequence[str]) -> str:
     points = [(each["training_seconds"], each["against_never"]["value"]) for each in policies]
     for policy, (seconds, gain) in zip(policies, points, strict=True):
         look, found = policy["look"], policy["against_never"]
-        if found["low"] is not None and found["high"] is not None:
-            on.plot([seconds] * 2, [found["low"], found["high"]], color=_COLOURS[look], linewidth=1.6, alpha=0.3)
+        ends = floats([found["low"], found["high"]])
+        on.plot([seconds] * 2, ends, color=_COLOURS[look], linewidth=1.6, alpha=0.3)
         size = 7.5 if look is not Look.OTHER else 9
         on.plot([seconds], [gain], _SHAPES[look], color=_COLOURS[look], markersize=size)
     line = {each["name"]: point for each, point in zip(policies, points, strict=True)}
     steps = [line[name] for name in best]
-    on.plot(*zip(*steps, strict=True), drawstyle="steps-post", color=INK, linewidth=1.1, linestyle=(0, (4, 3)),
-            label="frontier") if steps else None  # fmt: skip
+    across, up = ([point[side] for point in steps] for side in (0, 1))
+    on.plot(across, up, drawstyle="steps-post", color=INK, linewidth=1.1, linestyle=_DASHED, label="frontier")
     on.axhline(0, color=MUTED, linewidth=0.9)
     on.grid(True, axis="both")
     on.set_xlabel("training (seconds)")
@@ -124,7 +125,7 @@ def frontier(loss: str, policies: Sequence[Facts], best: Sequence[str]) -> str:
     on.margins(x=0.08, y=0.1)
     _legend(on, policies)
     drawn.legend(*on.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
-    place_labels(on, points, [str(each["number"]) for each in policies])
+    place_labels(on, points, [str(each["number"]) for each in policies], steps)
     return svg(drawn, "frontier", "Gain of each policy against its seconds of training, with 95% intervals")
 
 

@@ -155,7 +155,8 @@ def spark(
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_SPARK}" role="img" '
         f'aria-label="{Markup.escape(description)}" class="spark">'
         f'<path d="{upright}" stroke="var(--muted)" stroke-width="1" fill="none"/>'
-        f'<path d="{wide}" stroke="var(--blue)" stroke-opacity=".25" stroke-width="{min(9.0, step * 0.6):.1f}" fill="none"/>'
+        f'<path d="{wide}" stroke="var(--blue)" stroke-opacity=".25" fill="none" '
+        f'stroke-width="{min(9.0, step * 0.6):.1f}"/>'
         f'<path d="{line}" stroke="var(--blue)" stroke-width="2" stroke-linejoin="round" fill="none"/>'
         f'<circle cx="{x}" cy="{y}" r="3.5" fill="var(--blue)"/></svg>'
     )

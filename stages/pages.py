@@ -51,14 +51,16 @@ def lifecycle_report(workspace: Workspace, as_of: datetime, wall_seconds: float 
     When nothing has changed since the last time, and for who only writes it anew and so has no
     `wall_seconds`, the seconds are those of the run that did the work; 0 where there was none.
     """
-    facts = summary(workspace, as_of)
+    facts, ledger = summary(workspace, as_of), workspace.ledger
     made_from = fingerprint(facts)
-    done = workspace.ledger.finished("lifecycle", "newest", made_from)
     if wall_seconds is None:
-        done = workspace.ledger.result("lifecycle", "newest") or {"wall_seconds": 0.0}
-    seconds = done["wall_seconds"] if done else wall_seconds
+        done = ledger.result("lifecycle", "newest")
+    else:
+        done = ledger.finished("lifecycle", "newest", made_from)
+    seconds = done["wall_seconds"] if done else wall_seconds or 0.0
     path = page({**facts, "wall_seconds": seconds}, workspace.reports / "lifecycle")
-    workspace.ledger.record("lifecycle", "newest", made_from, {"wall_seconds": seconds}, as_of)
+    if wall_seconds is not None:
+        ledger.record("lifecycle", "newest", made_from, {"wall_seconds": seconds}, as_of)
     return path
 
 
@@ -130,6 +132,7 @@ def _batch(workspace: Workspace, batch: Batch, requests: Sequence[Request]) -> B
         "calibration": judged.get("calibration", []),
         "prediction_drift": judged.get("prediction_drift"),
         "feature_drift": judged.get("drift", {}),
+        "drifted": judged.get("drifted", []),
         "challenger": gate.challenger if gate else None,
         "retrained": gate.challenger if gate and gate.accepted else restored.version if restored else None,
         "drift_page": f"../drift/{batch.id}.html" if _drift_path(workspace, batch.id).is_file() else None,

@@ -48,7 +48,7 @@ def site_report(workspace: Workspace, as_of: datetime) -> Path:
 
 
 def _write_lost_cards(workspace: Workspace) -> None:
-    """Cards are written whenever something is decided about their version: only a lost one is written anew."""
+    """Write those cards that are gone: each is written whenever something is decided about its version."""
     gates = {gate.challenger: gate for gate in decisions(workspace).values()}
     for version in workspace.registry.versions(workspace.project.name):
         if not card_path(workspace, version).is_file():

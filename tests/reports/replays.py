@@ -18,7 +18,8 @@ def interval(value: float | None, half: float = 0.002) -> Interval:
 
 def replay(batches: Sequence[str] = BATCHES, **facts: Any) -> Replay:
     """Fourteen policies and their bounds: what retrains more gains more, with ever less to gain."""
-    policies = [_policy("never", 0.0, 0, batches, bound=True), _policy("oracle", 0.0125, 0, batches, bound=True)]
+    bounds = (("never", 0.0), ("oracle", 0.0125))
+    policies = [_policy(name, gain, 0, batches, bound=True) for name, gain in bounds]
     for every in (1, 2, 3, 6):
         for place, kind in enumerate(KINDS):
             gain = 0.01 * math.exp(-0.16 * every) - 0.0012 * place
