@@ -16,6 +16,7 @@ _UNKNOWN: Facts = {
     "base_rate": None,
     "calibration_error": None,
     "calibration": [],
+    "prediction_drift": None,
     "feature_drift": {},
     "drifted": None,
     "challenger": None,
