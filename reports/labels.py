@@ -47,7 +47,7 @@ def room(x: float, y: float, letters: int, taken: list[Spot]) -> tuple[float, fl
 
     >>> taken = [(-4.5, -4.5, 4.5, 4.5)]
     >>> [tuple(round(part) for part in room(0, 0, 1, taken)) for _ in range(2)]
-    [(9, 0), (8, 5)]
+    [(9, 0), (-7, 3)]
     """
     wide, high = _SIZE * _WIDE * letters / 2, _SIZE * _HIGH / 2
     offsets = (

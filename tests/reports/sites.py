@@ -79,7 +79,11 @@ def duel(number: int, against: str | None, at: str, accepted: bool, **facts: Any
 
 def site(**facts: Any) -> Site:
     """Three versions, two of which were champion, and one that was refused."""
-    first, second, third = "2013-04-03T04:00:00+00:00", "2013-06-03T04:00:00+00:00", "2013-10-03T04:00:00+00:00"
+    first, second, third = (
+        "2013-04-03T04:00:00+00:00",
+        "2013-06-03T04:00:00+00:00",
+        "2013-10-03T04:00:00+00:00",
+    )
     told: dict[str, Any] = {
         "project": "flights",
         "title": "Late arrivals from New York",
@@ -118,8 +122,9 @@ def datasets(history: Summary) -> list[DatasetFacts]:
               "current": side, "reference": side}  # fmt: skip
     failing = {"expectation": "expect_column_values_to_be_between", "column": "distance",
                "severity": "warning", "batches": {"2013-02": 6}, "detail": "", "examples": []}  # fmt: skip
-    about = {"project": history["project"], "title": history.get("title", ""), "source": "files", "key": ["id"],
-             "event_time": "at", "known_at": None, "max_share": 0.05, "quarantine": []}  # fmt: skip
+    about = {"project": history["project"], "title": history.get("title", ""), "source": "files",
+             "key": ["id"], "event_time": "at", "known_at": None,
+             "max_share": 0.05, "quarantine": []}  # fmt: skip
     distributions = {"batch": "2013-12", "reference": "2013-01", "timezone": "UTC", "threshold": 0.2,
                      "columns": [column]}  # fmt: skip
     events = {"dataset": "flights", "batches": batches, "failing": [failing], "distributions": distributions}
@@ -130,7 +135,7 @@ def datasets(history: Summary) -> list[DatasetFacts]:
 def write_site(
     folder: Path, facts: Site | None = None, past: Summary | None = None, replayed: Replay | None = None
 ) -> Path:
-    """Write every page into `folder`, with an empty one in place of each card and drift page; the overview."""
+    """Write every page into `folder`, an empty one for each card and drift page; the path of the overview."""
     facts, past = facts or site(), past or history()
     held = datasets(past)
     lifecycle.page(past, folder / "lifecycle")
