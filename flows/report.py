@@ -13,10 +13,11 @@ from tasks.reporting import report_drift, report_lifecycle, report_site
 
 @flow(name="report", flow_run_name="report {project}", task_runner=fan_out())
 def report(project: str, as_of: datetime, wall_seconds: float) -> Path:
-    """Write a drift page for each scored batch, the page of the whole lifecycle, and the site; its path."""
+    """Write a drift page for each scored batch, the page of the whole lifecycle (its path), and the site."""
     now("writing reports")
     scored = list(open_workspace(project).ledger.results("score"))
     for future in report_drift.map(unmapped(project), scored):
         future.result()
-    report_lifecycle(project, as_of, wall_seconds)
-    return report_site(project, as_of)
+    page = report_lifecycle(project, as_of, wall_seconds)
+    report_site(project, as_of)
+    return page

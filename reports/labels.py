@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -18,18 +18,18 @@ def place_labels(
     on: Axes,
     points: Sequence[tuple[float, float]],
     labels: Sequence[str],
-    line: Sequence[tuple[float, float]] = (),
+    lines: Sequence[Sequence[tuple[float, float]]] = (),
 ) -> None:
-    """Write each label as near to its point as there is room, off the corners and the run of `line`.
+    """Write each label as near to its point as there is room, and off the `lines`.
 
     What lies far gets a thread to its point. The axes must be final.
     """
     canvas = FigureCanvasAgg(on.figure)
     canvas.draw()  # which lays it out
     scale = 72 / canvas.figure.dpi
-    spots, bends = ([scale * on.transData.transform(point) for point in some] for some in (points, line))
+    spots, *bent = ([scale * on.transData.transform(point) for point in some] for some in (points, *lines))
     taken: list[Spot] = [(x - _POINT, y - _POINT, x + _POINT, y + _POINT) for x, y in spots]
-    for (left, bottom), (right, top) in pairwise(bends):
+    for (left, bottom), (right, top) in chain.from_iterable(map(pairwise, bent)):
         taken.append((left, bottom - 1, right, bottom + 1))
         taken.append((right - 1, min(bottom, top), right + 1, max(bottom, top)))
     for (x, y), point, label in zip(spots, points, labels, strict=True):

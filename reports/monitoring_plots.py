@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from reports.plots import BLUE, VERMILLION, Event, Values, finish, floats
+from reports.plots import BLUE, VERMILLION, Event, Values, dot, finish, floats
 from reports.svg import figure, styled, svg
 
 
@@ -14,7 +14,7 @@ def shifts(batches: Sequence[str], said: Values, inputs: Values, events: Sequenc
     drawn = figure(3.6)
     above, below = drawn.subplots(2, sharex=True)
     places = np.arange(len(batches))
-    above.plot(places, floats(said), "o-", color=BLUE, markersize=5, linewidth=1.8)
+    above.plot(places, floats(said), "o-", color=BLUE, markersize=dot(5, batches), linewidth=1.8)
     above.set_ylabel("predictions\n(stability index)")
     above.set_ylim(bottom=0)
     below.bar(places, 100 * floats(inputs), color=VERMILLION, alpha=0.75, width=0.62)

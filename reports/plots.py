@@ -21,8 +21,9 @@ INK, MUTED = COLOURS["ink"], COLOURS["muted"]
 _CALM, _DRIFTED, _DEEPEST = 0.08, 0.24, 0.62
 _DEEPEST_AT = 10
 _CELL = (0.94, 0.92)
-# More columns leave no room for numbers.
+# More columns leave no room for numbers, nor for a dot each.
 _MAX_WRITTEN = 16
+_MAX_DOTS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +56,13 @@ def performance(
             floats(baseline),
             "s--",
             color=VERMILLION,
-            markersize=4,
+            markersize=dot(4, batches),
             linewidth=1.4,
             label="baseline",
         )
-    on.plot(places, floats(values), "o-", color=BLUE, markersize=5.5, linewidth=2, label="champion")
+    on.plot(
+        places, floats(values), "o-", color=BLUE, markersize=dot(5.5, batches), linewidth=2, label="champion"
+    )
     on.set_ylabel(name)
     finish(on, batches, events)
     handles, labels = on.get_legend_handles_labels()
@@ -216,6 +219,11 @@ def _write(on: Axes, place: int, row: int, value: float, bold: bool) -> None:
     )  # fmt: skip
     # The cells lie inside the axes: laying out hundreds of them would only take time.
     text.set_in_layout(False)
+
+
+def dot(size: float, batches: Sequence[str]) -> float:
+    """The size of the dots of a line: none where so many would hide it."""
+    return size if len(batches) <= _MAX_DOTS else 0.0
 
 
 def floats(values: Values) -> NDArray[np.float64]:

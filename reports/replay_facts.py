@@ -9,6 +9,7 @@ from reports.pages import NOTHING, count, measure, share
 from reports.replay_plots import NEVER, ORACLE, Look
 
 Facts = dict[str, Any]
+ALARMS = ("true", "false", "missed")
 _ENDS = ("value", "low", "high")
 
 
@@ -25,7 +26,7 @@ def arranged(facts: Facts) -> Facts:
         "policies": told,
         "facts": _key_facts(facts, told),
         "has_value": any(each["net_value"] for each in told),
-        "alarms": [each for each in told if each["false_alarms"] or each["missed_alarms"]],
+        "alarms": [_alarms(each) for each in told if each["look"] in (Look.CHOSEN, Look.PRESENT)],
         "plots": {
             "gains": _gains(facts, told),
             "regret": _regret(facts, told),
@@ -77,6 +78,12 @@ def _key_facts(facts: Facts, policies: Sequence[Facts]) -> list[dict[str, str]]:
         ("Wall time", f"{count(facts['wall_seconds'])} s", "of the replay"),
     ]
     return [{"name": name, "value": value, "detail": detail} for name, value, detail in told]
+
+
+def _alarms(policy: Facts) -> Facts:
+    """The batches after which a policy called for a retraining, rightly or not, and where it failed to."""
+    found = {kind: [each["batch"] for each in policy["batches"] if each["alarm"] == kind] for kind in ALARMS}
+    return {"policy": policy["name"], "look": policy["look"], "batches": found}
 
 
 def _gains(facts: Facts, policies: Sequence[Facts]) -> Drawn | None:

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from reports.labels import place_labels
-from reports.plots import BLUE, GREEN, INK, MUTED, VERMILLION, finish, floats
+from reports.plots import BLUE, GREEN, INK, MUTED, VERMILLION, dot, finish, floats
 from reports.svg import figure, styled, svg
 
 NEVER, ORACLE = "never", "oracle"
@@ -68,11 +68,12 @@ def gains(
             continue
         if look in _BANDED:
             on.fill_between(places, low, high, color=colour, alpha=0.14, linewidth=0)
-        label = f"{look.value}: {_short(policy['name'], 44)}"
-        on.plot(places, value, _SHAPES[look], linestyle=_LINES[look], color=colour, markersize=4.5,
-                linewidth=1.9, label=label)  # fmt: skip
+        name = _short(policy["name"], 44)
+        label = name if name == look.value else f"{look.value}: {name}"
+        style = {"marker": _SHAPES[look], "markersize": dot(4.5, batches), "linestyle": _LINES[look]}
+        on.plot(places, value, color=colour, linewidth=1.9, label=label, **style)
         at = np.flatnonzero(np.array(rings, dtype=bool))
-        if look in _BANDED:
+        if look in _BANDED and dot(1, batches):
             on.plot(places[at], value[at], "o", markersize=10, markerfacecolor="none", color=colour)
     on.axhline(0, color=MUTED, linewidth=0.9)
     on.set_ylabel(f"gain in {loss} a row, on never")
@@ -125,7 +126,8 @@ def frontier(loss: str, policies: Sequence[Facts], best: Sequence[str]) -> str:
     on.margins(x=0.08, y=0.1)
     _legend(on, policies)
     drawn.legend(*on.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
-    place_labels(on, points, [str(each["number"]) for each in policies], steps)
+    level = [(end, 0.0) for end in on.get_xlim()]
+    place_labels(on, points, [str(each["number"]) for each in policies], [steps, level])
     return svg(drawn, "frontier", "Gain of each policy against its seconds of training, with 95% intervals")
 
 

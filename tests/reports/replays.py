@@ -88,5 +88,5 @@ def _point(batch: str, gain: float, place: int, times: int) -> Point:
         "regret": interval(0.0125 - wave),
         "decision": "retrain stateless" if retrained else "nothing",
         "answer": ("promoted" if place % 2 else "refused") if retrained else None,
-        "alarm": None,
+        "alarm": ("true" if place % 2 else "false") if retrained else "missed" if place == 5 else None,
     }

@@ -68,6 +68,17 @@ def test_what_the_spec_has_may_be_what_is_recommended(tmp_path: Path) -> None:
     assert "2 when performance falls, stateless, expanding recommended present" in listed(root)
 
 
+def test_alarms_of_the_policies_that_matter_are_told_by_batch(tmp_path: Path) -> None:
+    facts = replay()
+    first, second = tables(opened(facts, tmp_path))["Alarms"]
+    assert first[0].endswith("recommended") and second[0].endswith("present")
+    (chosen,) = [each for each in facts["policies"] if each["name"] == facts["recommended"]["policy"]]
+    told = [
+        [each["batch"] for each in chosen["batches"] if each["alarm"] == kind] for kind in ("true", "false")
+    ]
+    assert first[1:3] == [", ".join(batches) for batches in told]
+
+
 @given(st.lists(st.tuples(st.floats(0, 400), st.floats(0, 250)), min_size=1, max_size=40))
 def test_labels_cover_neither_each_other_nor_a_point(points: list[tuple[float, float]]) -> None:
     taken = [(x - 4.5, y - 4.5, x + 4.5, y + 4.5) for x, y in points]
