@@ -70,7 +70,7 @@ def gains(
             on.fill_between(places, low, high, color=colour, alpha=0.14, linewidth=0)
         name = _short(policy["name"], 44)
         label = name if name == look.value else f"{look.value}: {name}"
-        style = {"marker": _SHAPES[look], "markersize": dot(4.5, batches), "linestyle": _LINES[look]}
+        style: Any = {"marker": _SHAPES[look], "markersize": dot(4.5, batches), "linestyle": _LINES[look]}
         on.plot(places, value, color=colour, linewidth=1.9, label=label, **style)
         at = np.flatnonzero(np.array(rings, dtype=bool))
         if look in _BANDED and dot(1, batches):
