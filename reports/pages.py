@@ -3,6 +3,7 @@
 import os
 import tempfile
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -40,6 +41,11 @@ def write(path: Path, text: str) -> Path:
 
 def render(template: str, **values: object) -> str:
     """A template of `reports/templates/` with these values; a value that is missing is an error."""
+    return _environment().get_template(template).render(values)
+
+
+@cache  # templates are compiled once
+def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
@@ -50,7 +56,7 @@ def render(template: str, **values: object) -> str:
     environment.filters |= {"count": count, "measure": measure, "share": share, "size": size}
     environment.filters["instant"] = instant
     environment.globals["site"] = SITE
-    return environment.get_template(template).render(values)
+    return environment
 
 
 def count(value: float | None) -> str:

@@ -136,10 +136,9 @@ def write_site(
     folder: Path, facts: Site | None = None, past: Summary | None = None, replayed: Replay | None = None
 ) -> Path:
     """Write every page into `folder`, an empty one for each card and drift page; the path of the overview."""
-    facts, past = facts or site(), past or history()
-    held = datasets(past)
+    past = past or history()
     lifecycle.page(past, folder / "lifecycle")
-    for each in held:
+    for each in datasets(past):
         dataset.page(each, folder / "datasets" / each["dataset"])
     elsewhere: Sequence[str | None] = [
         *(version.get("card") for version in past["versions"]),
@@ -149,7 +148,15 @@ def write_site(
         path = folder / "lifecycle" / link
         path.parent.mkdir(exist_ok=True)
         path.write_text("<!DOCTYPE html><html lang='en'><title>elsewhere</title></html>")
-    return build(facts, past, held, replayed, folder)
+    return build_site(folder, facts, past, replayed)
+
+
+def build_site(
+    folder: Path, facts: Site | None = None, past: Summary | None = None, replayed: Replay | None = None
+) -> Path:
+    """Write the pages of the site alone, but for its history; the path of the overview."""
+    past = past or history()
+    return build(facts or site(), past, datasets(past), replayed, folder)
 
 
 def every_page(folder: Path) -> list[Path]:
@@ -157,4 +164,4 @@ def every_page(folder: Path) -> list[Path]:
     return [folder / page for page in SITE.values()] + sorted(folder.glob("datasets/*/index.html"))
 
 
-__all__ = ["NASTY", "duel", "every_page", "history", "made", "replay", "site", "write_site"]
+__all__ = ["NASTY", "build_site", "duel", "every_page", "history", "made", "replay", "site", "write_site"]

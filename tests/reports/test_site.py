@@ -13,11 +13,13 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from reports.pages import SITE
-from tests.reports.sites import every_page, history, replay, write_site
+from tests.reports.sites import every_page, history, replay
 
 PAGES = [*SITE.values(), "datasets/flights/index.html", "datasets/planes/index.html"]
 every = pytest.mark.parametrize("name", PAGES)
 PHONE, DESK = 390, 1280
+LINKS = "all => all.map(one => new URL(one.href.baseVal ?? one.href, document.baseURI).href)"
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -31,14 +33,6 @@ def browser() -> Iterator[Browser]:
         chromium = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
         yield chromium
         chromium.close()
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site of the year."""
-    folder = tmp_path_factory.mktemp("site")
-    write_site(folder, replayed=replay())
-    return folder
 
 
 class Opened:
@@ -113,10 +107,9 @@ def test_links_hold(browser: Browser, folder: Path) -> None:
     anchors: dict[Path, set[str]] = {}
     for path in every_page(folder):
         with Opened(browser, path) as page:
-            links = page.eval_on_selector_all("[href]", "all => all.map(one => one.href.baseVal ?? one.href)")
+            links = page.eval_on_selector_all("[href]", LINKS)
             anchors[path] = set(page.eval_on_selector_all("[id]", "all => all.map(one => one.id)"))
             assert len(anchors[path]) == page.locator("[id]").count()
-            links = [page.evaluate("link => new URL(link, document.baseURI).href", link) for link in links]
         for link in links:
             if link.startswith("data:"):
                 continue
