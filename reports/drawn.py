@@ -7,6 +7,7 @@ from reports import plots
 from reports.batches import Facts, ids_of, of, short
 from reports.coverage import coverage
 from reports.downloads import Drawn, with_data
+from reports.drift_map import drift_map
 from reports.estimated import estimated
 from reports.headlines import name_of
 
@@ -53,7 +54,7 @@ def drift_plot(
     columns: dict[str, list[Any]] = {"feature": list(features), "importance": list(features.values())}
     for batch, values in zip(ids, moved, strict=True):
         columns[batch] = [values.get(name) for name in features]
-    return with_data(plots.drift_map(ids, shown, moved, drifted, threshold, events), "drift", columns)
+    return with_data(drift_map(ids, shown, moved, drifted, threshold, events), "drift", columns)
 
 
 def drifted_of(batch: Facts, threshold: float) -> list[str]:
