@@ -30,19 +30,26 @@ def drift_report(workspace: Workspace, batch: Batch) -> Path | None:
 
     Nor is there one where drift is not watched.
     """
-    scored = workspace.ledger.results("score").get(batch.id)
-    if scored is None or scored["rows"] == 0 or workspace.spec.monitoring.drift is None:
-        return None
-    path = _drift_path(workspace, batch.id)
+    path, scored = _drift_path(workspace, batch.id), workspace.ledger.result("score", batch.id)
+    if scored is None or not lacks_drift_report(workspace, batch):
+        return path if path.is_file() else None
     made_from = fingerprint(scored["fingerprint"])
-    if path.is_file() and workspace.ledger.finished("drift report", batch.id, made_from) is not None:
-        return path
     version = workspace.registry.version(scored["version"])
     rows = workspace.lake.scan("features", [batch.id])
     zone = workspace.spec.batches.timezone
     drift_page(sample(workspace, version), rows, columns(workspace.spec), path, zone)
     workspace.ledger.record("drift report", batch.id, made_from, {}, batch.end)
     return path
+
+
+def lacks_drift_report(workspace: Workspace, batch: Batch) -> bool:
+    """Whether Evidently's page about a batch should be there, and is not, or is of other rows."""
+    scored = workspace.ledger.result("score", batch.id)
+    if scored is None or scored["rows"] == 0 or workspace.spec.monitoring.drift is None:
+        return False
+    made_from = fingerprint(scored["fingerprint"])
+    known = workspace.ledger.finished("drift report", batch.id, made_from) is not None
+    return not (known and _drift_path(workspace, batch.id).is_file())
 
 
 def lifecycle_report(workspace: Workspace, as_of: datetime, wall_seconds: float | None = None) -> Path:

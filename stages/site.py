@@ -1,12 +1,17 @@
 """The site of a project, built from the lake and the registry alone."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import cast
 
 from core.errors import IntegrityError
+from core.settings import Settings
 from models.gate.judge import GateReport
 from models.registry.versions import Version
 from reports.dataset import page as dataset_page
@@ -15,9 +20,11 @@ from reports.site import Alert, Duel, Made, Reign, Site, build
 from stages.alerts import open_alerts
 from stages.cards import card_path, write_card
 from stages.datasets import dataset_facts
-from stages.pages import drift_report, lifecycle_report, summary
+from stages.pages import drift_report, lacks_drift_report, lifecycle_report, summary
 from stages.promote import decisions
-from stages.workspace import Workspace
+from stages.workspace import Workspace, open_workspace
+
+FEW = 2
 
 
 def report(workspace: Workspace, as_of: datetime) -> Path:
@@ -26,8 +33,8 @@ def report(workspace: Workspace, as_of: datetime) -> Path:
     Evidently's pages stay where they are of the same rows. The seconds that the history shows stay those
     of the run that made it.
     """
-    for batch in workspace.ledger.results("score"):
-        drift_report(workspace, workspace.batch(batch))
+    with _lost_drift_pages(workspace):
+        _write_lost_cards(workspace)
     lifecycle_report(workspace, as_of)
     return site_report(workspace, as_of)
 
@@ -45,6 +52,32 @@ def site_report(workspace: Workspace, as_of: datetime) -> Path:
         replayed(workspace.reports / "replay"),
         workspace.reports,
     )
+
+
+@contextmanager
+def _lost_drift_pages(workspace: Workspace) -> Iterator[None]:
+    """Evidently's pages that are not there are made meanwhile, by `workers` processes.
+
+    A page takes a second or two: for few of them the start of a process would take longer.
+    """
+    batches = [workspace.batch(batch) for batch in workspace.ledger.results("score")]
+    lost = [batch for batch in batches if lacks_drift_report(workspace, batch)]
+    if len(lost) <= FEW:
+        for batch in lost:
+            drift_report(workspace, batch)
+        yield
+        return
+    work = partial(_write_drift_page, workspace.settings, workspace.project.name)
+    # Polars has threads, which a forked process would lack.
+    with ProcessPoolExecutor(workspace.settings.workers, get_context("spawn")) as pool:
+        made = pool.map(work, [batch.id for batch in lost])
+        yield
+        list(made)  # raises what was raised there
+
+
+def _write_drift_page(settings: Settings, project: str, batch: str) -> None:
+    workspace = open_workspace(project, settings)
+    drift_report(workspace, workspace.batch(batch))
 
 
 def _write_lost_cards(workspace: Workspace) -> None:
