@@ -84,6 +84,9 @@ what-if: $(READY) ## live through PROJECT's history as it might have been (CHANG
 adopt-policy: $(READY) ## write the policy that the last replay recommends (or POLICY) into PROJECT's spec
 	@$(RUN) adopt-policy --project $(PROJECT) $(call asked,POLICY,policy)
 
+report: $(READY) ## build the site of PROJECT from the lake and the registry alone
+	@$(RUN) report --project $(PROJECT)
+
 reproduce: $(READY) ## fit VERSION again from its lineage alone, and compare to the last bit
 	@$(RUN) reproduce --project $(PROJECT) $(if $(VERSION),--version $(VERSION))
 
@@ -105,7 +108,7 @@ status: $(READY) ## print what runs, schedules, champion, last decision, alerts,
 ui: $(READY) ## say where the Prefect UI is; when nothing is up, serve it with the deployments
 	@$(RUN) ui
 
-wandb-sync: $(READY) ## upload the tracked runs that were not yet, all projects' (WANDB_API_KEY; WANDB_BASE_URL)
+wandb-sync: $(READY) ## upload the tracked runs and reports that were not yet, all projects' (WANDB_API_KEY; WANDB_BASE_URL)
 	@$(RUN) wandb-sync
 
 test: $(PACKAGES) ## run all tests

@@ -95,7 +95,7 @@ def _replayed(world: str, policies: str | None, home: Path) -> Spent:
     if changes is not None and policies is None:
         policies = ALL
     found = _run([*command, *(["--policy", policies] if policies else [])], home)
-    path = home / "reports" / "flights" / "replay" / (world if changes else "") / "summary.json"
+    path = home / "reports" / "flights" / (f"replay-{world}" if changes else "replay") / "summary.json"
     spent = Spent(found.wall, found.cpu, found.expected, json.loads(path.read_text()))
     print(f"{world}, {policies or ALL}: {spent.wall:,.0f} s, {spent.cpu:,.0f} s of CPU", flush=True)
     return spent

@@ -30,6 +30,7 @@ COMMANDS = (
     "retrain",
     "rollback",
     "replay",
+    "report",
     "reproduce",
     "retire",
     "housekeeping",

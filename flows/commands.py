@@ -11,12 +11,14 @@ from flows.machine.up import refuse_while_up
 from flows.running import at_batch, console, opened, running
 from models.gate.judge import GateReport
 from models.tracking import Outcome, sync
+from reports.pages import SITE
 from reports.spec_page import page_text
 from reports.spec_schema import schema_text
 from reports.wandb_kept import projects
 from reports.wandb_publish import publish_all
 from stages.pages import summary
 from stages.retraining import requests_of
+from stages.site import report as write_all
 from stages.story import cite_report
 from stages.workspace import open_workspace
 
@@ -53,7 +55,7 @@ def demo(settings: Settings, arguments: argparse.Namespace) -> int:
             lifecycle(workspace.project.name, as_of)
         except DeliveryError as error:
             stopped = error
-    show.lifecycle(console(), summary(workspace, as_of), workspace.reports / "lifecycle" / "index.html")
+    show.lifecycle(console(), summary(workspace, as_of), workspace.reports / SITE["Overview"])
     if stopped:
         raise stopped
     return 0
@@ -135,6 +137,17 @@ def retrain(settings: Settings, arguments: argparse.Namespace) -> int:
         raise PerennialError(f"the retraining of {workspace.project.name} did not begin: see `make status`")
     if isinstance(answer, GateReport):
         show.gate(console(), answer)
+    return 0
+
+
+def report(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Build the site of a project as things stand, and print where it is.
+
+    The stages are called as they are: a server and a cluster take longer to start than all pages to write.
+    Nothing is locked either: pages are replaced whole, so this may be called while a flow is at work.
+    """
+    workspace, as_of = opened(settings, arguments)
+    print(write_all(workspace, as_of))
     return 0
 
 

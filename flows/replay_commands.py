@@ -68,6 +68,6 @@ def _replayed(
         from flows.replay import replay as flow
 
         path = flow(project, as_of, policies, arguments.start)
-    facts: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    facts: Mapping[str, Any] = json.loads(path.with_name("summary.json").read_text(encoding="utf-8"))
     show_replay.replay(console(), facts)
     return facts

@@ -53,6 +53,7 @@ def _policy(found: Compared, name: str) -> Facts:
         "bound": name in (NEVER, ORACLE),
         "batches": [_point(found, name, place, step) for place, step in enumerate(lived.steps)],
         "loss": days.mean(sums[name]).value,
+        "headline": _headline(found, name),
         "against_never": days.mean(sums[NEVER] - sums[name]),
         "regret": days.mean(sums[name] - sums[ORACLE]),
         "retrainings": len(outcomes),
@@ -65,6 +66,13 @@ def _policy(found: Compared, name: str) -> Facts:
         "batches_to_mend": held.to_mend if held else None,
         "net_value": found.worth.of(name) if found.in_costs and spec else None,
     }
+
+
+def _headline(found: Compared, name: str) -> float | None:
+    """The mean of a policy's first headline over the batches; None where it is not known of each."""
+    values = [step.measures.get(headlines(found.spec)[0]) for step in found.histories[name].steps]
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known and len(known) == len(values) else None
 
 
 def _point(found: Compared, name: str, place: int, step: Step) -> Facts:

@@ -1,10 +1,12 @@
 """The card of a column: its distribution in a batch beside the reference's, drawn and in numbers."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from markupsafe import Markup
 
+from reports.downloads import uri
 from reports.pages import NOTHING, count, share
 from reports.shown import short
 from reports.sketches import histogram
@@ -41,7 +43,19 @@ def card(column: Facts, threshold: float) -> Facts:
         "empty": not current["rows"],
         "compared": reference is not None,
         "lines": _lines(current, reference),
+        "data": _data(column) if drawn or listed else "",
     }
+
+
+def _data(column: Facts) -> str:
+    """The counts of both sides as a file: a row a bin, or a value."""
+    edges = [short(edge) for edge in column["edges"]]
+    between = [f"{low} to {high}" for low, high in pairwise(edges)]
+    bins = (
+        [f"below {edges[0]}", *between, f"{edges[-1]} and above"] if edges else [*column["labels"], _OTHERS]
+    )
+    sides = {name: side["counts"] for name in ("current", "reference") if (side := column[name])}
+    return uri({"value": bins, **sides})
 
 
 def _shares(side: Facts | None, places: Sequence[int]) -> list[float] | None:

@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from typing import Any
 
-from markupsafe import Markup
-
 from reports import dataset_plots
 from reports.columns import card
+from reports.downloads import Drawn, with_data
 from reports.pages import NOTHING, count, share
 from reports.shown import clean
 from reports.sketches import strip
 
 Facts = dict[str, Any]
 
+_COUNTS = ("batch", "accepted", "quarantined")
 _PARTS = ("received", "accepted", "quarantined")
 SHOWN_BATCHES = 24
 SHOWN_COLUMNS = 24
@@ -35,7 +35,7 @@ def arranged(facts: Facts) -> Facts:
         "lede": _lede(batches),
         "facts": _key_facts(told, batches, columns),
         "attention": _attention(told, batches, columns),
-        "plot": Markup(_plot(batches, told["max_share"])) if batches and told["event_time"] else "",
+        "plot": _plot(batches, told["max_share"]) if batches and told["event_time"] else None,
         "total": {
             part: sum(batch[part] for batch in batches) for part in ("received", "accepted", "quarantined")
         },
@@ -143,18 +143,15 @@ def _newest(state: str, batches: Sequence[Facts], fact: str) -> list[tuple[str, 
     return found[:_TOLD] + more
 
 
-def _plot(known: Sequence[Facts], max_share: float) -> str:
+def _plot(known: Sequence[Facts], max_share: float) -> Drawn:
     """The plot of the batches; those that are missing leave a gap, unless there would be little else."""
     some = sum(len(batch["gap"]) for batch in known) <= len(known)
     batches = [each for batch in known for each in (*(_missing(batch) if some else ()), batch)]
-    return dataset_plots.batches(
-        [batch["batch"] for batch in batches],
-        [batch["accepted"] for batch in batches],
-        [batch["quarantined"] for batch in batches],
-        [batch["stopped"] is not None for batch in batches],
-        [batch["refused"] is not None for batch in batches],
-        max_share,
-    )
+    names, accepted, quarantined = ([batch[part] for batch in batches] for part in _COUNTS)
+    stopped, refused = ([batch[state] is not None for batch in batches] for state in ("stopped", "refused"))
+    drawn = dataset_plots.batches(names, accepted, quarantined, stopped, refused, max_share)
+    columns = {"batch": names, "accepted": accepted, "quarantined": quarantined}
+    return with_data(drawn, "batches", {**columns, "stopped": stopped, "refused": refused})
 
 
 def _missing(batch: Facts) -> list[Facts]:

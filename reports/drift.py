@@ -121,6 +121,7 @@ def _head(rows: Sequence[tuple[int, int]], left_out: Mapping[str, str]) -> str:
     return (
         '<p style="font: 16px/1.5 sans-serif; max-width: 60em; margin: 1em auto; padding: 1em; '
         'background: #fff; color: #111">'
+        '<a href="../monitoring/index.html">Monitoring</a> · '
         f"<strong>From a sample:</strong> {samples}, drawn by day. Evidently measures numbers by "
         "Wasserstein distance over the reference's standard deviation, categories by Jensen-Shannon "
         f"distance; of categories the {MAX_CATEGORIES} most frequent values are shown. Decisions are "

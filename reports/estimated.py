@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from reports.plots import BLUE, GREEN, Event, finish, floats
+from reports.plots import BLUE, GREEN, Event, dot, finish, floats
 from reports.svg import figure, styled, svg
 
 
@@ -17,17 +17,24 @@ def estimated(name: str, measure: str, batches: Sequence[Mapping[str, Any]], eve
     """
     found = [(batch["estimates"] or {}).get(measure) or {} for batch in batches]
     came = [batch["score"] if batch["final"] is not False else None for batch in batches]
-    places = np.arange(len(batches))
+    names = [batch["batch"] for batch in batches]
+    places = np.arange(len(names))
     low, high, value = (floats([each.get(part) for each in found]) for part in ("low", "high", "value"))
     drawn = figure(3.9)
     on = drawn.subplots()
     on.vlines(places, low, high, color=GREEN, alpha=0.3, linewidth=7, label="95% interval")
     on.plot(
-        places, value, "D--", color=GREEN, markersize=4.5, linewidth=1.4, label="estimated without labels"
+        places,
+        value,
+        "D--",
+        color=GREEN,
+        markersize=dot(4.5, names),
+        linewidth=1.4,
+        label="estimated without labels",
     )
-    on.plot(places, floats(came), "o-", color=BLUE, markersize=5.5, linewidth=2, label="realised")
+    on.plot(places, floats(came), "o-", color=BLUE, markersize=dot(5.5, names), linewidth=2, label="realised")
     on.set_ylabel(name)
-    finish(on, [batch["batch"] for batch in batches], events)
+    finish(on, names, events)
     drawn.legend(*on.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return svg(
         drawn, "estimated", f"{name} by batch as estimated without labels, with 95% intervals, and realised"

@@ -18,12 +18,12 @@ def headlines_of(facts: dict[str, Any]) -> tuple[str, str]:
 
 
 def name_of(measure: str) -> str:
-    """What a measure is called.
+    """What a measure is called; one that has no other name by its key.
 
-    >>> name_of("ndcg")
-    'nDCG'
+    >>> name_of("ndcg"), name_of("own")
+    ('nDCG', 'own')
     """
-    return MEASURES[measure][0]
+    return MEASURES[measure][0] if measure in MEASURES else measure
 
 
 def meaning_of(measure: str) -> str:

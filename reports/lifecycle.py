@@ -76,6 +76,7 @@ class Batch(TypedDict):
     calibration: NotRequired[Sequence[Point]]
     prediction_drift: NotRequired[float | None]
     feature_drift: NotRequired[Mapping[str, float | None]]
+    drifted: NotRequired[Sequence[str]]  # of these features; by default those from the threshold on
     challenger: NotRequired[str | None]
     retrained: NotRequired[str | None]
     drift_page: NotRequired[str | None]  # link, relative to the page

@@ -3,10 +3,21 @@
 import os
 import tempfile
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+SITE = {
+    "Overview": "index.html",
+    "History": "lifecycle/index.html",
+    "Data": "data/index.html",
+    "Models": "models/index.html",
+    "Monitoring": "monitoring/index.html",
+    "Replay": "replay/index.html",
+    "Lineage": "lineage/index.html",
+}
+"""The pages of a project's site, by what they are called, below the folder of the project."""
 _KILO = 1000
 NOTHING = "\N{EN DASH}"
 
@@ -30,6 +41,11 @@ def write(path: Path, text: str) -> Path:
 
 def render(template: str, **values: object) -> str:
     """A template of `reports/templates/` with these values; a value that is missing is an error."""
+    return _environment().get_template(template).render(values)
+
+
+@cache  # templates are compiled once
+def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
@@ -39,7 +55,8 @@ def render(template: str, **values: object) -> str:
     )
     environment.filters |= {"count": count, "measure": measure, "share": share, "size": size}
     environment.filters["instant"] = instant
-    return environment.get_template(template).render(values)
+    environment.globals["site"] = SITE
+    return environment
 
 
 def count(value: float | None) -> str:

@@ -1,12 +1,11 @@
 """The plots of the reports: what happened, batch by batch, as inline SVG."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from reports.svg import COLOURS, figure, name_batches, styled, svg
@@ -14,12 +13,9 @@ from reports.svg import COLOURS, figure, name_batches, styled, svg
 Values = Sequence[float | None]
 BLUE, GREEN, VERMILLION = (COLOURS[name] for name in ("blue", "green", "vermillion"))
 INK, MUTED = COLOURS["ink"], COLOURS["muted"]
-# How opaque a cell is: up to _CALM below the threshold, a step to _DRIFTED at it, and _DEEPEST from
-# ten times the threshold on; the text stays legible on all of them.
-_CALM, _DRIFTED, _DEEPEST = 0.08, 0.24, 0.62
-_DEEPEST_AT = 10
-# More columns leave no room for numbers.
-_MAX_WRITTEN = 16
+# More columns leave no room for numbers, nor for a dot each.
+MAX_WRITTEN = 16
+_MAX_DOTS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +48,13 @@ def performance(
             floats(baseline),
             "s--",
             color=VERMILLION,
-            markersize=4,
+            markersize=dot(4, batches),
             linewidth=1.4,
             label="baseline",
         )
-    on.plot(places, floats(values), "o-", color=BLUE, markersize=5.5, linewidth=2, label="champion")
+    on.plot(
+        places, floats(values), "o-", color=BLUE, markersize=dot(5.5, batches), linewidth=2, label="champion"
+    )
     on.set_ylabel(name)
     finish(on, batches, events)
     handles, labels = on.get_legend_handles_labels()
@@ -114,37 +112,6 @@ def calibration(batches: Sequence[str], curves: Sequence[tuple[Values, Values]])
 
 
 @styled
-def drift_map(
-    batches: Sequence[str],
-    features: Mapping[str, float | None],
-    values: Sequence[Mapping[str, float | None]],
-    threshold: float,
-    events: Sequence[Event],
-) -> str:
-    """A cell a feature and batch: its drift, bold and darker from the threshold on.
-
-    `features` are drawn from the top, each with its share of the model's importance.
-    """
-    drawn = figure(0.62 + 0.21 * len(features))
-    on = drawn.subplots()
-    for row, feature in enumerate(features):
-        for place in range(len(batches)):
-            _cell(on, place, row, values[place].get(feature), threshold, len(batches) <= _MAX_WRITTEN)
-    finish(on, batches, events)
-    on.set_ylim(len(features) - 0.5, -0.5)
-    on.set_yticks(range(len(features)), list(features), fontsize=9.5)
-    shares = ["" if share is None else f"{share:.0%}" for share in features.values()]
-    right = on.secondary_yaxis("right")
-    right.set_yticks(range(len(features)), shares, fontsize=9.5)
-    right.set_ylabel("importance", color=MUTED)
-    for side in (on, right):
-        side.tick_params(length=0)
-        side.spines[:].set_visible(False)
-    on.grid(False)
-    return svg(drawn, "drift", "Heat map of drift by feature and batch; the table below has the numbers")
-
-
-@styled
 def rows(batches: Sequence[str], accepted: Values, quarantined: Values) -> str:
     """Accepted rows by batch, and, on their own scale, the quarantined ones below."""
     drawn = figure(3.4)
@@ -153,7 +120,7 @@ def rows(batches: Sequence[str], accepted: Values, quarantined: Values) -> str:
     above.bar(places, floats(accepted) / 1000, color=GREEN, alpha=0.8, width=0.62)
     above.set_ylabel("accepted\n(thousand rows)")
     bars = below.bar(places, floats(quarantined), color=VERMILLION, alpha=0.8, width=0.62)
-    if len(batches) <= _MAX_WRITTEN:
+    if len(batches) <= MAX_WRITTEN:
         labels = ["" if value is None else f"{value:.0f}" for value in quarantined]
         below.bar_label(bars, labels, fontsize=8.5, color=INK, padding=2)
     below.set_ylabel("quarantined\n(rows)")
@@ -177,23 +144,9 @@ def finish(on: Axes, batches: Sequence[str], events: Sequence[Event], labelled: 
             )  # fmt: skip
 
 
-def _cell(on: Axes, place: int, row: int, value: float | None, threshold: float, written: bool) -> None:
-    if value is None:
-        return
-    drifted = value >= threshold
-    beyond = min(1.0, math.log(max(value, threshold) / threshold) / math.log(_DEEPEST_AT))
-    depth = _DRIFTED + (_DEEPEST - _DRIFTED) * beyond if drifted else _CALM * max(value, 0) / threshold
-    box = Rectangle((place - 0.47, row - 0.46), 0.94, 0.92, facecolor=VERMILLION, alpha=depth, linewidth=0)
-    on.add_patch(box)
-    # The cells lie inside the axes: laying out hundreds of them would only take time.
-    box.set_in_layout(False)
-    if not written:
-        return
-    text = on.text(
-        place, row, f"{value:.2f}" if value < 10 else f"{value:.0f}", ha="center", va="center_baseline",
-        fontsize=8.5, fontweight="bold" if drifted else "normal", color=INK if drifted else MUTED,
-    )  # fmt: skip
-    text.set_in_layout(False)
+def dot(size: float, batches: Sequence[str]) -> float:
+    """The size of the dots of a line: none where so many would hide it."""
+    return size if len(batches) <= _MAX_DOTS else 0.0
 
 
 def floats(values: Values) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ _GAP = 5
 _STRIP, _CELL, _CELLS = 160, 12, 80
 _DEPTHS = (0.4, 0.7, 1.0)
 _WHOLE_PERCENT = 0.095
+_SPARK = 64
 
 
 def histogram(
@@ -117,3 +118,45 @@ def _tick(at: float, text: str, lefts: Sequence[float], width: float) -> str:
 
 def _percent(share: float) -> str:
     return f"{share:.0%}" if share >= _WHOLE_PERCENT else f"{100 * share:.2g}%"
+
+
+def spark(
+    values: Sequence[float | None],
+    bands: Sequence[Sequence[float | None] | None],
+    marks: Sequence[int],
+    description: str,
+) -> Markup:
+    """A line of values by batch with a gap where there is none, over the bands of their intervals.
+
+    The newest value is a dot; `marks` are the places of batches after which there was a release.
+    """
+    known = [(place, value) for place, value in enumerate(values) if value is not None]
+    ends = [end for band in bands if band and None not in band for end in band if end is not None]
+    low, high = min([*ends, *(value for _, value in known)]), max([*ends, *(value for _, value in known)])
+    step = (_WIDTH - 2 * _GAP) / max(len(values) - 1, 1)
+
+    def at(place: float, value: float) -> str:
+        height = 0.5 if high == low else (value - low) / (high - low)
+        return f"{_GAP + place * step:.1f} {_SPARK - _GAP - height * (_SPARK - 2 * _GAP):.1f}"
+
+    apart = [place for place, value in enumerate(values) if value is None]
+    line = "".join(
+        f"{'M' if not order or place - 1 in apart else 'L'}{at(place, value)}"
+        for order, (place, value) in enumerate(known)
+    )
+    wide = "".join(
+        f"M{at(place, band[0])}L{at(place, band[1])}"
+        for place, band in enumerate(bands)
+        if band and band[0] is not None and band[1] is not None
+    )
+    upright = "".join(f"M{_GAP + (place + 0.5) * step:.1f} 0V{_SPARK}" for place in marks)
+    x, y = at(*known[-1]).split()
+    return Markup(
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_SPARK}" role="img" '
+        f'aria-label="{Markup.escape(description)}" class="spark">'
+        f'<path d="{upright}" stroke="var(--muted)" stroke-width="1" fill="none"/>'
+        f'<path d="{wide}" stroke="var(--blue)" stroke-opacity=".25" fill="none" '
+        f'stroke-width="{min(9.0, step * 0.6):.1f}"/>'
+        f'<path d="{line}" stroke="var(--blue)" stroke-width="2" stroke-linejoin="round" fill="none"/>'
+        f'<circle cx="{x}" cy="{y}" r="3.5" fill="var(--blue)"/></svg>'
+    )

@@ -30,13 +30,10 @@ def drift_report(workspace: Workspace, batch: Batch) -> Path | None:
 
     Nor is there one where drift is not watched.
     """
-    scored = workspace.ledger.results("score").get(batch.id)
-    if scored is None or scored["rows"] == 0 or workspace.spec.monitoring.drift is None:
-        return None
-    path = _drift_path(workspace, batch.id)
+    path, scored = _drift_path(workspace, batch.id), workspace.ledger.result("score", batch.id)
+    if scored is None or not lacks_drift_report(workspace, batch):
+        return path if path.is_file() else None
     made_from = fingerprint(scored["fingerprint"])
-    if path.is_file() and workspace.ledger.finished("drift report", batch.id, made_from) is not None:
-        return path
     version = workspace.registry.version(scored["version"])
     rows = workspace.lake.scan("features", [batch.id])
     zone = workspace.spec.batches.timezone
@@ -45,17 +42,32 @@ def drift_report(workspace: Workspace, batch: Batch) -> Path | None:
     return path
 
 
-def lifecycle_report(workspace: Workspace, as_of: datetime, wall_seconds: float) -> Path:
+def lacks_drift_report(workspace: Workspace, batch: Batch) -> bool:
+    """Whether Evidently's page about a batch should be there, and is not, or is of other rows."""
+    scored = workspace.ledger.result("score", batch.id)
+    if scored is None or scored["rows"] == 0 or workspace.spec.monitoring.drift is None:
+        return False
+    made_from = fingerprint(scored["fingerprint"])
+    known = workspace.ledger.finished("drift report", batch.id, made_from) is not None
+    return not (known and _drift_path(workspace, batch.id).is_file())
+
+
+def lifecycle_report(workspace: Workspace, as_of: datetime, wall_seconds: float | None = None) -> Path:
     """Write the page of the lifecycle and `summary.json` beside it; the path of the page.
 
-    When nothing has changed since the last time, the seconds are those of the run that did the work.
+    When nothing has changed since the last time, and for who only writes it anew and so has no
+    `wall_seconds`, the seconds are those of the run that did the work; 0 where there was none.
     """
-    facts = summary(workspace, as_of)
+    facts, ledger = summary(workspace, as_of), workspace.ledger
     made_from = fingerprint(facts)
-    done = workspace.ledger.finished("lifecycle", "newest", made_from)
-    seconds = done["wall_seconds"] if done else wall_seconds
+    if wall_seconds is None:
+        done = ledger.result("lifecycle", "newest")
+    else:
+        done = ledger.finished("lifecycle", "newest", made_from)
+    seconds = done["wall_seconds"] if done else wall_seconds or 0.0
     path = page({**facts, "wall_seconds": seconds}, workspace.reports / "lifecycle")
-    workspace.ledger.record("lifecycle", "newest", made_from, {"wall_seconds": seconds}, as_of)
+    if wall_seconds is not None:
+        ledger.record("lifecycle", "newest", made_from, {"wall_seconds": seconds}, as_of)
     return path
 
 
@@ -127,6 +139,7 @@ def _batch(workspace: Workspace, batch: Batch, requests: Sequence[Request]) -> B
         "calibration": judged.get("calibration", []),
         "prediction_drift": judged.get("prediction_drift"),
         "feature_drift": judged.get("drift", {}),
+        "drifted": judged.get("drifted", []),
         "challenger": gate.challenger if gate else None,
         "retrained": gate.challenger if gate and gate.accepted else restored.version if restored else None,
         "drift_page": f"../drift/{batch.id}.html" if _drift_path(workspace, batch.id).is_file() else None,

@@ -6,8 +6,10 @@ from pathlib import Path
 from prefect import task
 from prefect.artifacts import create_image_artifact, create_link_artifact
 
+from reports.headlines import name_of
 from reports.lifecycle import picture
 from stages.pages import drift_report, lifecycle_report, summary
+from stages.site import site_report
 from stages.workspace import open_workspace
 from tasks.ingestion import slug
 from tasks.recovery import PATIENT
@@ -22,16 +24,22 @@ def report_drift(project: str, batch: str) -> Path | None:
 
 @task(name="lifecycle report", **PATIENT)
 def report_lifecycle(project: str, as_of: datetime, wall_seconds: float) -> Path:
-    """Write the page and the summary of the whole lifecycle, and link it."""
+    """Write the page and the summary of the whole lifecycle, and show the performance in Prefect's UI."""
     workspace = open_workspace(project)
     page = lifecycle_report(workspace, as_of, wall_seconds)
-    told = f"{project}: the whole lifecycle"
+    facts = summary(workspace, as_of)
+    if drawn := picture(facts):
+        told = f"{project}: realised {name_of(facts['headlines'][0])} by batch"
+        create_image_artifact(key=f"{slug(project)}-performance", image_url=drawn, description=told)
+    return page
+
+
+@task(name="site report", **PATIENT)
+def report_site(project: str, as_of: datetime) -> Path:
+    """Write the pages of the site, and link them."""
+    page = site_report(open_workspace(project), as_of)
+    told = f"{project}: the site"
     # Browsers open no file from a page of the web: who wants it there needs its path.
     where = f"{told}, in `{page}`"
-    create_link_artifact(
-        key=f"{slug(project)}-lifecycle", link=page.as_uri(), link_text=told, description=where
-    )
-    if drawn := picture(summary(workspace, as_of)):
-        told = f"{project}: realised AUC by batch"
-        create_image_artifact(key=f"{slug(project)}-performance", image_url=drawn, description=told)
+    create_link_artifact(key=f"{slug(project)}-site", link=page.as_uri(), link_text=told, description=where)
     return page

@@ -108,5 +108,14 @@ def test_without_a_batch_all_that_is_due_is_done(run: Run, make_project: Callabl
     assert "retraining 1, retrain stateless: done promoted flights/1" in said("monitor")
     assert "2013-03: " in said("score")
     assert "rows scored by" not in said("score")
+    page = Path(said("report").strip())
+    assert page == settings.home / "reports" / "flights" / "index.html"
+    seconds = json.loads((page.parent / "lifecycle" / "summary.json").read_text())["wall_seconds"]
+    before = {path: path.read_bytes() for path in page.parent.rglob("*.html") if "drift" not in path.parts}
+    shutil.rmtree(page.parent)
+    assert Path(said("report").strip()) == page
+    assert {path: path.read_bytes() for path in before} == before
+    assert (page.parent / "drift" / "2013-03.html").is_file()
+    assert json.loads((page.parent / "lifecycle" / "summary.json").read_text())["wall_seconds"] == seconds > 0
     assert "\n2013-03: " in said("monitor")
     assert said("monitor") == said("score") == "nothing is due\n"

@@ -1,6 +1,7 @@
 """The whole loop on two real slices, through Prefect and Dask: tables, registry, report, and again."""
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from sklearn.metrics import log_loss, roc_auc_score
 from core.settings import Settings
 from models.runtime.model import Model
 from monitoring.policy import Action
+from stages import site
 from stages.workspace import Workspace, open_workspace
 from tests.pickles import holds_pickle
 
@@ -172,6 +174,20 @@ def test_the_report_opens_without_a_network(lived: Lived) -> None:
         assert facts["batch"] in page
         if facts["champion"]:
             assert (lived.page.parent / facts["drift_page"]).is_file()
+
+
+def test_all_pages_are_made_again_from_the_lake_and_the_registry(
+    lived: Lived, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Evidently's by processes of their own, where there are more than a few."""
+    folder, told = lived.page.parent.parent, lived.page.with_name("summary.json").read_text()
+    shutil.rmtree(folder)
+    monkeypatch.setattr(site, "FEW", 0)
+    assert site.report(lived.workspace, AS_OF) == folder / "index.html"
+    assert lived.page.with_name("summary.json").read_text() == told
+    drawn = {path.stem for path in (folder / "drift").iterdir()}
+    assert drawn == {facts["batch"] for facts in lived.summary["batches"] if facts["champion"]}
+    assert len(list((folder / "models").glob("*.json"))) == len(lived.summary["versions"])
 
 
 def test_the_same_again_does_no_work_and_tells_the_same(lived: Lived) -> None:

@@ -66,6 +66,16 @@ def standard(tmp_path_factory: pytest.TempPathFactory) -> tuple[Summary, Path]:
     return year(), folder
 
 
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The whole site of the year, with a replay."""
+    from tests.reports.sites import replay, write_site  # which takes the year from here
+
+    folder = tmp_path_factory.mktemp("site")
+    write_site(folder, replayed=replay())
+    return folder
+
+
 def year() -> Summary:
     """Twelve months: three to learn from, a release, a refused challenger, and a month that stopped."""
     fell = [

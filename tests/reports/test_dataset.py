@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from reports.dataset import Batch, Column, DatasetFacts, Failing, Side, page
+from reports.pages import SITE
 
 SVG = "{http://www.w3.org/2000/svg}"
 CROSS, DASH = "\N{MULTIPLICATION SIGN}", "\N{EN DASH}"
@@ -162,7 +163,12 @@ def test_the_same_facts_are_beside_the_page_as_strict_json(tmp_path: Path) -> No
 def test_the_page_opens_offline_and_no_value_becomes_markup(tmp_path: Path) -> None:
     written = page(year(), tmp_path).read_text()
     links = re.findall(r'(?:href|src)="([^"#][^"]*)"', written) + re.findall(r"url\(([^#)][^)]*)\)", written)
-    assert set(links) == {"data:,", "summary.json"}
+    site = {f"../../{page}" for page in SITE.values()}
+    assert {link for link in links if not link.startswith("data:text/csv")} == {
+        "data:,",
+        "summary.json",
+        *site,
+    }
     assert "<script" not in written
     assert "&lt;script&gt;" in written
     assert not re.search("[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\ufffe\uffff]", written)

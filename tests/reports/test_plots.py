@@ -10,6 +10,7 @@ import pytest
 from reports import coverage as of_quantiles
 from reports import estimated as without_labels
 from reports import plots
+from reports.drift_map import drift_map
 from reports.plots import Event
 
 MONTHS = [f"2013-{month:02d}" for month in range(4, 13)]
@@ -36,7 +37,9 @@ def calibration(batches: list[str]) -> str:
 
 def drift(batches: list[str]) -> str:
     values = [{"wind": 0.1 * place, "hour": None} for place in range(len(batches))]
-    return plots.drift_map(batches, {"hour": 0.8, "wind": 0.2, "rain": None}, values, 0.2, EVENTS)
+    return drift_map(
+        batches, {"hour": 0.8, "wind": 0.2, "rain": None}, values, [["wind"]] * len(batches), 0.2, EVENTS
+    )
 
 
 def rows(batches: list[str]) -> str:
@@ -127,12 +130,13 @@ def test_without_a_baseline_none_is_named() -> None:
 
 
 def test_a_name_is_never_read_as_a_formula() -> None:
-    svg = plots.drift_map(["2013-04"], {r"$\cost_in_$": 1.0}, [{}], 0.2, ())
+    svg = drift_map(["2013-04"], {r"$\cost_in_$": 1.0}, [{}], [[]], 0.2, ())
     assert r"$\cost_in_$" in texts(svg)
 
 
-def test_cells_from_the_threshold_on_are_bold() -> None:
-    svg = plots.drift_map(["2013-04", "2013-05"], {"wind": 1.0}, [{"wind": 0.19}, {"wind": 0.2}], 0.2, ())
+def test_cells_of_what_drifted_are_bold() -> None:
+    moved = [{"wind": 0.19}, {"wind": 0.2}]
+    svg = drift_map(["2013-04", "2013-05"], {"wind": 1.0}, moved, [[], ["wind"]], 0.2, ())
     styles = {
         "".join(text.itertext()).strip(): text.get("style", "")
         for text in ElementTree.fromstring(svg).iter(f"{SVG}text")

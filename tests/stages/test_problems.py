@@ -13,12 +13,14 @@ from models.answers import from_column
 from models.gate.judge import GateReport
 from models.problem import problem_of, shape_of
 from models.rows import Rows
+from reports.headlines import name_of
 from stages.cards import card_path
 from stages.monitor import Judged, judge_batch
 from stages.pages import lifecycle_report, summary
 from stages.promote import promote
 from stages.reproduce import reproduce
 from stages.score import score, served
+from stages.site import site_report
 from stages.workspace import Workspace
 from tests.models.wandb_runs import environment, folders
 from tests.models.wandb_runs import summary as read
@@ -108,6 +110,24 @@ def test_the_page_of_the_lifecycle_tells_the_problems_own_measures(lived: Lived)
     assert f"{lived.judged.measures[first]:.3f}" in page
     rates = "Mean predicted against observed rate" in page
     assert rates == (lived.workspace.spec.problem == "binary")
+
+
+def test_the_site_tells_the_problems_own_measures(lived: Lived) -> None:
+    page = site_report(lived.workspace, lived.as_of)
+    assert page == lived.workspace.reports / "index.html"
+    first, _ = summary(lived.workspace, lived.as_of)["headlines"]
+    told = page.read_text()
+    assert f"Newest {name_of(first)}" in told and f"{lived.judged.measures[first]:.3f}" in told
+    kept = json.loads(page.with_name("summary.json").read_text())
+    champion = lived.workspace.registry.champion("orders")
+    assert champion and kept["reigns"] == [
+        {"version": champion.id, "since": champion.lineage.as_of.isoformat(), "until": None}
+    ]
+    (duel,) = kept["duels"]
+    assert duel["accepted"] and duel["gain"]["low"] > duel["limit"]
+    made = {each["version"]: each for each in kept["made"]}[champion.id]
+    assert made["code"] == champion.lineage.code and made["tables"] == champion.lineage.tables
+    assert made["holdout"][first]["value"] == pytest.approx(champion.metrics["holdout"][first])
 
 
 def test_every_fit_is_a_tracked_run_that_is_whole_on_the_disk(lived: Lived) -> None:

@@ -46,4 +46,7 @@ def test_a_drift_check_shows_its_evidence_and_writes_the_pages(lived: Workspace)
     page = lived.reports / "drift" / f"{judged.batch}.html"
     assert page.as_uri() in told and page.is_file()
     assert (lived.reports / "lifecycle" / "index.html").is_file()
+    with get_client(sync_client=True) as client:
+        (linked,) = (each for each in client.read_latest_artifacts() if each.key == "orders-site")
+    assert (lived.reports / "index.html").as_uri() in str(linked.data)
     assert requests_of(lived).all()
