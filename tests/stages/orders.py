@@ -66,7 +66,11 @@ AS_OF = datetime(2013, 6, 2, tzinfo=UTC)
 
 
 def make_orders(
-    root: Path, problem: str = "binary", rows: pl.DataFrame | None = None, **changes: Any
+    root: Path,
+    problem: str = "binary",
+    rows: pl.DataFrame | None = None,
+    as_of: datetime = AS_OF,
+    **changes: Any,
 ) -> Workspace:
     """The project in a folder of its own, ingested and featurised; changes are to sections of the spec."""
     settings = Settings(home=root / "state", projects=root / "projects", suites=root / "expectations")
@@ -77,12 +81,12 @@ def make_orders(
     (orders() if rows is None else rows).write_csv(folder / "orders.csv")
     write_spec(settings, problem, **changes)
     workspace = open_workspace("orders", settings)
-    batches = workspace.batches(AS_OF)
+    batches = workspace.batches(as_of)
     for item in pending(workspace, "orders", batches):
-        deliver(workspace, "orders", item, AS_OF)
+        deliver(workspace, "orders", item, as_of)
     for batch in batches:
-        ingest(workspace, "orders", batch, AS_OF)
-        featurise(workspace, batch, AS_OF)
+        ingest(workspace, "orders", batch, as_of)
+        featurise(workspace, batch, as_of)
     return workspace
 
 
