@@ -35,17 +35,11 @@ def _table(facts: Facts) -> Table:
         title_justify="left",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
+        caption="gain and regret by row, ± is of 95% intervals; refused by the gate; alarms: false/missed",
+        caption_justify="left",
     )
     in_costs = bool(facts["costs"]["errors"])
-    columns = [
-        "policy",
-        "gain on never (95%)",
-        "regret",
-        "retrained",
-        "refused",
-        "training",
-        "false/missed",
-    ]
+    columns = ["policy", "gain on never", "regret", "refused", "training", "alarms"]
     for column in [*columns, *(["net value"] if in_costs else [])]:
         table.add_column(column, justify="left" if column == "policy" else "right")
     for each in sorted(facts["policies"], key=lambda each: _rank(each, in_costs=in_costs)):
@@ -63,10 +57,9 @@ def _row(policy: Facts, *, in_costs: bool) -> Sequence[str]:
     is_policy = policy["settings"] != {}
     row = [
         policy["name"],
-        _interval(policy["against_never"], 4),
+        _give_or_take(policy["against_never"]),
         f"{policy['regret']['value']:.4f}",
-        str(policy["retrainings"]) if is_policy else "",
-        str(policy["refused"]) if is_policy else "",
+        f"{policy['refused']} of {policy['retrainings']}" if policy["retrainings"] else "",
         f"{policy['training_seconds']:,.{1 if policy['training_seconds'] < 10 else 0}f} s"
         if is_policy
         else "",
@@ -83,6 +76,12 @@ def _seconds(value: float) -> str:
 def _alarms(policy: Facts) -> str:
     """False and missed alarms; nothing where they are not known."""
     return "" if policy["false_alarms"] is None else f"{policy['false_alarms']}/{policy['missed_alarms']}"
+
+
+def _give_or_take(found: Facts) -> str:
+    """A value and how far its interval reaches to either side."""
+    value, low = found["value"], found["low"]
+    return f"{value:+.4f}" + ("" if low is None else f" ±{value - low:.4f}")
 
 
 def _interval(found: Facts, digits: int = 0) -> str:

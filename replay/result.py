@@ -5,6 +5,7 @@ from typing import Any
 
 from core.plain import plain
 from core.spec import Spec
+from models.measures.paired import Interval
 from models.problem import headlines
 from replay.compared import Compared
 from replay.days import UNKNOWN
@@ -12,6 +13,7 @@ from replay.findings import contrasts, sentences
 from replay.lived import Step
 from replay.plan import Plan
 from replay.policies import NEVER, ORACLE, PRESENT, told
+from reports.headlines import name_of
 
 Facts = dict[str, Any]
 _ORACLE = "Of all fits there were, the one that loses least on the batch to come"
@@ -36,7 +38,7 @@ def result(found: Compared, plan: Plan) -> Facts:
             "recommended": _recommended(found),
             "break_even": _break_even(found),
             "contrasts": seen,
-            "findings": [*sentences(seen, found.batches, spec.metric), *_left_out(found)],
+            "findings": [*sentences(seen, found.batches, name_of(spec.metric)), *_left_out(found)],
         }
     )
     return facts
@@ -115,12 +117,18 @@ def _recommended(found: Compared) -> Facts:
 
 
 def _why(found: Compared, best: str, against: str) -> list[str]:
-    value, unit = found.worth, "in the spec's costs" if found.in_costs else f"of {found.spec.metric}"
+    value, unit = found.worth, "in the spec's costs" if found.in_costs else f"of {name_of(found.spec.metric)}"
     others = [name for name in found.specs if name != best]
     if best != against or not others:
-        return [f"It was worth {value.beyond(best, against)} {unit} more than {against}"]
+        return [f"It was worth {_told(value.beyond(best, against), found)} {unit} more than {against}"]
     runner = value.best(others)
-    return [f"None was worth more; {runner} comes next: {value.beyond(best, runner)} {unit} less"]
+    told = _told(value.beyond(best, runner), found)
+    return [f"None was worth more; {runner} comes next, with {told} {unit} less"]
+
+
+def _told(margin: Interval, found: Compared) -> str:
+    digits = 0 if found.in_costs else 4
+    return f"{margin.value:,.{digits}f} ({margin.low:,.{digits}f} to {margin.high:,.{digits}f})"
 
 
 def _break_even(found: Compared) -> list[Facts]:

@@ -59,6 +59,8 @@ class Worth:
             if name != best and hours:
                 more = float(self.drawn[best][0] - self.drawn[name][0])
                 found[name] = self.costs.training_hour + more / hours
+        # Of several at one price the one that trains least.
+        found = dict(sorted(found.items(), key=lambda each: (self.hours[each[0]], each[0] != NEVER)))
         above = {name: price for name, price in found.items() if price > self.costs.training_hour}
         below = {name: price for name, price in found.items() if 0 <= price < self.costs.training_hour}
         nearest = ([min(above, key=above.__getitem__)] if above else []) + (

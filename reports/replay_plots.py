@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from reports.labels import place_labels
 from reports.plots import BLUE, GREEN, INK, MUTED, VERMILLION, dot, finish, floats
@@ -98,6 +99,7 @@ def regret(loss: str, policies: Sequence[Facts]) -> str:
     on.set_yticks(range(len(policies)), names, fontsize=8.5)
     on.set_ylim(len(policies) - 0.4, -0.6)
     on.axvline(0, color=MUTED, linewidth=0.9)
+    on.xaxis.set_major_locator(MaxNLocator(5))
     on.grid(True, axis="x")
     on.set_xlabel(f"regret in {loss} a row (left is better)")
     return svg(drawn, "regret", "Regret of each policy against the oracle, with 95% intervals")

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from replay.compared import compared
 from replay.lived import Lived, lived
 from replay.oracle import fits, there_were
 from replay.outcomes import outcome_of
@@ -154,7 +155,7 @@ def test_an_oracle_knows_the_labels_of_its_batch_and_no_fit_that_came_later(worl
 
 
 def test_no_policy_does_better_than_the_oracle_in_any_batch(worlds: Worlds) -> None:
-    facts = result(worlds.histories, worlds.whole.plan)
+    facts = result(compared(worlds.histories, worlds.whole.plan), worlds.whole.plan)
     told = {each["name"]: each for each in facts["policies"]}
     assert set(told) == {*POLICIES, "oracle"}
     for name, policy in told.items():

@@ -10,12 +10,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from core.errors import IntegrityError, SpecError
+from core.errors import IntegrityError, PerennialError, SpecError
 from core.ledger import Ledger
+from replay.compared import compared
 from replay.history import history, place_of
 from replay.plan import Plan, folder_of, plan_of
 from replay.policies import NEVER, PRESENT, REFERENCE, Policy, policies_of, wanted
-from replay.result import result
 from stages.workspace import Workspace, open_workspace
 from tests.replay.worlds import World, in_production, make_world, planned
 from tests.stages.orders import AS_OF, orders, write_spec
@@ -49,7 +49,7 @@ def test_a_replay_leaves_the_project_as_it_was(world: World) -> None:
     before = state(world.workspace)
     assert any("predictions" in name for name in before)
     found = world.live(REFERENCE, PRESENT, NEVER)
-    result(found, world.plan)
+    compared(found, world.plan)
     after = state(world.workspace)
     assert after.keys() == before.keys()
     assert {name for name in after if after[name] != before[name]} == set()
@@ -77,14 +77,14 @@ def test_what_was_done_with_models_is_not_taken_over(world: World) -> None:
 def planned_policy(world: World, name: str) -> Workspace:
     """A history of a policy that changes nothing, in a folder of its own."""
     plan = plan_of(world.workspace, [Policy(name, {})], AS_OF)
-    folder = folder_of(world.workspace.settings, "orders", name)
+    folder = folder_of(world.workspace.settings, f"orders@{name}")
     plan.write(folder)
     return history(world.workspace.settings, folder, plan, name)
 
 
 def test_any_number_may_open_a_history_at_once(world: World) -> None:
     plan = plan_of(world.workspace, [Policy("at once", {})], AS_OF)
-    folder = folder_of(world.workspace.settings, "orders", "at once")
+    folder = folder_of(world.workspace.settings, "orders@at once")
     plan.write(folder)
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda _: history(world.workspace.settings, folder, plan, "at once"), range(8)))
@@ -109,7 +109,9 @@ def test_each_policy_has_a_place_of_its_own(tmp_path: Path) -> None:
 def test_a_plan_comes_back_as_it_was_written(world: World, tmp_path: Path) -> None:
     world.plan.write(tmp_path / "here")
     assert Plan.read(tmp_path / "here") == world.plan
-    assert Plan.read(tmp_path / "nowhere") is None
+    assert Plan.find(tmp_path / "nowhere") is None
+    with pytest.raises(PerennialError, match=r"nowhere has no plan.json: call make replay"):
+        Plan.read(tmp_path / "nowhere")
 
 
 def test_a_replay_begins_anew_where_something_is_another_and_else_goes_on(world: World) -> None:

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from core.errors import PerennialError
+from replay.compared import compared
 from replay.lived import lived
 from replay.policies import NEVER, PRESENT, REFERENCE
 from replay.result import result
@@ -108,7 +109,7 @@ def test_what_came_in_the_end_tells_what_was_lost(slow: Slow) -> None:
     for step in lived(slow.histories[NEVER], NEVER, AS_OF).steps:
         known = rows.filter(pl.col("batch") == step.batch.id, pl.col("known_at") <= AS_OF)
         assert sum(step.outcome.units) == known.height
-    facts = result(slow.histories, slow.early.plan)
+    facts = result(compared(slow.histories, slow.early.plan), slow.early.plan)
     assert facts["rows"] == rows.filter(pl.col("batch") >= "2013-03", pl.col("known_at") <= AS_OF).height
 
 
@@ -126,5 +127,5 @@ def test_where_outcomes_take_longer_than_a_batch_it_is_as_in_production(slow: Sl
 def test_without_one_label_there_is_nothing_to_compare(slow: Slow) -> None:
     at = datetime(2013, 3, 1, tzinfo=AS_OF.tzinfo) + timedelta(days=2)
     world = planned(slow.ripe.workspace, at)
-    with pytest.raises(PerennialError, match="by 2013-03-03 no labelled batch was answered"):
-        result(world.live(NEVER), world.plan)
+    with pytest.raises(PerennialError, match="no first champion was found"):
+        compared(world.live(NEVER), world.plan)

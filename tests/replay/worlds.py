@@ -34,7 +34,7 @@ CALM: dict[str, Any] = {"confidence": 0.6, "max_calibration_error": 0.5, "margin
 PATIENT = {"max_latency_ms": 100_000}
 TREES: dict[str, Any] = {"families": ["lightgbm"], "parameters": {"lightgbm": {"rounds": 8}}, "stateful": {}}
 # What a clock measured of a fit, of its files and of the gate's look at these.
-_TIMED = {"seconds", "p99_us", "p50_us", "latency", "rows_per_second", "described_seconds", "note"}
+_TIMED = {"seconds", "p99_us", "p50_us", "latency", "rows_per_second", "described_seconds", "note", "run"}
 TABLES = ("predictions", "metrics")
 
 

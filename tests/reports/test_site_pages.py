@@ -233,7 +233,13 @@ def test_what_is_missing_is_a_dash_or_is_left_out(tmp_path: Path) -> None:
              holdout={"auc": nothing}, batches=[], tables={})
         for number in (2, 5, 8)
     ]  # fmt: skip
-    replayed = replay(present=None, break_even=[], findings=[], costs={"errors": {}, "training_hour": 0.0, "false_alarm": 0.0}, wall_seconds=None)
+    replayed = replay(
+        present=None,
+        break_even=[],
+        findings=[],
+        costs={"errors": {}, "training_hour": 0.0, "false_alarm": 0.0},
+        wall_seconds=None,
+    )
     replayed["recommended"].update(margin=nothing, sure=None, why=[])  # type: ignore[typeddict-item]
     for policy in replayed["policies"]:
         policy.update(against_never=nothing, regret=nothing, net_value=None, loss=None, headline=None)  # type: ignore[typeddict-item]
