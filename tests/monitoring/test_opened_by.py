@@ -65,6 +65,7 @@ def test_nothing_opens_on_estimates_unless_the_spec_lets_it() -> None:
         early = replace(outcome(labelled=0), final=False)
         found = judge(early, rules=by, also=estimated(early, by))
         assert (found.action, found.calls) == ("watch", False)
+        assert any(reason.endswith("; an estimate alone opens nothing") for reason in found.reasons)
 
 
 @pytest.mark.parametrize("world", WORLDS)

@@ -14,6 +14,7 @@ from replay.policies import NEVER, PRESENT, REFERENCE
 from replay.result import result
 from stages.promote import decisions
 from stages.retraining import requests_of
+from stages.train import train
 from stages.workspace import Workspace
 from tests.replay.worlds import World, assert_alike, in_production, make_world, planned
 from tests.stages.orders import AS_OF, orders
@@ -98,9 +99,18 @@ def test_no_gate_looks_at_labels_before_they_are_known(slow: Slow) -> None:
         pair = [workspace.registry.version(each) for each in (report.challenger, report.champion) if each]
         since = max(version.lineage.trained_until for version in pair)
         over = pl.col("batch").is_in([batch.id for batch in workspace.batches(at)])
-        assert (
-            report.rows == rows.filter(over, pl.col("known_at") <= at, pl.col("event_time") >= since).height
-        )
+        known = rows.filter(over, pl.col("known_at") <= at, pl.col("event_time") >= since)
+        assert report.rows == known.height
+
+
+def test_the_same_rows_of_which_more_is_known_are_another_fit(slow: Slow) -> None:
+    workspace = slow.histories[NEVER]
+    at = datetime(2013, 3, 2, tzinfo=AS_OF.tzinfo)
+    first, later = (train(workspace, "linear", each) for each in (at, at + timedelta(days=18)))
+    assert first.lineage.batches == later.lineage.batches
+    assert first.files != later.files
+    rows = [each.metrics["rows"]["holdout"] for each in (first, later)]
+    assert rows[0] < rows[1]
 
 
 def test_what_came_in_the_end_tells_what_was_lost(slow: Slow) -> None:

@@ -78,16 +78,21 @@ def make_orders(
     folder.mkdir(parents=True)
     (settings.suites / "orders").mkdir(parents=True)
     (settings.suites / "orders" / "orders.yaml").write_text(SUITE)
-    (orders() if rows is None else rows).write_csv(folder / "orders.csv")
     write_spec(settings, problem, **changes)
     workspace = open_workspace("orders", settings)
+    take_in(workspace, orders() if rows is None else rows, as_of)
+    return workspace
+
+
+def take_in(workspace: Workspace, rows: pl.DataFrame, as_of: datetime = AS_OF) -> None:
+    """Deliver these orders, ingest and featurise all that is over."""
+    rows.write_csv(workspace.project.folder / "orders.csv")
     batches = workspace.batches(as_of)
     for item in pending(workspace, "orders", batches):
         deliver(workspace, "orders", item, as_of)
     for batch in batches:
         ingest(workspace, "orders", batch, as_of)
         featurise(workspace, batch, as_of)
-    return workspace
 
 
 def write_spec(settings: Settings, problem: str, **changes: Any) -> None:
