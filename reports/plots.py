@@ -3,13 +3,15 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from reports.svg import COLOURS, figure, name_batches, styled, svg
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Values = Sequence[float | None]
 BLUE, GREEN, VERMILLION = (COLOURS[name] for name in ("blue", "green", "vermillion"))
@@ -163,7 +165,7 @@ def rows(batches: Sequence[str], accepted: Values, quarantined: Values) -> str:
     return svg(drawn, "rows", "Bars of accepted and of quarantined rows by batch")
 
 
-def finish(on: Axes, batches: Sequence[str], events: Sequence[Event], labelled: bool = True) -> None:
+def finish(on: "Axes", batches: Sequence[str], events: Sequence[Event], labelled: bool = True) -> None:
     """Grid, names of the batches, and an upright line for each event."""
     on.grid(True, axis="y")
     name_batches(on, batches)
@@ -177,9 +179,11 @@ def finish(on: Axes, batches: Sequence[str], events: Sequence[Event], labelled: 
             )  # fmt: skip
 
 
-def _cell(on: Axes, place: int, row: int, value: float | None, threshold: float, written: bool) -> None:
+def _cell(on: "Axes", place: int, row: int, value: float | None, threshold: float, written: bool) -> None:
     if value is None:
         return
+    from matplotlib.patches import Rectangle
+
     drifted = value >= threshold
     beyond = min(1.0, math.log(max(value, threshold) / threshold) / math.log(_DEEPEST_AT))
     depth = _DRIFTED + (_DEEPEST - _DRIFTED) * beyond if drifted else _CALM * max(value, 0) / threshold
