@@ -69,14 +69,7 @@ def make_orders(
     root: Path, problem: str = "binary", rows: pl.DataFrame | None = None, **changes: Any
 ) -> Workspace:
     """The project in a folder of its own, ingested and featurised; changes are to sections of the spec."""
-    settings = Settings(home=root / "state", projects=root / "projects", suites=root / "expectations")
-    folder = settings.projects / "orders"
-    folder.mkdir(parents=True)
-    (settings.suites / "orders").mkdir(parents=True)
-    (settings.suites / "orders" / "orders.yaml").write_text(SUITE)
-    (orders() if rows is None else rows).write_csv(folder / "orders.csv")
-    write_spec(settings, problem, **changes)
-    workspace = open_workspace("orders", settings)
+    workspace = open_workspace("orders", lay_orders(root, problem, rows, **changes))
     batches = workspace.batches(AS_OF)
     for item in pending(workspace, "orders", batches):
         deliver(workspace, "orders", item, AS_OF)
@@ -84,6 +77,20 @@ def make_orders(
         ingest(workspace, "orders", batch, AS_OF)
         featurise(workspace, batch, AS_OF)
     return workspace
+
+
+def lay_orders(
+    root: Path, problem: str = "binary", rows: pl.DataFrame | None = None, **changes: Any
+) -> Settings:
+    """The same of which nothing was ingested yet."""
+    settings = Settings(home=root / "state", projects=root / "projects", suites=root / "expectations")
+    folder = settings.projects / "orders"
+    folder.mkdir(parents=True)
+    (settings.suites / "orders").mkdir(parents=True)
+    (settings.suites / "orders" / "orders.yaml").write_text(SUITE)
+    (orders() if rows is None else rows).write_csv(folder / "orders.csv")
+    write_spec(settings, problem, **changes)
+    return settings
 
 
 def write_spec(settings: Settings, problem: str, **changes: Any) -> None:
