@@ -111,6 +111,8 @@ ui: $(READY) ## say where the Prefect UI is; when nothing is up, serve it with t
 wandb-sync: $(READY) ## upload the tracked runs and reports that were not yet, all projects' (WANDB_API_KEY; WANDB_BASE_URL)
 	@$(RUN) wandb-sync
 
+# The tests start Python a hundred times over: none but the first should have to compile the code.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: $(PACKAGES) ## run all tests
 	@$(VENV)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 

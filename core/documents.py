@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -69,11 +70,10 @@ def told(faults: Iterable[Fault]) -> str:
 def read(path: Path) -> Document:
     """The YAML document at `path`; SpecError if there is none or it cannot be parsed."""
     try:
-        loader = Loader(path.read_text(encoding="utf-8"))
-        node = loader.get_single_node()
+        node = _composed(path.read_text(encoding="utf-8"))
         if node is None:
             raise SpecError(f"{path}:1: the file is empty")
-        return Document(path, loader.construct_object(node, deep=True), node)  # refuses what holds itself
+        return Document(path, Loader("").construct_object(node, deep=True), node)  # refuses what holds itself
     except FileNotFoundError:
         raise SpecError(f"{path}: there is no such file") from None
     except UnicodeDecodeError as error:
@@ -99,6 +99,12 @@ def parsed(text: str, what: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise SpecError(f"{what}: should be a mapping, such as '{{gate: {{gain: 0.02}}}}', not {text!r}")
     return found
+
+
+@lru_cache(maxsize=32)
+def _composed(text: str) -> yaml.Node | None:
+    """The nodes of a text, which many tasks of a process read again as it was; nobody changes them."""
+    return Loader(text).get_single_node()
 
 
 def _child(node: yaml.Node, key: int | str) -> tuple[yaml.Node, int] | None:

@@ -1,13 +1,15 @@
 """The plot of a dataset's batches over time, as inline SVG."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.ticker import EngFormatter, FuncFormatter, NullFormatter
 from numpy.typing import NDArray
 
 from reports.svg import COLOURS, figure, name_batches, styled, svg
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 GREEN, VERMILLION, INK, MUTED = (COLOURS[name] for name in ("green", "vermillion", "ink", "muted"))
 # More batches are drawn as one outline: a bar each would be too thin to see, and too much to load.
@@ -26,6 +28,8 @@ def batches(
     max_share: float,
 ) -> str:
     """Rows by batch, accepted, quarantined or stopped; below, the share quarantined, on a log scale."""
+    from matplotlib.ticker import EngFormatter
+
     drawn = figure(4.2)
     above, below = drawn.subplots(2, sharex=True, height_ratios=[1.5, 1])
     good, bad, all_bad = np.array(accepted), np.array(quarantined), np.array(stopped, dtype=bool)
@@ -59,7 +63,7 @@ def batches(
     return svg(drawn, "batches", "Rows by batch, accepted and quarantined, and the share quarantined below")
 
 
-def _stack(on: Axes, rows: NDArray[np.int64], label: str, colour: str, base: NDArray[np.int64]) -> None:
+def _stack(on: "Axes", rows: NDArray[np.int64], label: str, colour: str, base: NDArray[np.int64]) -> None:
     if len(rows) <= _MAX_BARS:
         on.bar(np.arange(len(rows)), rows, 0.62, base, color=colour, alpha=0.85, linewidth=0, label=label)
     else:
@@ -69,7 +73,9 @@ def _stack(on: Axes, rows: NDArray[np.int64], label: str, colour: str, base: NDA
         )
 
 
-def _shares(on: Axes, shares: NDArray[np.float64], max_share: float) -> None:
+def _shares(on: "Axes", shares: NDArray[np.float64], max_share: float) -> None:
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
     places = np.flatnonzero(shares)
     least = min([*shares[places], max_share or 1.0, 0.01])
     low = max(_LEAST_SHARE, 10 ** np.floor(np.log10(least)))

@@ -3,12 +3,15 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from reports.svg import COLOURS, figure, name_batches, styled, svg
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Values = Sequence[float | None]
 BLUE, GREEN, VERMILLION = (COLOURS[name] for name in ("blue", "green", "vermillion"))
@@ -130,7 +133,7 @@ def rows(batches: Sequence[str], accepted: Values, quarantined: Values) -> str:
     return svg(drawn, "rows", "Bars of accepted and of quarantined rows by batch")
 
 
-def finish(on: Axes, batches: Sequence[str], events: Sequence[Event], labelled: bool = True) -> None:
+def finish(on: "Axes", batches: Sequence[str], events: Sequence[Event], labelled: bool = True) -> None:
     """Grid, names of the batches, and an upright line for each event."""
     on.grid(True, axis="y")
     name_batches(on, batches)

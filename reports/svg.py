@@ -5,11 +5,11 @@ import io
 import re
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import ParamSpec
+from typing import TYPE_CHECKING, ParamSpec
 
-import matplotlib as mpl
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 P = ParamSpec("P")
 # Okabe and Ito's palette (2008), told apart by the colour-blind; `ink` to `line` are the page's own.
@@ -53,22 +53,28 @@ def styled(draw: Callable[P, str]) -> Callable[P, str]:
 
     @wraps(draw)
     def drawn(*args: P.args, **options: P.kwargs) -> str:
+        import matplotlib as mpl  # only where something is drawn: it takes half a second
+
         with mpl.rc_context(_STYLE):
             return draw(*args, **options)
 
     return drawn
 
 
-def figure(height: float) -> Figure:
+def figure(height: float) -> "Figure":
     """An empty figure, WIDTH by `height` inches; it belongs to no window."""
+    from matplotlib.figure import Figure
+
     return Figure(figsize=(WIDTH, height), layout="constrained")
 
 
-def svg(drawn: Figure, name: str, description: str) -> str:
+def svg(drawn: "Figure", name: str, description: str) -> str:
     """The figure as an `<svg>` element whose text is text; the same figure gives the same bytes.
 
     `name` makes its ids unique in a page; `description` is read aloud in place of the picture.
     """
+    import matplotlib as mpl
+
     buffer = io.StringIO()
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     with mpl.rc_context({"svg.hashsalt": name}):
@@ -90,7 +96,7 @@ def svg(drawn: Figure, name: str, description: str) -> str:
     )
 
 
-def name_batches(on: Axes, batches: Sequence[str]) -> None:
+def name_batches(on: "Axes", batches: Sequence[str]) -> None:
     """Ticks for the batches at 0, 1, ...: months as names with the year below, few enough to read."""
     months = [re.fullmatch(r"(\d{4})-(\d{2})", batch) for batch in batches]
     every = -(-len(batches) // (_MAX_MONTHS if all(months) else _MAX_NAMES))

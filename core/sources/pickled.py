@@ -3,14 +3,16 @@
 import pickle
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 
 from core.errors import DeliveryError
 from core.sources.delimited import FIELDS, require
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _ROWS = 1 << 17  # of a row group
 
@@ -61,19 +63,21 @@ class _Unpickler(pickle.Unpickler):
         return super().find_class(module, name)
 
 
-def _frame(path: Path, named: object) -> pd.DataFrame:
+def _frame(path: Path, named: object) -> "pd.DataFrame":
     try:
         with path.open("rb") as file:
             found = _Unpickler(file).load()
     except Exception as error:  # of damaged bytes anything may come
         why = (str(error).splitlines() or [type(error).__name__])[0]
         raise DeliveryError(f"{named}: is no pickled frame that can be read: {why}") from error
+    import pandas as pd  # takes a second, which other kinds of deliveries need not wait
+
     if not isinstance(found, pd.DataFrame):
         raise DeliveryError(f"{named}: holds a {type(found).__name__}, where a pandas frame is expected")
     return found
 
 
-def _values(column: pd.Series) -> pa.Array:
+def _values(column: "pd.Series") -> pa.Array:
     """The values in their own dtype, of which an object has none: it is text unless all are of one kind."""
     try:
         found = pa.array(column, from_pandas=True)

@@ -4,7 +4,6 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
-import adbc_driver_postgresql.dbapi as adbc  # type: ignore[import-untyped]
 import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
@@ -40,6 +39,9 @@ class Postgres(Database):
 
     def __init__(self, url: sa.URL) -> None:
         self._bound = 0
+        # With pandas, which it imports, it takes a second that other sources need not wait.
+        import adbc_driver_postgresql.dbapi as adbc  # type: ignore[import-untyped]
+
         self._connection = adbc.connect(_conninfo(url))
         with closing(self._connection.cursor()) as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")

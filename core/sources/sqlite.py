@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import adbc_driver_sqlite.dbapi as adbc
 import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
@@ -38,6 +37,9 @@ class Sqlite(Database):
     def __init__(self, path: Path) -> None:
         if not path.is_file():
             raise DeliveryError(f"there is no database {path}")
+        # With pandas, which it imports, it takes a second that other sources need not wait.
+        import adbc_driver_sqlite.dbapi as adbc
+
         self._connection = adbc.connect(f"file:{quote(str(path))}?mode=ro")
 
     def names(self, table: str) -> list[str]:

@@ -5,7 +5,6 @@ from typing import Protocol
 
 from core.errors import SpecError
 from features.online.embedded import EmbeddedStore
-from features.online.remote import RemoteStore
 
 
 class Store(Protocol):
@@ -41,6 +40,8 @@ def open_store(url: str, project: str) -> Store:
     if scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
         return EmbeddedStore(rest[1:], project)
     if scheme in ("redis", "rediss", "unix") and rest:
+        from features.online.remote import RemoteStore  # with a client that who has a file need not wait for
+
         return RemoteStore(url, project)
     raise SpecError(
         f"the online store's URL must be sqlite:///<file> or redis://<host>:<port>/<number>, not {scheme}://…"

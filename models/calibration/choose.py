@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import wilcoxon
 
 from models.calibration.form import METHODS, Calibration, Floats, Link, Method, sigmoid, uncalibrated
 from models.calibration.isotonic import fit_curve
@@ -144,6 +143,8 @@ def _beats(lost: Floats, other: Floats) -> bool:
     gains = np.array([part.mean() for part in np.array_split(other - lost, min(STRETCHES, len(lost)))])
     if not gains.mean() > WORTH * other.mean():
         return False
+    from scipy.stats import wilcoxon  # whose import takes most of a second
+
     # Stretches that gain nothing count half for each side: a method fitted on the last part alone has few.
     return bool(wilcoxon(gains, alternative="greater", zero_method="zsplit").pvalue < CHANCE)
 

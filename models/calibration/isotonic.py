@@ -3,7 +3,6 @@
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logit
-from sklearn.isotonic import isotonic_regression
 
 from models.calibration.form import Floats, Link, sigmoid
 
@@ -27,6 +26,8 @@ def fit_curve(scores: Floats, labels: Floats, link: Link) -> tuple[Floats, Float
     log-odds for the link sigmoid. Two bins between which the curve would be steeper than MAX_SLOPE are
     pooled, and of every score MIN_SLOPE is left as it was; so the scores should be scaled already.
     """
+    from sklearn.isotonic import isotonic_regression  # whose import takes most of a second
+
     predictions = sigmoid(scores) if link == "sigmoid" else scores
     rows, predicted, observed = _bins(predictions, labels)
     if len(rows) < MIN_BINS:

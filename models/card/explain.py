@@ -6,7 +6,6 @@ from typing import Literal
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from core.spec import Spec
 from models.card.outside import Seen
@@ -14,6 +13,7 @@ from models.card.sample import Answers, as_read, asked
 from models.family import Fitted
 from models.measures.intervals import drawn_blocks
 from models.measures.paired import Blocks, Interval
+from models.measures.ranks import correlation
 from models.problem import Floats, Problem
 from models.rows import Columns, Rows
 
@@ -128,4 +128,4 @@ def _correlation(values: NDArray[np.float64], added: Floats) -> float | None:
     known = ~np.isnan(values)
     if not known.any() or np.ptp(values[known]) == 0 or np.ptp(added[known]) == 0:
         return None
-    return float(np.corrcoef(rankdata(values[known]), rankdata(added[known]))[0, 1])
+    return correlation(values[known], added[known])

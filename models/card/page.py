@@ -8,7 +8,6 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
-from matplotlib.ticker import MaxNLocator
 
 from models.card.disguise import TRICKS
 
@@ -165,6 +164,8 @@ def axis(values: Iterable[float | None], around: float | None = None) -> list[fl
     >>> axis([0.21, None, 0.68])
     [0.2, 0.3, 0.4, 0.5, 0.6, 0.7]
     """
+    from matplotlib.ticker import MaxNLocator
+
     known = [value for value in (*values, around) if value is not None]
     low, high = min(known, default=0.0), max(known, default=1.0)
     if low == high:

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import PerennialError
+
+if TYPE_CHECKING:
+    import lightgbm as lgb
 
 # The bits of `decision_type`, and the largest magnitude that is read as zero (LightGBM's tree.h, meta.h).
 CATEGORICAL, DEFAULT_LEFT, MISSING_ZERO, MISSING_NAN = 1, 2, 4, 8
@@ -42,7 +45,7 @@ class Tree:
     members: tuple[NDArray[np.int64], ...]
 
 
-def trees(booster: lgb.Booster, iterations: int | None = None) -> list[Tree]:
+def trees(booster: "lgb.Booster", iterations: int | None = None) -> list[Tree]:
     """The trees of a booster's first `iterations`, up to its best one unless told otherwise.
 
     Raises PerennialError for iterations that it does not have, and for what has no exact conversion:

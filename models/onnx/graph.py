@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-import lightgbm as lgb
 import numpy as np
 import onnx
 from onnx import compose, helper, inliner, numpy_helper, version_converter
@@ -32,9 +32,12 @@ from models.onnx.texts import Part, sum_part, told_part
 from models.onnx.trees import tree_margin
 from models.rows import Columns, Floats
 
+if TYPE_CHECKING:
+    import lightgbm as lgb
+
 
 def from_trees(
-    booster: lgb.Booster,
+    booster: "lgb.Booster",
     columns: Columns,
     encodings: Sequence[CategoryValues],
     unit: Unit,

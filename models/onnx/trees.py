@@ -1,9 +1,8 @@
 """LightGBM's trees as one node of ONNX, exactly."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import lightgbm as lgb
 import numpy as np
 import onnx
 from numpy.typing import NDArray
@@ -12,11 +11,14 @@ from onnx import TensorProto, helper, numpy_helper
 from models.onnx.booster import Tree, trees
 from models.onnx.proto import ML, assemble, column
 
+if TYPE_CHECKING:
+    import lightgbm as lgb
+
 # Modes of the operator, https://onnx.ai/onnx/operators/onnx_aionnxml_TreeEnsemble.html.
 LESS_OR_EQUAL, EQUAL, MEMBER = 0, 4, 6
 
 
-def tree_margin(booster: lgb.Booster, iterations: int | None = None) -> onnx.ModelProto:
+def tree_margin(booster: "lgb.Booster", iterations: int | None = None) -> onnx.ModelProto:
     """The booster's raw score as a graph: "x" float32 [n, F] -> "margin" float32 [n, K].
 
     F is the booster's number of features, in its order; NaN is missing. K is the number of classes of

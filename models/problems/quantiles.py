@@ -5,9 +5,9 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from models.measures.pinball import pinball
+from models.measures.ranks import correlation, ranks
 from models.rows import Rows
 
 Floats = NDArray[np.float64]
@@ -106,7 +106,7 @@ class Quantiles:
 
     def targets(self, rows: Rows) -> Floats:
         """The rank of each label among all, from 0 to 1 [n, 1]: one huge label does not make up the whole."""
-        return np.asarray(rankdata(rows.labels)[:, None] / len(rows), np.float64)
+        return np.asarray(ranks(rows.labels)[:, None] / len(rows), np.float64)
 
     def selected(self, rows: Rows, answers: Floats) -> Floats:
         """Nothing is decided [n, 0]."""
@@ -124,7 +124,7 @@ class Quantiles:
         said = self.middle(scores) if scores.shape[1] == len(self.levels) else scores[:, 0]
         if np.ptp(rows.labels) == 0 or np.ptp(said) == 0:
             return 0.0
-        return float(np.corrcoef(rankdata(said), rankdata(rows.labels))[0, 1] ** 2)
+        return correlation(said, rows.labels) ** 2
 
     def lack(self, rows: Rows) -> str | None:
         """All labels are the same."""

@@ -6,8 +6,8 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
+from models.measures.ranks import correlation, ranks
 from models.rows import Rows
 
 Floats = NDArray[np.float64]
@@ -80,7 +80,7 @@ class Regression:
 
     def targets(self, rows: Rows) -> Floats:
         """The rank of each label among all, from 0 to 1 [n, 1]: one huge label does not make up the whole."""
-        return np.asarray(rankdata(rows.labels)[:, None] / len(rows), np.float64)
+        return np.asarray(ranks(rows.labels)[:, None] / len(rows), np.float64)
 
     def selected(self, rows: Rows, answers: Floats) -> Floats:
         """Nothing is decided [n, 0]."""
@@ -100,7 +100,7 @@ class Regression:
         """The share of the labels' order that scores [n, 1] tell: Spearman's correlation, squared."""
         if np.ptp(rows.labels) == 0 or (scores == scores[0]).all():
             return 0.0
-        return float(np.corrcoef(rankdata(scores[:, 0]), rankdata(rows.labels))[0, 1] ** 2)
+        return correlation(scores[:, 0], rows.labels) ** 2
 
     def lack(self, rows: Rows) -> str | None:
         """All labels are the same."""

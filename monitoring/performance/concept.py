@@ -9,7 +9,6 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from river.drift import PageHinkley
 
 from models.problem import Floats
 from monitoring.performance.blocks import Block, pooled
@@ -114,6 +113,8 @@ def spread_of(usual: Floats, whole: Floats) -> Floats:
 
 def alarms_of(usual: Floats, series: Floats, limit: float, mode: str) -> list[int]:
     """Where in the series river's detector speaks, once it has seen what is usual; both in deviations."""
+    from river.drift import PageHinkley  # which imports pandas and scikit-learn: more than a second
+
     detector = PageHinkley(min_instances=len(usual) + 1, delta=SLACK, threshold=limit, alpha=1.0, mode=mode)
     found = []
     for place, value in enumerate([*usual.tolist(), *series.tolist()]):

@@ -6,7 +6,6 @@ from, what a row loses by its features and its answer, and tell it of rows witho
 
 from collections.abc import Mapping
 
-import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
@@ -66,6 +65,8 @@ def direct(
 
 def _told(then: Floats, lost: Floats, halves: NDArray[np.intp], now: Floats) -> tuple[float, Floats]:
     """The mean told of the new rows, and how far each past row strayed from what the other half told."""
+    import lightgbm  # with all that it imports, a second
+
     said, off = [], np.zeros(len(lost))
     for half in (0, 1):
         mine = halves == half

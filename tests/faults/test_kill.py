@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
@@ -39,7 +41,7 @@ def quick(document: dict[str, Any]) -> None:
     document["gate"] = document.get("gate", {}) | calm
 
 
-def start(settings: Settings) -> subprocess.Popen[str]:
+def start(settings: Settings, workers: int = 2) -> subprocess.Popen[str]:
     """The demo, in a session of its own, as `make demo` runs it."""
     environment = {
         **{
@@ -49,6 +51,7 @@ def start(settings: Settings) -> subprocess.Popen[str]:
         },
         "PERENNIAL_HOME": str(settings.home),
         "PERENNIAL_PROJECTS": str(settings.projects),
+        "PERENNIAL_WORKERS": str(workers),
     }
     return subprocess.Popen(
         [sys.executable, "-m", "flows", "demo", "--project", "flights"],
@@ -61,23 +64,27 @@ def start(settings: Settings) -> subprocess.Popen[str]:
     )
 
 
-def kill_at(settings: Settings, word: str) -> None:
-    """Run the demo until a line of it has this word, then kill it and every process of its."""
-    process = start(settings)
+def kill_at(
+    settings: Settings, word: str, workers: int = 2, meanwhile: Callable[[], object] = lambda: None
+) -> None:
+    """Run the demo until a line of it has this word, then kill it and every process of its.
+
+    What is to be done `meanwhile` finds it in the middle of its work, where it stands still for as long.
+    """
+    process = start(settings, workers)
     assert process.stdout is not None
     seen = []
     for line in process.stdout:
         seen.append(line)
         if word in line:
-            os.killpg(process.pid, signal.SIGKILL)
+            os.killpg(process.pid, signal.SIGSTOP)
+            try:
+                meanwhile()
+            finally:
+                os.killpg(process.pid, signal.SIGKILL)
             break
     process.wait()
     assert process.returncode == -signal.SIGKILL, "".join(seen)
-
-
-def finish(settings: Settings) -> str:
-    told, _ = start(settings).communicate(timeout=400)
-    return told
 
 
 def state(settings: Settings) -> tuple[Workspace, dict[str, pl.DataFrame]]:
@@ -85,15 +92,47 @@ def state(settings: Settings) -> tuple[Workspace, dict[str, pl.DataFrame]]:
     return workspace, {table: workspace.lake.scan(table).collect() for table in TABLES}
 
 
-def test_a_killed_run_ends_as_one_that_was_not(make_project: Callable[..., Settings]) -> None:
-    calm, troubled = (make_project(range(1, 4), edit=quick) for _ in range(2))
-    finish(calm)
-    for word in ("building features", "2013-02: training", "2013-03: joining"):
-        kill_at(troubled, word)
-    told = finish(troubled)
-    assert "report" in told, told
+@dataclass(frozen=True)
+class Lives:
+    """A home in which nothing happened, another in which the demo was killed, and what was said there."""
 
-    (one, wanted), (other, found) = state(calm), state(troubled)
+    calm: Settings
+    troubled: Settings
+    told: str
+    second: str
+
+
+@pytest.fixture(scope="module")
+def lives(
+    make_project: Callable[..., Settings], inhabit: Callable[..., AbstractContextManager[None]]
+) -> Lives:
+    """Three months that were lived through in one go, and the same of demos that were killed at their work.
+
+    While the first of them was at it, a second was called.
+    """
+    from flows.lifecycle import lifecycle
+
+    calm, troubled = (make_project(range(1, 4), edit=quick) for _ in range(2))
+    said = list[str]()
+
+    def another() -> None:
+        second = start(troubled)
+        said.append(second.communicate(timeout=120)[0])
+        said.append(f"exit code {second.returncode}")
+
+    kill_at(troubled, "building features", meanwhile=another)
+    kill_at(troubled, "2013-02: training")
+    kill_at(troubled, "2013-03: joining", workers=1)
+    told, _ = start(troubled, workers=1).communicate(timeout=400)
+    with inhabit(calm):
+        workspace = open_workspace("flights", calm)
+        lifecycle("flights", workspace.batch("2013-03").end + workspace.spec.outcome.maturity)
+    return Lives(calm, troubled, told, "\n".join(said))
+
+
+def test_a_killed_run_ends_as_one_that_was_not(lives: Lives) -> None:
+    assert "report" in lives.told, lives.told
+    (one, wanted), (other, found) = state(lives.calm), state(lives.troubled)
     for table in TABLES:
         order = sorted(wanted[table].columns)
         by = [name for name in order if wanted[table].schema[name].is_nested() is False]
@@ -112,16 +151,8 @@ def _story(workspace: Workspace) -> object:
     )
 
 
-def test_two_at_once_do_not_meet(make_project: Callable[..., Settings]) -> None:
-    """A second command on the same project says who is at work, and touches nothing."""
-    settings = make_project(range(1, 4), edit=quick)
-    first = start(settings)
-    assert first.stdout is not None
-    assert any("reading and validating" in line for line in first.stdout)
-    second = start(settings)
-    told, _ = second.communicate(timeout=60)
-    os.killpg(first.pid, signal.SIGKILL)
-    first.wait()
-    assert second.returncode == 1
-    assert "another command is at work on flights" in told
-    assert "Traceback" not in told
+def test_two_at_once_do_not_meet(lives: Lives) -> None:
+    """A second command on the same project says who is at work, and touches nothing (see the other test)."""
+    assert "another command is at work on flights" in lives.second
+    assert lives.second.endswith("exit code 1")
+    assert "Traceback" not in lives.second

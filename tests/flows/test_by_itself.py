@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
@@ -26,18 +27,22 @@ Inhabit = Callable[..., AbstractContextManager[None]]
 PATIENCE = 300  # seconds, of a machine that is busy otherwise
 
 
-def quick(document: dict[str, Any]) -> None:
-    """Two batches to start with, the quickest family, and a monitor that wants a retraining after a batch."""
-    document["training"] = {"first_batches": 2, "families": ["linear"]}
-    calm = {"draws": 200, "confidence": 0.6, "max_calibration_error": 0.5}
-    document["gate"] = document.get("gate", {}) | calm
-    document["monitoring"] = {"min_rows": 100, "every": 1}
-    document["constraints"] = {"max_latency_ms": 1000}  # how busy the machine is must not decide
+# Three months, two to start with, the quickest family, and a monitor that wants a retraining after a batch.
+CHANGES: dict[str, dict[str, Any]] = {
+    "batches": {"end": "2013-04-01"},
+    "training": {"first_batches": 2, "families": ["linear"]},
+    "gate": {"draws": 200, "confidence": 0.6, "max_calibration_error": 0.5},
+    "monitoring": {"min_rows": 100, "every": 1},
+    "constraints": {"max_latency_ms": 1000},  # how busy the machine is must not decide
+}
 
 
 @pytest.fixture(scope="module")
-def projects(make_project: Callable[..., Settings], inhabit: Inhabit) -> list[Settings]:
-    return [make_project(range(1, 4), edit=quick) for _ in range(3)]
+def projects(tmp_path_factory: pytest.TempPathFactory, inhabit: Inhabit) -> list[Settings]:
+    from tests.stages.orders import lay_orders, orders  # which is not there where this file is a script
+
+    rows = orders().filter(pl.col("at") < "2013-04")
+    return [lay_orders(tmp_path_factory.mktemp("orders"), rows=rows, **CHANGES) for _ in range(3)]
 
 
 def started(*command: str, **more: str) -> subprocess.Popen[bytes]:
@@ -92,14 +97,14 @@ def live_directly(settings: Settings) -> None:
     from flows.monitor import monitor
     from flows.score import score
 
-    ingest("flights")
-    while not is_done(open_workspace("flights", settings)):
-        score("flights")
-        monitor("flights")
+    ingest("orders")
+    while not is_done(open_workspace("orders", settings)):
+        score("orders")
+        monitor("orders")
 
 
 def same(one: Settings, other: Settings) -> None:
-    first, second = open_workspace("flights", one), open_workspace("flights", other)
+    first, second = open_workspace("orders", one), open_workspace("orders", other)
     for table in TABLES:
         wanted, found = first.lake.scan(table).collect(), second.lake.scan(table).collect()
         order = sorted(wanted.columns)
@@ -142,15 +147,15 @@ def by_events(projects: list[Settings], inhabit: Inhabit) -> Iterator[Settings]:
     with inhabit(by_events):
         register(by_events)
         with worker():
-            run_deployment("ingest/flights", timeout=0)
-            wait_for(lambda: is_done(open_workspace("flights", by_events)))
+            run_deployment("ingest/orders", timeout=0)
+            wait_for(lambda: is_done(open_workspace("orders", by_events)))
         automate({})
     yield by_events
 
 
 def test_events_and_direct_calls_end_in_the_same_tables(by_events: Settings, directly: Settings) -> None:
     same(directly, by_events)
-    requests = requests_of(open_workspace("flights", by_events)).all()
+    requests = requests_of(open_workspace("orders", by_events)).all()
     assert [each.batch for each in requests] == ["2013-02", "2013-03"]
     assert all(each.attempts == 1 and each.outcome for each in requests)
 
@@ -159,7 +164,7 @@ def test_drift_check_and_retraining_are_linked_both_ways(by_events: Settings) ->
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 
-    request: Request = requests_of(open_workspace("flights", by_events)).all()[-1]
+    request: Request = requests_of(open_workspace("orders", by_events)).all()[-1]
     (answer,), check = request.runs, request.asks[0].run
     with get_client(sync_client=True) as client:
         runs = {run: client.read_flow_run(run) for run in (check, answer)}  # type: ignore[arg-type]
@@ -181,7 +186,7 @@ def test_drift_check_and_retraining_are_linked_both_ways(by_events: Settings) ->
 
 def running(settings: Settings) -> Request | None:
     """The request that is being answered."""
-    found = requests_of(open_workspace("flights", settings)).unsettled()
+    found = requests_of(open_workspace("orders", settings)).unsettled()
     return found if found and found.state == "running" else None
 
 
@@ -200,13 +205,13 @@ def test_a_retraining_that_was_cancelled_or_killed_is_made_once(
     with inhabit(settings):
         register(settings)
         automate({})
-        ingest("flights")
-        run = run_deployment("monitor/flights", timeout=0)
+        ingest("orders")
+        run = run_deployment("monitor/orders", timeout=0)
         process = started("-m", "prefect.engine", PREFECT__FLOW_RUN_ID=str(run.id))  # type: ignore[union-attr]
         wait_for(lambda: running(settings))
         process.terminate()
         process.wait(60)
-        request = requests_of(open_workspace("flights", settings)).unsettled()
+        request = requests_of(open_workspace("orders", settings)).unsettled()
         assert request and (request.state, request.attempts) == ("open", 0)
         with get_client(sync_client=True) as client:
             client.delete_flow_run(run.id)  # type: ignore[union-attr]
@@ -218,7 +223,7 @@ def test_a_retraining_that_was_cancelled_or_killed_is_made_once(
         again = [started(__file__), started(__file__)]
         assert [each.wait(PATIENCE) for each in again] == [0, 0]
     same(directly, settings)
-    requests = requests_of(open_workspace("flights", settings)).all()
+    requests = requests_of(open_workspace("orders", settings)).all()
     assert [each.attempts for each in requests] == [2, 1]
 
 

@@ -73,20 +73,33 @@ def make_orders(
     **changes: Any,
 ) -> Workspace:
     """The project in a folder of its own, ingested and featurised; changes are to sections of the spec."""
+    workspace = open_workspace("orders", lay_orders(root, problem, rows, **changes))
+    taken_in(workspace, as_of)
+    return workspace
+
+
+def lay_orders(
+    root: Path, problem: str = "binary", rows: pl.DataFrame | None = None, **changes: Any
+) -> Settings:
+    """The same of which nothing was ingested yet."""
     settings = Settings(home=root / "state", projects=root / "projects", suites=root / "expectations")
     folder = settings.projects / "orders"
     folder.mkdir(parents=True)
     (settings.suites / "orders").mkdir(parents=True)
     (settings.suites / "orders" / "orders.yaml").write_text(SUITE)
+    (orders() if rows is None else rows).write_csv(folder / "orders.csv")
     write_spec(settings, problem, **changes)
-    workspace = open_workspace("orders", settings)
-    take_in(workspace, orders() if rows is None else rows, as_of)
-    return workspace
+    return settings
 
 
 def take_in(workspace: Workspace, rows: pl.DataFrame, as_of: datetime = AS_OF) -> None:
     """Deliver these orders, ingest and featurise all that is over."""
     rows.write_csv(workspace.project.folder / "orders.csv")
+    taken_in(workspace, as_of)
+
+
+def taken_in(workspace: Workspace, as_of: datetime = AS_OF) -> None:
+    """Ingest and featurise what was delivered of all that is over."""
     batches = workspace.batches(as_of)
     for item in pending(workspace, "orders", batches):
         deliver(workspace, "orders", item, as_of)
