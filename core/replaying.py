@@ -19,6 +19,13 @@ def _not_taken(name: str) -> str:
 PolicyName = Annotated[str, AfterValidator(_not_taken)]
 
 
+# What a spec says that trains nothing, not even a first model.
+_NOTHING: dict[str, Any] = {
+    "monitoring": {"opened_by": [], "every": None},
+    "training": {"first_batches": 1_000_000},
+}
+
+
 class Changes(Model):
     """What another policy, or another world, would say in place of the spec: any of its keys, in parts.
 
@@ -39,8 +46,7 @@ class Changes(Model):
 
     def of_spec(self) -> dict[str, Any]:
         """What the spec would say."""
-        nothing: dict[str, Any] = {"monitoring": {"opened_by": [], "every": None}} if self.serves else {}
-        return self.model_dump(exclude={"serves"}) | nothing
+        return self.model_dump(exclude={"serves"}) | (_NOTHING if self.serves else {})
 
 
 class ReplayCosts(Model):

@@ -4,6 +4,7 @@ import argparse
 import difflib
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from core.documents import parsed
@@ -31,11 +32,11 @@ def what_if(settings: Settings, arguments: argparse.Namespace) -> int:
     """Live through the history as it might have been: with other rules, other suites, or other deliveries."""
     changes = parsed(arguments.change, "CHANGE") if arguments.change else {}
     asked = injection(parsed(arguments.inject, "INJECT")) if arguments.inject else None
-    serves = arguments.version
-    if not (changes or asked or arguments.suites or serves):
+    serves, suites = arguments.version, arguments.suites and str(Path(arguments.suites).resolve())
+    if not (changes or asked or suites or serves):
         raise SpecError("what if what? Say CHANGE=, INJECT=, SUITES= or VERSION= (docs/replay.md)")
     named = arguments.name or NAME
-    project = make_world(settings, arguments.project, named, changes, arguments.suites, asked, serves)
+    project = make_world(settings, arguments.project, named, changes, suites, asked, serves)
     there = [each.name for each in policies_of(open_workspace(project, settings).spec)]
     by_default = ";".join(each for each in (PRESENT, WHAT_IF) if each in there)
     _replayed(settings, arguments, project, arguments.policy or by_default)

@@ -11,6 +11,7 @@ from replay.lived import Lived, lived
 from replay.oracle import fits, oracle
 from replay.plan import Plan
 from replay.policies import NEVER, ORACLE, REFERENCE
+from replay.ungated import ungated
 from replay.values import Worth, worth
 from stages.workspace import Workspace
 
@@ -20,7 +21,8 @@ class Compared:
     """What is known of a replay that was lived through, by policy.
 
     `specs` are of the policies, `histories` those of the oracle, too, cut to the `batches` that all of
-    them have answered; `sums` are what each lost in each cell of the `days`. `alarms` are empty where the
+    them have answered; `sums` are what each lost in each cell of the `days`, and what challengers would have
+    lost without the gate. `alarms` are empty where the
     freshest fits are not known. `left_out` are policies that never had a champion.
     """
 
@@ -59,6 +61,7 @@ def compared(workspaces: Mapping[str, Workspace], plan: Plan) -> Compared:
         why = f"by {as_of:%Y-%m-%d} no labelled batch was answered under every policy"
         raise PerennialError(f"{plan.project}: {why}")
     days = Days.of([step.outcome for step in steps], spec.training.seed)
+    outcomes = {name: each.outcomes for name, each in histories.items()} | ungated(of, as_of)
     fresh = of.get(REFERENCE)
     held = {name: alarms(each, fresh, as_of) for name, each in of.items()} if fresh else {}
     return Compared(
@@ -67,7 +70,7 @@ def compared(workspaces: Mapping[str, Workspace], plan: Plan) -> Compared:
         histories=histories,
         batches=tuple(step.batch.id for step in steps),
         days=days,
-        sums={name: days.sums(each.outcomes) for name, each in histories.items()},
+        sums={name: days.sums(each) for name, each in outcomes.items()},
         alarms=held,
         worth=worth(histories, days, held, spec.replay.costs, in_costs=bool(spec.objective.costs)),
         left_out=tuple(whole.keys() - begun.keys()),

@@ -6,13 +6,17 @@ from itertools import groupby
 
 from models.measures.paired import Interval
 from replay.days import Days, Floats, is_above
-from replay.policies import NEVER, REFERENCE
+from replay.policies import NEVER, REFERENCE, SLIDING, STATEFUL
+from replay.ungated import UNGATED
 
 # What is compared with what, and what the one does that the other does not.
 _PAIRS = (
     ("Retraining after every batch", REFERENCE, "never retraining", NEVER),
-    ("A sliding window", "every batch, stateless, sliding", "an expanding one", REFERENCE),
-    ("Going on from the champion", "every batch, stateful, expanding", "fits from nothing", REFERENCE),
+    ("A sliding window", SLIDING, "an expanding one", REFERENCE),
+    ("Going on from the champion", STATEFUL, "fits from nothing", REFERENCE),
+    ("Retraining after every batch without the gate", UNGATED[REFERENCE], "never retraining", NEVER),
+    ("A sliding window without the gate", UNGATED[SLIDING], "an expanding one", UNGATED[REFERENCE]),
+    ("The gate", REFERENCE, "letting every challenger through", UNGATED[REFERENCE]),
 )
 
 
@@ -26,7 +30,7 @@ class Contrast:
 
 
 def contrasts(days: Days, sums: Mapping[str, Floats], batches: int) -> list[Contrast]:
-    """What each way of retraining gained over the other, as it served under the gate."""
+    """What each way of retraining gained over the other, under the gate and without it."""
     found = []
     for what, one, than, other in _PAIRS:
         if one in sums and other in sums:

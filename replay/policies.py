@@ -14,6 +14,8 @@ from models.family import family
 PRESENT, NEVER, ORACLE, ALL = TAKEN
 REFERENCE = "every batch, stateless, expanding"
 """Its challengers are the freshest fit of each instant: what an alarm is held against."""
+SLIDING = "every batch, stateless, sliding"
+STATEFUL = "every batch, stateful, expanding"
 
 _NOTHING: dict[str, Any] = {"opened_by": [], "every": None}
 _OPENED: Mapping[str, dict[str, Any]] = {

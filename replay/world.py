@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from core.errors import SpecError
@@ -33,6 +34,10 @@ def make_world(
     project has accepted, but for that. SpecError where the changes, or the injection, cannot be.
     """
     workspace = open_workspace(project, settings)
+    if suites is not None and not (Path(suites) / project).is_dir():
+        raise SpecError(
+            f"{suites} has no folder {project!r}: copy that of expectations/, and change its suites"
+        )
     if suites is None and asked is None and changes.keys() <= _OF_POLICIES:
         if serves:
             workspace.registry.version(serves)
