@@ -1,6 +1,5 @@
 """The page of a whole lifecycle: how the model did, when it was retrained and why, what was set aside."""
 
-import base64
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -10,6 +9,7 @@ from typing import Any, NotRequired, TypedDict
 from core.errors import PerennialError
 from reports.facts import arranged, performance
 from reports.pages import render, write
+from reports.svg import as_image
 
 
 class Point(TypedDict):
@@ -140,8 +140,8 @@ def page(summary: Summary, folder: Path) -> Path:
 
 def picture(summary: Summary) -> str:
     """The plot of the first headline by batch as a data: URI, on white, for foreign pages; or ""."""
-    drawn = performance(_plain(summary)).replace('style="', 'style="background: white; ', 1)
-    return f"data:image/svg+xml;base64,{base64.b64encode(drawn.encode()).decode()}" if drawn else ""
+    drawn = performance(_plain(summary))
+    return as_image(drawn) if drawn else ""
 
 
 def _plain(value: Any) -> Any:

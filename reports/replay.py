@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 from core.plain import plain
 from reports.pages import render, write
 from reports.replay_facts import arranged
+from reports.svg import as_image
 
 
 class Interval(TypedDict):
@@ -105,6 +106,12 @@ class Replay(TypedDict):
     findings: Sequence[str]
     wall_seconds: float | None
     report: str
+
+
+def picture(facts: Replay) -> str:
+    """The plot of what each policy gains by batch as a data: URI, on white, for foreign pages; or ""."""
+    drawn = arranged(plain(facts))["plots"]["gains"]
+    return as_image(str(drawn.svg)) if drawn else ""
 
 
 def page(facts: Replay, folder: Path) -> Path:

@@ -1,5 +1,6 @@
 """Matplotlib figures as inline SVG that takes its colours from the page, in light and in dark."""
 
+import base64
 import html
 import io
 import re
@@ -94,6 +95,12 @@ def svg(drawn: "Figure", name: str, description: str) -> str:
         f'aria-label="{html.escape(description)}" '
         f'style="font-family: system-ui, sans-serif; stroke-linejoin: round">{body.rstrip()}'
     )
+
+
+def as_image(drawn: str) -> str:
+    """An `<svg>` element as a data: URI, on white, for pages that are not ours."""
+    white = drawn.replace('style="', 'style="background: white; ', 1)
+    return f"data:image/svg+xml;base64,{base64.b64encode(white.encode()).decode()}"
 
 
 def name_batches(on: "Axes", batches: Sequence[str]) -> None:

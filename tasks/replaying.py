@@ -1,11 +1,13 @@
 """Tasks of a replay: a history each, the fits that an oracle might choose, and what came of it all."""
 
 import time
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any, cast
 
 from prefect import task
-from prefect.artifacts import create_markdown_artifact
+from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
 
 from core.settings import Settings
 from replay.histories import histories, plan
@@ -15,6 +17,7 @@ from replay.lived import lived
 from replay.oracle import chosen, fits, there_were
 from replay.page import written
 from replay.plan import Plan, folder_of
+from reports.replay import Replay, picture
 from stages.workspace import open_workspace
 from tasks.ingestion import slug
 from tasks.recovery import PATIENT
@@ -53,9 +56,26 @@ def measure_fits(project: str, batch: str) -> float:
 def report_replay(project: str, wall_seconds: float, work_seconds: float) -> Path:
     """Write what came of a replay, and leave it in the Prefect UI."""
     facts, path = written(Settings(), project, wall_seconds, work_seconds)
+    key, told = f"{slug(project)}-replay", f"{project}: use {facts['recommended']['policy']}"
+    create_table_artifact(key=key, table=[_row(each) for each in facts["policies"]], description=told)
+    findings = "\n".join(f"- {sentence}" for sentence in facts["findings"])
     create_markdown_artifact(
-        key=f"{slug(project)}-replay",
-        markdown="\n".join(f"- {sentence}" for sentence in facts["findings"]),
-        description=f"{project}: replay, use {facts['recommended']['policy']}",
+        key=f"{key}-findings", markdown=f"{findings}\n\n[the page]({path.as_uri()}), in `{path}`"
     )
+    if drawn := picture(cast(Replay, facts)):
+        create_image_artifact(key=f"{key}-policies", image_url=drawn, description="gain on never, by batch")
     return path
+
+
+def _row(policy: Mapping[str, Any]) -> dict[str, Any]:
+    """A policy as a line of a table."""
+    gain, regret, value = (policy[name] for name in ("against_never", "regret", "net_value"))
+    return {
+        "policy": policy["name"],
+        "gain on never": f"{gain['value']:+.4f} ({gain['low']:+.4f} to {gain['high']:+.4f})",
+        "regret": f"{regret['value']:.4f}",
+        "net value": f"{value['value']:+,.0f}" if value else "",
+        "retrained": policy["retrainings"],
+        "refused": policy["refused"],
+        "training": f"{policy['training_seconds']:,.0f} s",
+    }

@@ -6,6 +6,7 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
 from stages.alerts import page
+from stages.cards import card_path
 from stages.monitor import Judged, judge_batch
 from stages.score import Scored, score
 from stages.workspace import open_workspace
@@ -18,7 +19,15 @@ from tasks.recovery import PATIENT
 def score_batch(project: str, batch: str, as_of: datetime) -> Scored | None:
     """Score one batch with the champion; None while there is none."""
     workspace = open_workspace(project)
-    return score(workspace, workspace.batch(batch), as_of)
+    scored = score(workspace, workspace.batch(batch), as_of)
+    if scored is not None:
+        card = card_path(workspace, workspace.registry.version(scored.version))
+        create_markdown_artifact(
+            key=f"{slug(project)}-scored",
+            markdown=f"{scored.rows:,} rows, by [{scored.version}]({card.as_uri()}), in `{card}`",
+            description=f"{project} {batch}: scored by {scored.version}",
+        )
+    return scored
 
 
 @task(name="monitor", task_run_name="monitor {batch}", **PATIENT)

@@ -1,18 +1,22 @@
 """Tasks that make models: a fit, tracked, exported and registered; and the gate."""
 
 from datetime import datetime
+from typing import Any
 
 from prefect import task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from core.errors import UnfitError
 from models.gate.judge import GateReport
+from models.problem import headlines
+from models.registry.versions import Version
+from stages.cards import card_path
 from stages.learn import Parameters
 from stages.promote import promote
 from stages.recalibrate import recalibrate
 from stages.roll_back import roll_back, rolled_back
 from stages.train import Candidate, Unfit, register, train
-from stages.workspace import open_workspace
+from stages.workspace import Workspace, open_workspace
 from tasks.ingestion import slug
 from tasks.news import tell_gate, tell_rolled_back
 from tasks.recovery import PATIENT
@@ -61,7 +65,14 @@ def restore_earlier(project: str, as_of: datetime) -> str:
 @task(name="register", **PATIENT)
 def register_candidates(project: str, candidates: list[Candidate]) -> list[str]:
     """Enter the fits as challengers; the ids of their versions."""
-    return [version.id for version in register(open_workspace(project), candidates)]
+    workspace = open_workspace(project)
+    versions = register(workspace, candidates)
+    create_table_artifact(
+        key=f"{slug(project)}-fits",
+        table=[_fit(workspace, version) for version in versions],
+        description=f"{project}: fits as of {versions[0].lineage.as_of:%Y-%m-%d %H:%M} UTC, on their holdout",
+    )
+    return [version.id for version in versions]
 
 
 @task(name="promote", **PATIENT)
@@ -79,6 +90,18 @@ def promote_best(project: str, candidates: list[str], as_of: datetime) -> GateRe
         description=_told(report),
     )
     return report
+
+
+def _fit(workspace: Workspace, version: Version) -> dict[str, Any]:
+    """A version as a line of a table."""
+    measures = {name: version.metrics["holdout"].get(name) for name in headlines(workspace.spec)}
+    return {
+        "version": version.id,
+        "family": version.family,
+        **{name: None if value is None else round(value, 4) for name, value in measures.items()},
+        "seconds": round(version.metrics["seconds"], 1),
+        "card": str(card_path(workspace, version)),
+    }
 
 
 def _told(report: GateReport) -> str:
