@@ -1,5 +1,6 @@
 """The histories of a replay: planned once, and opened by whoever works at them."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from core.settings import Settings
@@ -14,17 +15,18 @@ def plan(
 ) -> Plan:
     """Write down what is lived through, and make its histories; `only` names some policies.
 
-    What was begun from the same goes on; from other data, settings or code it begins anew.
+    What was begun from the same goes on, for each policy by itself; from other data, settings or code all
+    begins anew.
     """
     workspace, folder = open_workspace(project, settings), folder_of(settings, project)
     found = plan_of(workspace, wanted(policies_of(workspace.spec), only), as_of, start)
     before = Plan.find(folder)
-    if before is None or before.made_from != found.made_from:
-        found.write(folder)
-        before = found
-    for policy in before.policies:
-        history(settings, folder, before, policy)
-    return before
+    if before is not None and before.made_from == found.made_from:
+        found = replace(found, as_of=before.as_of, tables=before.tables)
+    found.write(folder)
+    for policy in found.policies:
+        history(settings, folder, found, policy)
+    return found
 
 
 def histories(settings: Settings, project: str) -> dict[str, Workspace]:

@@ -1,12 +1,11 @@
 """A history: one policy's own registry, ledger and tables, on the tables that all of a replay read."""
 
-import hashlib
 from dataclasses import replace
 from pathlib import Path
 
 from core.branch import Branch
 from core.changes import changed
-from core.ledger import Ledger
+from core.ledger import Ledger, fingerprint
 from core.settings import Settings
 from core.shared import Shared
 from core.sources.manifest import Manifest
@@ -35,9 +34,9 @@ def history(settings: Settings, folder: Path, plan: Plan, policy: str) -> Worksp
     histories have in common are kept once for the whole replay.
     """
     project = open_workspace(plan.project, settings)
-    name, place = project.project.name, place_of(folder, policy)
+    name, place = project.project.name, place_of(folder, plan, policy)
     own = project.settings.model_copy(
-        update={"home": place, "lake": str(place / "lake"), "registry": registry_of(folder, policy)}
+        update={"home": place, "lake": str(place / "lake"), "registry": registry_of(folder, plan, policy)}
     )
     since = {"batches": {"start": plan.since}} if plan.since else {}
     spec = changed(project.spec, {**plan.policies[policy], **since}, f"policy {policy!r}")
@@ -65,12 +64,13 @@ def _crown(registry: Registry, project: Workspace, serves: str) -> None:
     registry.promote(version, over=None, why=why, evidence={}, at=version.lineage.as_of, by="replay")
 
 
-def registry_of(folder: Path, policy: str) -> str:
+def registry_of(folder: Path, plan: Plan, policy: str) -> str:
     """The URL of the database that a policy's history has its registry and its ledger in."""
-    return f"sqlite:///{place_of(folder, policy) / 'registry.db'}"
+    return f"sqlite:///{place_of(folder, plan, policy) / 'registry.db'}"
 
 
-def place_of(folder: Path, policy: str) -> Path:
-    """The folder of a policy's history: its name as far as a path can hold it, and a hash."""
+def place_of(folder: Path, plan: Plan, policy: str) -> Path:
+    """The folder of a policy's history: its name as far as a path can hold it, and a hash of what it says."""
     plain = "".join(each if each.isalnum() else "-" for each in policy.lower())[:40]
-    return folder / "histories" / f"{plain}-{hashlib.sha256(policy.encode()).hexdigest()[:6]}"
+    told = fingerprint(policy, plan.policies.get(policy), plan.serves.get(policy))
+    return folder / "histories" / f"{plain}-{told[:8]}"

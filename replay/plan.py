@@ -29,7 +29,7 @@ class Plan:
     `tables` are the versions of the project's tables that every history reads, `policies` what each
     history's spec changes, `serves` the versions that answer all by themselves in some of them. The
     histories begin on the day `since` (of the project's time zone), or with the project where that is "".
-    `made_from` stands for all that comes of it.
+    `made_from` stands for all that comes of a policy, whichever others there are.
     """
 
     project: str
@@ -41,8 +41,10 @@ class Plan:
     made_from: str
 
     def write(self, folder: Path) -> None:
-        """Write it down in a folder, in place of what an earlier plan has left there."""
-        shutil.rmtree(folder, ignore_errors=True)
+        """Write it down in a folder; what is there of one that was made from other things goes."""
+        before = self.find(folder)
+        if before is None or before.made_from != self.made_from:
+            shutil.rmtree(folder, ignore_errors=True)
         document = {
             "project": self.project,
             "as_of": self.as_of.isoformat(),
@@ -107,11 +109,9 @@ def plan_of(
         since=since,
         made_from=fingerprint(
             since,
-            spec.model_dump(mode="json"),
+            spec.model_dump(mode="json", exclude={"replay"}),
             list(spec.features),
             workspace.project.code,
-            changes,
-            serves,
             contents,
             [(instant, what) for instant, what, _ in events(workspace, as_of)],
             revision(),

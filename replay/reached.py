@@ -13,7 +13,8 @@ from stages.workspace import open_workspace
 def reached_of(settings: Settings, project: str) -> dict[str, int]:
     """How many batches each history of a replay has judged by now."""
     folder, name = folder_of(settings, project), project.partition("@")[0]
-    ledgers = {each: Ledger(registry_of(folder, each), name) for each in Plan.read(folder).policies}
+    plan = Plan.read(folder)
+    ledgers = {each: Ledger(registry_of(folder, plan, each), name) for each in plan.policies}
     return {each: len(ledger.results("monitor")) for each, ledger in ledgers.items()}
 
 

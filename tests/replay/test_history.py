@@ -5,6 +5,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -74,6 +75,13 @@ def test_what_was_done_with_models_is_not_taken_over(world: World) -> None:
         assert ours.ledger.results(step) == theirs.results(step) != {}, step
 
 
+def test_a_history_stays_when_other_policies_are_compared(world: World) -> None:
+    world.history(NEVER).ledger.record("monitor", "kept", "", {}, AS_OF)
+    other = planned(world.workspace, policies=[Policy(NEVER, {"gate": {"gain": 0.5}}), Policy("new", {})])
+    assert "kept" not in other.history(NEVER).ledger.results("monitor")  # it says something else by now
+    assert "kept" in world.history(NEVER).ledger.results("monitor")
+
+
 def planned_policy(world: World, name: str) -> Workspace:
     """A history of a policy that changes nothing, in a folder of its own."""
     plan = plan_of(world.workspace, [Policy(name, {})], AS_OF)
@@ -99,9 +107,10 @@ def test_opened_again_a_ledger_is_as_it_was_left(world: World, tmp_path: Path) -
     assert ours.results("features") == {"2013-01": {"content": "own"}}
 
 
-def test_each_policy_has_a_place_of_its_own(tmp_path: Path) -> None:
+def test_each_policy_has_a_place_of_its_own(world: World, tmp_path: Path) -> None:
     names = ["a/b", "a b", "A b", "a" * 90, "a" * 91, "../..", "on drift, stateless"]
-    places = [place_of(tmp_path, name) for name in names]
+    plan = replace(world.plan, policies={name: {} for name in names})
+    places = [place_of(tmp_path, plan, name) for name in names]
     assert len({str(place).lower() for place in places}) == len(names)
     assert all(place.parent == tmp_path / "histories" for place in places)
 
@@ -124,7 +133,7 @@ def test_a_replay_begins_anew_where_something_is_another_and_else_goes_on(world:
     assert made_from() == known
     assert made_from(at=AS_OF.replace(hour=9)) == known  # nothing more has happened by then
     assert made_from(at=AS_OF.replace(month=5, day=3)) != known
-    assert made_from(which=policies[1:]) != known
+    assert made_from(which=policies[1:]) == known  # a policy comes out the same, whichever others there are
     write_spec(workspace.settings, "binary", gate={"gain": 0.03})
     assert made_from(open_workspace("orders", workspace.settings)) != known
     workspace.ledger.record("features", "2013-05", "", {"content": "another"}, AS_OF)
