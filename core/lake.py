@@ -76,15 +76,16 @@ class Lake:
     def write(self, table: str, batch: str, frame: pl.DataFrame) -> TableVersion:
         """Replace one batch of a table by `frame`, which may be empty, in one commit.
 
-        Any number of processes may write at once. Columns that the table does not have yet are
-        added to it, those that the frame does not have are null. What Delta has no dtype for is
-        held in a wider one: categories as String, unsigned integers signed, instants in
-        microseconds (and UTC, if they have a zone). Raises IntegrityError when a column's dtype
+        Its rows keep their order. Any number of processes may write at once. Columns that the table
+        does not have yet are added to it, those that the frame does not have are null. What Delta has
+        no dtype for is held in a wider one: categories as String, unsigned integers signed, instants
+        in microseconds (and UTC, if they have a zone). Raises IntegrityError when a column's dtype
         differs from the table's, or when there is no such wider one.
         """
         path = self.path(table)
         rows = _held(path, frame, batch)
-        data = rows.to_arrow(compat_level=pl.CompatLevel.oldest())
+        # Of several chunks delta-rs takes whichever comes first, and sums and draws would vary with that.
+        data = rows.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
         try:
             target = DeltaTable(path)
         except TableNotFoundError:

@@ -53,6 +53,15 @@ def test_the_same_batch_twice_is_there_once(lake: Lake) -> None:
     assert ids(lake) == [1, 2]
 
 
+def test_rows_are_read_in_the_order_in_which_they_were_written(lake: Lake) -> None:
+    """Also those of a frame in parts, as many threads leave it: sums and draws hang on the order."""
+    parts = pl.concat([rows(*range(start, start + 10)) for start in range(0, 160, 10)], rechunk=False)
+    assert parts.n_chunks() == 16
+    for _ in range(10):
+        lake.write("raw", "a", parts)
+        assert lake.scan("raw", ["a"]).collect()["id"].to_list() == list(range(160))
+
+
 def test_an_empty_batch_replaces_what_was_there_and_may_be_the_first(lake: Lake) -> None:
     lake.write("raw", "a", rows())
     assert lake.scan("raw").collect().height == 0
