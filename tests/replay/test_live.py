@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 KINDS: dict[str, dict[str, Any]] = {
     "binary": {"training": {"families": ["constant", "linear"]}},
     "regression": {
-        "training": {**TREES, "families": ["linear", "lightgbm"]},
+        "training": TREES,
         "monitoring": {"every": 2},
     },
 }
