@@ -16,7 +16,7 @@ from replay.outcomes import outcome_of
 from replay.policies import NEVER, PRESENT, REFERENCE
 from replay.result import result
 from stages.workspace import Workspace
-from tests.replay.worlds import World, make_world, story, tables
+from tests.replay.worlds import World, assert_alike, make_world, story, tables, twin
 from tests.stages.orders import AS_OF, orders
 
 pytestmark = pytest.mark.slow
@@ -129,6 +129,17 @@ def test_a_future_that_is_there_changes_nothing_before_it(worlds: Worlds) -> Non
         for step in STEPS:
             assert _without_hash(ours[step]) == _without_hash(others[step]), (policy, step)
         assert [each[:2] for each in ours["transitions"]] == [each[:2] for each in others["transitions"]]
+
+
+def test_beside_others_a_history_is_as_it_would_be_alone(
+    worlds: Worlds, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """What it shares with them is what it would have made: of its own champion, whatever theirs is."""
+    sliding = "every 6 batches, stateless, sliding"
+    beside, other = worlds.whole.live(sliding)[sliding], worlds.histories[NEVER]
+    assert_alike(beside, twin(worlds.whole, tmp_path_factory.mktemp("alone")).live(sliding)[sliding])
+    first, theirs = (each.registry.version("orders/1") for each in (beside, other))
+    assert first.lineage.as_of == theirs.lineage.as_of and first.files != theirs.files
 
 
 def test_no_fit_was_made_from_rows_that_came_later(worlds: Worlds) -> None:

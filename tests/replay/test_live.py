@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 KINDS: dict[str, dict[str, Any]] = {
     "binary": {"training": {"families": ["constant", "linear"]}},
     "regression": {
-        "training": {**TREES, "families": ["constant", "lightgbm"]},
+        "training": TREES,
         "monitoring": {"every": 2},
     },
 }
