@@ -14,6 +14,7 @@ from core.settings import Settings
 from flows.ingest import ingest
 from flows.instants import standing
 from flows.progress import note, now
+from replay.plan import alone, folder_of
 from replay.reached import pace_of, reached_of
 from stages.workspace import open_workspace
 from tasks.fanout import fan_out
@@ -40,7 +41,12 @@ def replay(
         policies: The names of some policies, with `;` between them; by default all.
         start: The batch that the histories begin with, or a day in it; by default the project's first.
     """
-    started, as_of = time.monotonic(), standing(as_of)
+    with alone(folder_of(Settings(), project)):
+        return _replayed(project, standing(as_of), policies, start)
+
+
+def _replayed(project: str, as_of: datetime, policies: str | None, start: str | None) -> Path:
+    started = time.monotonic()
     _ingest(project, as_of)
     planned = plan_replay(project, as_of, policies, start)
     work = _follow(project, live_through.map(unmapped(project), planned))

@@ -2,12 +2,15 @@
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 from zoneinfo import ZoneInfo
+
+from filelock import FileLock, Timeout
 
 from core.errors import PerennialError
 from core.ledger import fingerprint
@@ -77,6 +80,21 @@ def folder_of(settings: Settings, project: str) -> Path:
     """Where the replay of a project, or of one in a world (`<project>@<world>`), keeps what is its own."""
     name, _, world = project.partition("@")
     return settings.home / "replays" / name / (world or NAME) / "replay"
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Hold the lock of a replay's folder, which another would begin anew; PerennialError where it is held."""
+    lock = FileLock(folder.with_name(f"{folder.name}.lock"))
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise PerennialError(f"another replay is at work in {folder}: wait for it, or stop it") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def plan_of(

@@ -15,7 +15,7 @@ from core.errors import IntegrityError, PerennialError, SpecError
 from core.ledger import Ledger
 from replay.compared import compared
 from replay.history import history, place_of
-from replay.plan import Plan, folder_of, plan_of
+from replay.plan import Plan, alone, folder_of, plan_of
 from replay.policies import NEVER, PRESENT, REFERENCE, Policy, policies_of, wanted
 from stages.workspace import Workspace, open_workspace
 from tests.replay.worlds import World, in_production, make_world, planned
@@ -80,6 +80,14 @@ def test_a_history_stays_when_other_policies_are_compared(world: World) -> None:
     other = planned(world.workspace, policies=[Policy(NEVER, {"gate": {"gain": 0.5}}), Policy("new", {})])
     assert "kept" not in other.history(NEVER).ledger.results("monitor")  # it says something else by now
     assert "kept" in world.history(NEVER).ledger.results("monitor")
+
+
+def test_two_replays_of_one_name_are_not_at_work_at_once(tmp_path: Path) -> None:
+    folder = tmp_path / "policies" / "replay"
+    with alone(folder), pytest.raises(PerennialError, match="another replay is at work"), alone(folder):
+        pass
+    with alone(folder):
+        pass
 
 
 def planned_policy(world: World, name: str) -> Workspace:
