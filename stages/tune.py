@@ -97,12 +97,15 @@ def tuned(workspace: Workspace, family: str, as_of: datetime, attempt: Attempt |
     def in_turn(proposals: Sequence[Proposal]) -> list[Trial]:
         return [try_out(workspace, family, as_of, each) for each in proposals]
 
-    first = present(family, training, space)
-    trials = search(space, first, tuning, training.seed, attempt or in_turn)
-    parameters = {**training.parameters.get(family, {}), **best(trials).parameters}
-    found = Tuned(family, parameters, trials)
-    workspace.ledger.record("tune", subject, made_from, plain(found), as_of)
-    return found
+    def searched() -> Tuned:
+        first = present(family, training, space)
+        trials = search(space, first, tuning, training.seed, attempt or in_turn)
+        return Tuned(family, {**training.parameters.get(family, {}), **best(trials).parameters}, trials)
+
+    shared = workspace.shared
+    found = shared.once("tuned", made_from, lambda: plain(searched())) if shared else plain(searched())
+    workspace.ledger.record("tune", subject, made_from, found, as_of)
+    return Tuned.read(found)
 
 
 def trials_of(workspace: Workspace, family: str, as_of: datetime) -> list[dict[str, Any]]:
