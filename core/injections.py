@@ -3,15 +3,17 @@
 from datetime import timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from core.errors import SpecError
-from core.scalars import Model, Share, Window, example
+from core.scalars import Share, Window
 
 Value = float | int | str | bool | None
 
 
-class _Injection(Model):
+class _Injection(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
     dataset: str | None = None
     """The dataset; by default the events."""
     since: str | None = None
@@ -22,8 +24,6 @@ class _Injection(Model):
 
 class Drift(_Injection):
     """A column that is other than it was: all of it, or the rows in which other columns have some values."""
-
-    model_config = example({"kind": "drift", "column": "delay", "add": 20, "since": "2013-07"})
 
     kind: Literal["drift"]
     """Says that it is this kind of injection."""
@@ -50,16 +50,12 @@ class Drift(_Injection):
 class Outage(_Injection):
     """Nothing is delivered of a dataset."""
 
-    model_config = example({"kind": "outage", "dataset": "weather", "since": "2013-07", "until": "2013-07"})
-
     kind: Literal["outage"]
     """Says that it is this kind of injection."""
 
 
 class LateLabels(_Injection):
     """Labels are known later than they were, and so is all that is made of them."""
-
-    model_config = example({"kind": "late_labels", "by": "14d"})
 
     kind: Literal["late_labels"]
     """Says that it is this kind of injection."""
@@ -69,8 +65,6 @@ class LateLabels(_Injection):
 
 class BadBatch(_Injection):
     """Values of a column are missing: whether that stops the batch is for its suite to say."""
-
-    model_config = example({"kind": "bad_batch", "column": "delay", "share": 0.8, "since": "2013-07"})
 
     kind: Literal["bad_batch"]
     """Says that it is this kind of injection."""
@@ -83,14 +77,13 @@ class BadBatch(_Injection):
 Injection = Annotated[Drift | Outage | LateLabels | BadBatch, Field(discriminator="kind")]
 
 
-class _Asked(Model):
-    inject: Injection
+_INJECTION: TypeAdapter[Drift | Outage | LateLabels | BadBatch] = TypeAdapter(Injection)
 
 
 def injection(asked: object) -> Drift | Outage | LateLabels | BadBatch:
     """An injection as it is asked for; SpecError, with what would be right, where it is none."""
     try:
-        return _Asked.model_validate({"inject": asked}).inject
+        return _INJECTION.validate_python(asked)
     except ValidationError as error:
-        found = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
+        found = [".".join(map(str, ("inject", *each["loc"]))) + f": {each['msg']}" for each in error.errors()]
         raise SpecError("\n".join(found)) from None
