@@ -17,6 +17,7 @@ from core.changes import changed
 from core.errors import SpecError
 from core.projects import Project
 from core.settings import Settings
+from core.whole import whole
 
 FILE = "world.json"
 # What would reach people, or what serves them.
@@ -40,9 +41,8 @@ class World:
 
     def write(self, settings: Settings, project: str, name: str) -> None:
         """Write it down, for every process that is to work in it."""
-        folder = home_of(settings, project, name)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / FILE).write_text(json.dumps(asdict(self), indent=2))
+        with whole(home_of(settings, project, name) / FILE) as draft:
+            draft.write_text(json.dumps(asdict(self), indent=2))
 
     def enter(self, settings: Settings, project: Project, name: str) -> tuple[Settings, Project]:
         """The settings and the project as they are there."""

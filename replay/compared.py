@@ -22,8 +22,8 @@ class Compared:
 
     `specs` are of the policies, `histories` those of the oracle, too, cut to the `batches` that all of
     them have answered; `sums` are what each lost in each cell of the `days`, and what challengers would have
-    lost without the gate. `alarms` are empty where the
-    freshest fits are not known. `left_out` are policies that never had a champion.
+    lost without the gate. `alarms` are empty where the freshest fits are not known. `left_out` are policies
+    that never had a champion.
     """
 
     spec: Spec

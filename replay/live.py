@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 
 from filelock import FileLock
 
-from core.batches import Batch
 from core.errors import UnfitError
 from models.gate.judge import GateReport
 from monitoring.actions import Act
@@ -26,11 +26,8 @@ from stages.workspace import Workspace
 SPENT = "attempt"
 """The step of a history's ledger that has what each attempt took, by its instant."""
 
-Watch = Callable[[Batch, str], None]
-"""Told of each batch that a history has been through, and of what: `score`, `monitor` or `retrain`."""
 
-
-def live(workspace: Workspace, as_of: datetime, watch: Watch = lambda batch, what: None) -> None:
+def live(workspace: Workspace, as_of: datetime) -> None:
     """Live through all that is due up to `as_of`, as the lifecycle flow does.
 
     A history that was stopped goes on from there; of two processes the second waits for the first. What
@@ -38,22 +35,21 @@ def live(workspace: Workspace, as_of: datetime, watch: Watch = lambda batch, wha
     record, and the champion serves on; whatever else fails is raised.
     """
     with FileLock(workspace.settings.home / "living.lock"):
-        _lived_through(workspace, as_of, watch)
+        _lived_through(workspace, as_of)
 
 
-def _lived_through(workspace: Workspace, as_of: datetime, watch: Watch) -> None:
-    _answer(workspace, as_of, watch)
+def _lived_through(workspace: Workspace, as_of: datetime) -> None:
+    _answer(workspace, as_of)
     for instant, happens, batch in due(workspace, as_of):
         if happens == "score":
             score(workspace, batch, instant)
         else:
             scored = batch.id in workspace.ledger.results("score")
             ask(workspace, batch, instant, judge_batch(workspace, batch, instant) if scored else None)
-        watch(batch, happens)
-        _answer(workspace, as_of, watch)
+        _answer(workspace, as_of)
 
 
-def _answer(workspace: Workspace, as_of: datetime, watch: Watch) -> None:
+def _answer(workspace: Workspace, as_of: datetime) -> None:
     """Answer the request that waits, if one does."""
     request = waiting(workspace, as_of)
     if request is None or events(workspace, as_of)[-1][0] <= request.as_of:  # nothing would come of it
@@ -61,8 +57,6 @@ def _answer(workspace: Workspace, as_of: datetime, watch: Watch) -> None:
     with claimed(workspace, request.id, as_of) as claim:
         if claim is not None:
             _attempted(workspace, claim, as_of)
-    if request.batch in (each.id for each in workspace.batches(as_of)):
-        watch(workspace.batch(request.batch), "retrain")
 
 
 def _attempted(workspace: Workspace, request: Request, as_of: datetime) -> None:
@@ -96,15 +90,13 @@ def attempted(workspace: Workspace, action: Act, as_of: datetime) -> Answer:
         found = {each: tuned(workspace, each, as_of).parameters for each in names}
 
         def fit(wave: Wave) -> Mapping[str, Candidate | Unfit]:
-            return {
-                name: _fit(lambda: train(workspace, name, as_of, members, found, stateful=stateful))  # noqa: B023
-                for name, members in wave.items()
-            }
+            made = partial(train, workspace, as_of=as_of, tuned=found, stateful=stateful)
+            return {name: _fit(partial(made, name, members=members)) for name, members in wave.items()}
 
         return kept(in_waves(workspace, fit))
 
     def recalibrated() -> list[str] | None:
-        fit = _fit(lambda: recalibrate(workspace, as_of))
+        fit = _fit(partial(recalibrate, workspace, as_of))
         return None if isinstance(fit, Unfit) else kept([fit])
 
     ways = Ways(

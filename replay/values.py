@@ -22,13 +22,12 @@ class Worth:
     """What policies were worth beyond never retraining, by name.
 
     `drawn` [1 + draws] is each one's worth as it was, and in draws of whole days; `hours` what it trained,
-    `vain` how many false alarms it raised: both are paid for in `drawn` already.
+    which is paid for in `drawn` already, as its false alarms are.
     """
 
     days: Days
     drawn: Mapping[str, Floats]
     hours: Mapping[str, float]
-    vain: Mapping[str, int]
     costs: ReplayCosts
 
     def of(self, policy: str) -> Interval:
@@ -91,4 +90,4 @@ def worth(
     }
     scale = 1.0 if in_costs else float(days.units.sum())
     drawn = {name: days.totals(sums[NEVER] - each) / scale - paid[name] for name, each in sums.items()}
-    return Worth(days, drawn, hours, vain, costs)
+    return Worth(days, drawn, hours, costs)

@@ -50,13 +50,13 @@ def test_without_costs_of_errors_it_is_the_loss_saved_by_unit_and_training_is_fr
 
 def test_of_equals_the_one_that_trained_least_is_best() -> None:
     worths = {"a": np.array([1.0, 1.0]), "b": np.array([1.0, 1.0]), "c": np.array([0.5, 2.0])}
-    value = Worth(Days.of([], 1), worths, {"a": 2.0, "b": 1.0, "c": 0.0}, {}, ReplayCosts())
+    value = Worth(Days.of([], 1), worths, {"a": 2.0, "b": 1.0, "c": 0.0}, ReplayCosts())
     assert value.best(["a", "b", "c"]) == "b"
 
 
 def test_how_sure_the_best_is_is_its_share_of_the_draws() -> None:
     worths = {"a": np.array([9.0, 1, 2, 3, 4]), "b": np.array([0.0, 2, 2, 1, 0])}
-    value = Worth(Days.of([], 1), worths, {"a": 0.0, "b": 0.0}, {}, ReplayCosts())
+    value = Worth(Days.of([], 1), worths, {"a": 0.0, "b": 0.0}, ReplayCosts())
     assert value.sure("a", ["a", "b"]) == 3 / 4  # of the draws, not of what there was; a tie counts
     assert value.sure("b", ["a", "b"]) == 2 / 4
 
