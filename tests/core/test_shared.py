@@ -83,3 +83,10 @@ def test_one_that_is_killed_leaves_nothing_half_made(tmp_path: Path) -> None:
     killed.kill()
     killed.wait()
     assert Shared(tmp_path / "shared").once("fits", "abc", lambda: {"by": 0}) == {"by": 0}
+
+
+def test_one_that_fails_while_it_is_written_leaves_nothing_half_written(tmp_path: Path) -> None:
+    shared, no_numbers = Shared(tmp_path), np.array([object()])
+    with pytest.raises(ValueError, match="allow_pickle"):  # once the head of the file is written
+        shared.array("answers", "abc", lambda: no_numbers)
+    assert shared.array("answers", "abc", lambda: np.ones(2)).tolist() == [1.0, 1.0]
