@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 from core.errors import PerennialError
 from core.ledger import fingerprint
 from core.settings import Settings
+from core.spec import Spec
 from replay.policies import Policy
 from reports.pages import write
 from stages.events import events
@@ -112,18 +113,13 @@ def plan_of(
     contents = {
         batch.id: built[batch.id]["content"] for batch in workspace.batches(as_of) if batch.id in built
     }
-    since = ""
-    if start is not None:
-        first, zone = workspace.spec.batches.calendar().batches(start)[0], ZoneInfo(spec.batches.timezone)
-        since = first.start.astimezone(zone).date().isoformat()
-    changes = {policy.name: policy.changes for policy in policies}
-    serves = {policy.name: policy.serves for policy in policies if policy.serves}
+    since = _since(spec, start) if start else ""
     return Plan(
         project=workspace.called,
         as_of=as_of,
         tables={name: workspace.lake.version(name) for name in tables if workspace.lake.exists(name)},
-        policies=changes,
-        serves=serves,
+        policies={policy.name: policy.changes for policy in policies},
+        serves={policy.name: policy.serves for policy in policies if policy.serves},
         since=since,
         made_from=fingerprint(
             since,
@@ -136,3 +132,9 @@ def plan_of(
             packages(),
         ),
     )
+
+
+def _since(spec: Spec, start: str) -> str:
+    """The first day of a batch, by the clocks of the project."""
+    first = spec.batches.calendar().batches(start)[0]
+    return first.start.astimezone(ZoneInfo(spec.batches.timezone)).date().isoformat()
