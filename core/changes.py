@@ -1,6 +1,6 @@
 """A spec with some of its keys changed: for a policy that is tried, or a question of what if."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -23,15 +23,21 @@ def changed(spec: Spec, changes: Mapping[str, Any], what: str) -> Spec:
         raise SpecError("\n".join(f"{what}: {sentence}" for sentence in found)) from None
 
 
-def policy_faults(spec: Spec) -> Iterator[Fault]:
-    """Where a policy of the spec's own would be no spec."""
+def policy_faults(spec: Spec, *faults: Callable[[Spec], Iterator[Fault]]) -> Iterator[Fault]:
+    """Where a policy of the spec's own would be no spec, or has `faults` that the spec has not."""
+    before = {fault for find in faults for fault in find(spec)}
     for name, changes in spec.replay.policies.items():
+        keys, what = ("replay", "policies", name), f"policy {name!r}"
         try:
-            changed(spec, changes.of_spec(), f"policy {name!r}")
+            found = changed(spec, changes.of_spec(), what)
         except SpecError as error:
             for sentence in str(error).splitlines():
-                place, _, why = sentence.removeprefix(f"policy {name!r}: ").partition(": ")
-                yield ("replay", "policies", name, *place.split(".")), why
+                place, _, why = sentence.removeprefix(f"{what}: ").partition(": ")
+                yield (*keys, *place.split(".")), why
+            continue
+        for fault in (fault for find in faults for fault in find(found)):
+            if fault not in before:
+                yield (*keys, *fault[0]), fault[1]
 
 
 def _is_another_kind(before: Any, value: Mapping[str, Any]) -> bool:

@@ -67,7 +67,7 @@ def faults(spec: Spec, functions: Collection[str] | None) -> Iterator[Fault]:
     for place, column in enumerate(spec.candidates.about if spec.candidates else ()):
         yield from _column(spec, ("candidates", "about", place), events, column)
     yield from framing_faults(spec)
-    yield from policy_faults(spec)
+    yield from policy_faults(spec, framing_faults)
     if spec.events in spec.datasets:
         yield from candidate_faults(spec)
 

@@ -5,10 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from core.changes import policy_faults
 from core.errors import SpecError
 from core.injections import LateLabels
+from core.projects import Project
+from core.references import faults
 from core.settings import Settings
 from core.worlds import World, home_of, world_of
+from models.declared import training_faults
 from replay.inject import Injected, batches_of, inject, is_delivered
 from stages.workspace import Workspace, open_workspace
 
@@ -46,7 +50,8 @@ def make_world(
         raise SpecError(f"{serves} was made in this history: it cannot serve in one of other data or suites")
     else:
         world = _of_its_own(workspace, settings, name, changes, suites, asked)
-    world.enter(settings, workspace.project, name)
+    _, there = world.enter(settings, workspace.project, name)
+    _require_whole(there, name)
     if _there(settings, project, name) != world:
         shutil.rmtree(home_of(settings, project, name), ignore_errors=True)
         world.write(settings, project, name)
@@ -70,6 +75,15 @@ def _of_its_own(
     touched = batches_of(workspace, asked)
     since, until = touched[0].start.isoformat(), touched[-1].end.isoformat()
     return World(whole, suites, asked.by.total_seconds(), since, until)
+
+
+def _require_whole(there: Project, name: str) -> None:
+    """SpecError where the spec of a world names what is not there."""
+    spec = there.spec
+    wrong = [*faults(spec, there.functions), *training_faults(spec), *policy_faults(spec, training_faults)]
+    if wrong:
+        told = (f"world {name!r}: {'.'.join(map(str, keys))}: {why}" for keys, why in wrong)
+        raise SpecError("\n".join(told))
 
 
 def _there(settings: Settings, project: str, name: str) -> World | None:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from core.changes import policy_faults
 from core.documents import Fault
 from core.errors import DeliveryError, SpecError
 from core.operating import NOTIFYING
@@ -44,6 +45,7 @@ def check(name: str, settings: Settings) -> Checked:
     examined = examine(name, settings)
     spec = examined.project.spec
     found = [*examined.found, *examined.told(training_faults(spec)), *examined.told(_secrets(examined))]
+    found += examined.told(policy_faults(spec, training_faults))
     found += [*examined.told(naming_faults(spec)), *examined.told(retention_faults(spec))]
     found += examined.told(_routes(spec))
     if examined.runs:

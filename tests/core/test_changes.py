@@ -103,6 +103,22 @@ def test_a_spec_whose_policy_has_a_wrong_key_is_refused_with_its_line(
     assert said.startswith(f"{file}:{line}: replay.policies.{name}.monitoring.openedby: ")
 
 
+def test_what_a_policy_names_must_be_there(make_trips: Make) -> None:
+    """And what is wrong in the spec itself is not said again for each of its policies."""
+    policies = {"mine": {"gate": {"slices": ["nobody"]}}, "fine": {"gate": {"gain": 0.02}}}
+
+    def change(document: dict[str, Any]) -> None:
+        document.update(replay={"policies": policies}, objective={**document["objective"], "recall": 0.5})
+        document["training"] = {"monotone": {"nothing": "rises"}}
+
+    with pytest.raises(SpecError) as caught:
+        make_trips(change)
+    said = [line.partition(": ")[2] for line in str(caught.value).splitlines()]
+    assert sum("nobody" in line for line in said) == 1
+    assert any(line.startswith("replay.policies.mine.gate.slices.0: ") for line in said)
+    assert sum("nothing" in line for line in said) == 1
+
+
 @pytest.mark.parametrize(
     ("replay", "place"),
     [

@@ -168,6 +168,12 @@ def test_a_version_serves_from_when_it_was_made_on(tmp_path: Path) -> None:
         ({"inject": {"kind": "outage", "dataset": "order"}}, "no dataset 'order'; did you mean 'orders'"),
         ({"changes": {"batches": {"every": "1z"}}}, "batches.every"),
         ({"changes": {"gatte": {}}}, "gatte"),
+        ({"changes": {"gate": {"slices": ["rian"]}}}, "gate.slices.0: .*did you mean 'rain'"),
+        ({"changes": {"training": {"families": ["linaer"]}}}, "training.families.0: .*'linaer'"),
+        (
+            {"changes": {"batches": {"every": "1w"}, "training": {"families": ["linaer"]}}},
+            "world 'wrong': training.families.0: no family 'linaer'",
+        ),
         ({"suites": "nowhere"}, "no folder 'orders'"),
     ],
 )

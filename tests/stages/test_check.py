@@ -110,6 +110,14 @@ def test_a_project_that_is_in_order_has_no_problem(judge: Judge) -> None:
     assert judge() == Checked((), ())
 
 
+def test_a_policy_of_a_replay_is_checked_as_the_spec_is(judge: Judge) -> None:
+    policies = "replay: {policies: {mine: {training: {families: [linaer]}}, fine: {gate: {gain: 0.1}}}}"
+    found = judge({"project.yaml": {"gate: {slices": f"{policies}\ngate: {{slices"}})
+    line = 1 + SPEC.splitlines().index("gate: {slices: [shop]}")
+    assert places(found) == [f"project.yaml:{line}: replay.policies.mine.training.families.0"]
+    assert "did you mean 'linear'" in found.problems[0]
+
+
 def test_two_dozen_problems_are_said_at_once_and_nothing_that_follows_from_them(judge: Judge) -> None:
     found = judge(
         {
