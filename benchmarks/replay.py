@@ -1,8 +1,8 @@
 """What does a replay of all policies cost, against its most expensive policy alone? `make bench-replay`.
 
-The year of flights, in monthly batches and as if it came in weekly ones, each ingested once before. The
-policy alone and all of them run as whole processes, in homes that are copies of one; which one is the most
-expensive is found by what the policies of the whole replay took.
+The year of flights, in monthly batches and as if it came in weekly ones. All policies and then the one of
+them whose fits took longest run as whole processes, in homes that are copies of one in which the year was
+ingested; weekly batches are taken in anew by both. It takes an hour and a half on two cores.
 """
 
 import json
@@ -22,7 +22,7 @@ from typing import Any
 from benchmarks.measures import Measure, report
 from core.errors import PerennialError
 from core.settings import CHECKOUT
-from replay.policies import ALL, NEVER, REFERENCE
+from replay.policies import ALL, NEVER
 
 # How the year is cut: as the project does, and in weeks, of which the first training has as many days.
 WORLDS: Mapping[str, str | None] = {
@@ -45,7 +45,8 @@ class Spent:
     @property
     def orchestration(self) -> float:
         """The share of the workers' time in which they did none of the replay's work, for whatever reason."""
-        return 1 - self.facts["work_seconds"] / (self.facts["wall_seconds"] * self.facts["workers"])
+        worked: float = self.facts["work_seconds"] / (self.facts["wall_seconds"] * self.facts["workers"])
+        return 1 - worked
 
     def off_by(self) -> Iterator[float]:
         """By which factor each estimate of the time left was off, once a tenth had passed, to either side."""
@@ -70,12 +71,13 @@ def _world(name: str, folder: Path) -> list[Measure]:
     if not base.exists():
         _run(["ingest"], base)
     every = _replayed(name, None, shutil.copytree(base, folder / f"{name}-all"))
-    alone = _replayed(name, f"{REFERENCE};{NEVER}", shutil.copytree(base, folder / f"{name}-alone"))
+    dearest = max(every.facts["policies"], key=lambda policy: policy["training_seconds"])["name"]
+    alone = _replayed(name, f"{dearest};{NEVER}", shutil.copytree(base, folder / f"{name}-alone"))
     wall, cpu = every.wall / alone.wall, every.cpu / alone.cpu
     count, off = len(every.facts["policies"]), statistics.median([*every.off_by()] or [float("nan")])
     return [
         Measure(f"{name}, {count} policies, wall time", every.wall, "s"),
-        Measure(f"{name}, {REFERENCE} alone, wall time", alone.wall, "s"),
+        Measure(f"{name}, {dearest} alone, wall time", alone.wall, "s"),
         Measure(f"{name}, all against one, wall time", wall, "ratio", "at most 3", wall <= 3),
         Measure(f"{name}, all against one, CPU time", cpu, "ratio", "at most 3", cpu <= 3),
         Measure(

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column, DateTime, MetaData, String, Table, delete, select
+from sqlalchemy import JSON, Column, DateTime, MetaData, String, Table, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from core.database import alone, connect
@@ -80,6 +80,12 @@ class Ledger:
         query = select(_STEPS.c.subject, _STEPS.c.result).where(*of_step).order_by(_STEPS.c.subject)
         with self._engine.connect() as connection:
             return {row.subject: row.result for row in connection.execute(query)}
+
+    def count(self, step: str) -> int:
+        """How many subjects a step has a result for."""
+        of_step = _STEPS.c.project == self._project, _STEPS.c.step == step
+        with self._engine.connect() as connection:
+            return connection.scalar(select(func.count()).where(*of_step)) or 0
 
     def of_all(self, step: str) -> list[dict[str, Any]]:
         """The recorded results of a step in every project."""

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from prefect import flow, unmapped
-from prefect.futures import PrefectFuture, wait
+from prefect.futures import PrefectFuture, as_completed, wait
 from prefect.logging import get_run_logger
 
 from core.errors import DeliveryError
@@ -15,14 +15,15 @@ from flows.ingest import ingest
 from flows.instants import standing
 from flows.progress import note, now
 from replay.plan import alone, folder_of
-from replay.reached import pace_of, reached_of
+from replay.reached import ledgers_of, pace_of, reached
 from stages.workspace import open_workspace
 from tasks.fanout import fan_out
 from tasks.news import TOLD
 from tasks.replaying import live_through, measure_fits, plan_replay, report_replay
 
-EVERY = 2.0  # seconds between two looks at how far the histories are
+EVERY = 4.0  # seconds between two looks at how far the histories are
 SAID_EVERY = 20.0  # and between two estimates of how long the rest takes
+PARTS = 3  # into which the measuring of fits is cut, for each worker
 
 
 @flow(name="replay", flow_run_name="replay {project}", task_runner=fan_out(), **TOLD)
@@ -50,9 +51,7 @@ def _replayed(project: str, as_of: datetime, policies: str | None, start: str | 
     _ingest(project, as_of)
     planned = plan_replay(project, as_of, policies, start)
     work = _follow(project, live_through.map(unmapped(project), planned))
-    now("measuring every fit on every batch")
-    batches = [batch.id for batch in open_workspace(project).batches(as_of)]
-    work += sum(future.result() for future in measure_fits.map(unmapped(project), batches))
+    work += _measure(project, [batch.id for batch in open_workspace(project).batches(as_of)])
     return report_replay(project, time.monotonic() - started, work)
 
 
@@ -67,14 +66,26 @@ def _ingest(project: str, as_of: datetime) -> None:
 def _follow(project: str, futures: Sequence[PrefectFuture[float]]) -> float:
     """Wait for the histories, and show how far they are; the seconds that they took together."""
     settings, waiting, said = Settings(), list(futures), time.monotonic()
-    pace = pace_of(settings, project)
+    pace, ledgers = pace_of(settings, project), ledgers_of(settings, project)
+    pace.look(reached(ledgers), time.monotonic())
     while waiting:
         waiting = list(wait(waiting, timeout=EVERY).not_done)
-        reached = reached_of(settings, project)
-        pace.look(reached, time.monotonic())
-        for policy, done in reached.items():
+        far = reached(ledgers)
+        pace.look(far, time.monotonic())
+        for policy, done in far.items():
             note(policy, "batches", f"{done} of {pace.steps}" if done else "")
         if time.monotonic() - said > SAID_EVERY:
             said = time.monotonic()
             now(pace.told(said))
+    return sum(future.result() for future in futures)
+
+
+def _measure(project: str, batches: Sequence[str]) -> float:
+    """Measure all fits for the oracle, in as many parts as keep the workers busy; the seconds in all."""
+    count = min(PARTS * Settings().workers, len(batches))
+    # One of each so many: the later a batch is, the more fits there were before it.
+    futures = measure_fits.map(unmapped(project), [batches[part::count] for part in range(count)])
+    now("measuring every fit on every batch")
+    for measured, _ in enumerate(as_completed(futures), start=1):
+        now(f"measuring every fit on every batch: {measured / count:.0%}")
     return sum(future.result() for future in futures)

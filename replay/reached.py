@@ -2,20 +2,30 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 
+import numpy as np
+from scipy.optimize import nnls
+
+from core.changes import changed
 from core.ledger import Ledger
 from core.settings import Settings
+from core.spec import Spec
 from replay.history import registry_of
 from replay.plan import Plan, folder_of
 from stages.workspace import open_workspace
 
 
-def reached_of(settings: Settings, project: str) -> dict[str, int]:
-    """How many batches each history of a replay has judged by now."""
+def ledgers_of(settings: Settings, project: str) -> dict[str, Ledger]:
+    """The ledger of each history of a replay that was planned."""
     folder, name = folder_of(settings, project), project.partition("@")[0]
     plan = Plan.read(folder)
-    ledgers = {each: Ledger(registry_of(folder, plan, each), name) for each in plan.policies}
-    return {each: len(ledger.results("monitor")) for each, ledger in ledgers.items()}
+    return {each: Ledger(registry_of(folder, plan, each), name) for each in plan.policies}
+
+
+def reached(ledgers: Mapping[str, Ledger]) -> dict[str, int]:
+    """How many batches each history has judged by now."""
+    return {policy: ledger.count("monitor") for policy, ledger in ledgers.items()}
 
 
 def pace_of(settings: Settings, project: str) -> "Pace":
@@ -24,66 +34,105 @@ def pace_of(settings: Settings, project: str) -> "Pace":
     batches = spec.batches.calendar().batches(plan.since or None)
     ends = (each.end + spec.outcome.maturity for each in batches)
     before = spec.training.first_batches
-    return Pace(max(1, sum(end <= plan.as_of for end in ends) - before), before, settings.workers)
+    specs = {name: changed(spec, changes, f"policy {name!r}") for name, changes in plan.policies.items()}
+    courses = {name: Course() if name in plan.serves else course(each) for name, each in specs.items()}
+    return Pace(courses, max(1, sum(end <= plan.as_of for end in ends) - before), before, settings.workers)
 
 
-SHARED = 1 / 3  # of what the first histories cost, before it is known what the later ones do
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What can be said beforehand of the fits of a history.
+
+    It retrains after `every` batches, or nobody knows when (None), on the newest `reach` batches, or on all
+    (None). Fits that go on from a champion are its `own`: no other has the same.
+    """
+
+    every: int | None = None
+    reach: int | None = None
+    own: str = ""
+
+    def fits(self, before: int, done: int) -> dict[tuple[int, int | None, str], float]:
+        """How many batches each fit has learnt from once so many were judged; of equal fits the key is one.
+
+        >>> Course(every=2).fits(before=3, done=5)
+        {(0, None, ''): 3, (2, None, ''): 5, (4, None, ''): 7}
+        """
+        places = chain([0], range(self.every, done, self.every) if self.every else ())
+        return {
+            (place, self.reach, self.own if place else ""): min(before + place, self.reach or before + place)
+            for place in (places if done else ())
+        }
+
+
+def course(spec: Spec) -> Course:
+    """What a policy's spec says beforehand."""
+    training = spec.training
+    first = spec.batches.calendar().batches()[0]
+    reach = max(1, round(training.window / (first.end - first.start))) if training.window else None
+    own = f"{spec.monitoring.opened_by} {spec.monitoring.every}" if training.stateful else ""
+    return Course(spec.monitoring.every, reach, own)
+
+
+FIT = 8.0  # how many times what judging a batch takes, learning from a batch may take, before more is known
+MEASURED = 0.05  # of what the histories take, what measuring all of their fits takes then
 
 
 @dataclass
 class Pace:
     """How fast histories are lived through, `at_once` of them side by side.
 
-    Each has so many `steps`; before the first one there were `before` batches to learn from. Each look notes
-    how far they are at an instant, in seconds of any clock.
+    Each has so many `steps`; before the first one there were `before` batches to learn from. What takes time
+    are fits, in proportion to the batches that they learn from, and steps; what each of these takes is found
+    from all looks, that note how far the histories are at an instant, in seconds of any clock.
     """
 
+    courses: Mapping[str, Course]
     steps: int
     before: int
     at_once: int
-    _begun: dict[str, float] = field(default_factory=dict)
-    _took: dict[str, float] = field(default_factory=dict)
-    _reached: dict[str, int] = field(default_factory=dict)
+    _seen: list[tuple[float, float, float]] = field(default_factory=list)
+    _at: float = 0.0
+    _reached: Mapping[str, int] = field(default_factory=dict)
 
     def look(self, reached: Mapping[str, int], now: float) -> None:
         """Take note of how far the histories are."""
-        for policy, done in reached.items():
-            if done:
-                self._begun.setdefault(policy, now)
-            if done >= self.steps:
-                self._took.setdefault(policy, now - self._begun[policy])
-        self._reached = dict(reached)
+        busy = 0.0
+        if self._seen:
+            at_work = min(self.at_once, sum(done < self.steps for done in self._reached.values()))
+            busy = self._seen[-1][2] + at_work * (now - self._at)
+        self._seen.append((*self._done(reached), busy))
+        self._reached, self._at = dict(reached), now
 
     def left(self, now: float) -> float | None:
-        """How many seconds it may still take; None before there is a sign of it.
-
-        A step costs in proportion to the batches that there are to learn from by then. Histories that wait
-        find most fits made already: they are taken to be as those that have ended of late.
-        """
-        whole = {
-            policy: (now - self._begun[policy]) / self._share(done)
-            for policy, done in self._reached.items()
-            if 0 < done < self.steps
-        }
-        ended = list(self._took.values())
-        like = ended[len(ended) // 2 :] or [SHARED * each for each in whole.values()]
-        if not like:
+        """How many seconds it may still take; None before there is a sign of it."""
+        seen = np.array(self._seen)
+        if not len(seen) or (seen[-1, :2] == seen[0, :2]).all():
             return None
-        rest = sum(each - (now - self._begun[policy]) for policy, each in whole.items())
-        waiting = sum(not done for done in self._reached.values())
-        return (rest + waiting * sum(like) / len(like)) / self.at_once
-
-    def _share(self, done: int) -> float:
-        """The share of the work that so many steps are."""
-        costs = [self.before + step for step in range(1, self.steps + 1)]
-        return sum(costs[:done]) / sum(costs)
+        fit, step = self._costs(seen[-1] - seen)
+        fits, steps = self._done(dict.fromkeys(self.courses, self.steps))
+        rest = fit * (fits - seen[-1, 0]) + step * (steps - seen[-1, 1])
+        rest += MEASURED * (fit * fits + step * steps)
+        return max(0.0, float(rest) / self.at_once - (now - self._at))
 
     def told(self, now: float) -> str:
         """How far all is, in a line."""
-        share = sum(self._reached.values()) / max(1, self.steps * len(self._reached))
-        line = f"{share:.0%} lived through, {len(self._took)} of {len(self._reached)} policies to the end"
+        share = sum(self._reached.values()) / max(1, self.steps * len(self.courses))
+        ended = sum(done >= self.steps for done in self._reached.values())
+        line = f"{share:.0%} lived through, {ended} of {len(self.courses)} policies to the end"
         left = self.left(now)
         return line if left is None else f"{line}; {in_words(left)}"
+
+    def _done(self, reached: Mapping[str, int]) -> tuple[float, float]:
+        """What was learnt from for all fits that were made, each once, and the steps that were taken."""
+        made = [self.courses[name].fits(self.before, done) for name, done in reached.items()]
+        return sum({key: size for each in made for key, size in each.items()}.values()), sum(reached.values())
+
+    def _costs(self, seen: np.ndarray) -> tuple[float, float]:
+        """The seconds that a batch to learn from takes, and a step."""
+        scale = 0.1 * (seen[0, 0] or 1.0)
+        guess = [scale, -scale * FIT]
+        (fit, step), _ = nnls(np.vstack([seen[:, :2], guess]), np.append(seen[:, 2], 0.0))
+        return fit, step
 
 
 def in_words(seconds: float) -> str:

@@ -1,7 +1,7 @@
 """Tasks of a replay: a history each, the fits that an oracle might choose, and what came of it all."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
@@ -40,15 +40,16 @@ def live_through(project: str, policy: str) -> float:
     return time.monotonic() - started
 
 
-@task(name="measure fits", task_run_name="measure all fits on {batch}", **PATIENT)
-def measure_fits(project: str, batch: str) -> float:
-    """Measure on a batch every fit that there was by then, for the oracle; the seconds that this took."""
-    started, settings = time.monotonic(), Settings()
+@task(name="measure fits", **PATIENT)
+def measure_fits(project: str, batches: Sequence[str]) -> float:
+    """Measure all fits there were by then on some batches, for the oracle; the seconds that this took."""
+    started, settings, here = time.monotonic(), Settings(), open_workspace(project)
     as_of = Plan.read(folder_of(settings, project)).as_of
     of = [(each, lived(each, policy, as_of)) for policy, each in histories(settings, project).items()]
-    found, batch_ = fits(of), open_workspace(project).batch(batch)
-    if any(there_were(found, batch_)):
-        chosen(found, batch_, as_of)
+    found = fits(of)
+    for batch in map(here.batch, batches):
+        if any(there_were(found, batch)):
+            chosen(found, batch, as_of)
     return time.monotonic() - started
 
 
