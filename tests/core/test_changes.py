@@ -109,7 +109,7 @@ def test_what_a_policy_names_must_be_there(make_trips: Make) -> None:
 
     def change(document: dict[str, Any]) -> None:
         document.update(replay={"policies": policies}, objective={**document["objective"], "recall": 0.5})
-        document["training"] = {"monotone": {"nothing": "rises"}}
+        document["training"] = {"monotone": {"nothing": "increasing"}}
 
     with pytest.raises(SpecError) as caught:
         make_trips(change)
