@@ -20,7 +20,7 @@ def place_labels(
     labels: Sequence[str],
     lines: Sequence[Sequence[tuple[float, float]]] = (),
 ) -> None:
-    """Write each label as near to its point as there is room, and off the `lines`.
+    """Write each label as near to its point as there is room within the axes, and off the `lines`.
 
     What lies far gets a thread to its point. The axes must be final.
     """
@@ -28,17 +28,21 @@ def place_labels(
     canvas.draw()  # which lays it out
     scale = 72 / canvas.figure.dpi
     spots, *bent = ([scale * on.transData.transform(point) for point in some] for some in (points, *lines))
-    taken: list[Spot] = [(x - _POINT, y - _POINT, x + _POINT, y + _POINT) for x, y in spots]
+    left, bottom, right, top = (float(scale * end) for end in on.bbox.extents)
+    far = math.inf
+    taken: list[Spot] = [(-far, -far, left, far), (right, -far, far, far)]
+    taken += [(-far, -far, far, bottom), (-far, top, far, far)]
+    taken += [(x - _POINT, y - _POINT, x + _POINT, y + _POINT) for x, y in spots]
     for (left, bottom), (right, top) in chain.from_iterable(map(pairwise, bent)):
         taken.append((left, bottom - 1, right, bottom + 1))
         taken.append((right - 1, min(bottom, top), right + 1, max(bottom, top)))
     for (x, y), point, label in zip(spots, points, labels, strict=True):
         right, up = room(x, y, len(label), taken)
-        far = math.hypot(right, up) > 16
+        is_far = math.hypot(right, up) > 16
         thread = {"arrowstyle": "-", "color": COLOURS["muted"], "linewidth": 0.5, "shrinkB": 3}
         on.annotate(
             label, point, (right, up), textcoords="offset points", fontsize=_SIZE, ha="center", va="center",
-            arrowprops=thread if far else None,
+            arrowprops=thread if is_far else None,
         ).set_in_layout(False)  # fmt: skip
 
 

@@ -13,7 +13,8 @@ from reports.plots import BLUE, GREEN, INK, MUTED, VERMILLION, dot, finish, floa
 from reports.svg import figure, styled, svg
 
 NEVER, ORACLE = "never", "oracle"
-_CUT = 30
+_CUT = 40
+_NEAR = 1 / 80  # of an axis: what lies nearer to each other shares a label
 _DASHED = (0, (4, 3))
 
 
@@ -44,6 +45,7 @@ _LINES = {
 }
 _BANDED = (Look.CHOSEN, Look.PRESENT)
 Facts = Mapping[str, Any]
+Point = tuple[float, float]
 
 
 @styled
@@ -129,8 +131,34 @@ def frontier(loss: str, policies: Sequence[Facts], best: Sequence[str]) -> str:
     _legend(on, policies)
     drawn.legend(*on.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
     level = [(end, 0.0) for end in on.get_xlim()]
-    place_labels(on, points, [str(each["number"]) for each in policies], [steps, level])
+    labels = numbers_at(points, [each["number"] for each in policies])
+    place_labels(on, list(labels), list(labels.values()), [steps, level])
     return svg(drawn, "frontier", "Gain of each policy against its seconds of training, with 95% intervals")
+
+
+def numbers_at(points: Sequence[Point], numbers: Sequence[int]) -> dict[Point, str]:
+    """The numbers of the points, those together that lie on each other, at the first of these.
+
+    >>> numbers_at([(0, 0), (9, 9), (0, 0), (0, 0)], [1, 2, 3, 4])
+    {(0, 0): '1, 3-4', (9, 9): '2'}
+    """
+    sides = list(zip(*points, strict=True))
+    steps = [(max(side) - min(side)) * _NEAR or 1.0 for side in sides]
+    found: dict[tuple[int, ...], tuple[Point, list[int]]] = {}
+    for point, number in zip(points, numbers, strict=True):
+        place = tuple(round(side / step) for side, step in zip(point, steps, strict=True))
+        found.setdefault(place, (point, []))[1].append(number)
+    return {point: _runs(sorted(there)) for point, there in found.values()}
+
+
+def _runs(numbers: Sequence[int]) -> str:
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
 
 
 def _legend(on: Axes, policies: Sequence[Facts]) -> None:

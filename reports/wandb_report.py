@@ -144,7 +144,7 @@ def _replay(story: Story) -> Iterator[Block]:
         yield _said("The history was not replayed under other policies yet.")
         return
     advice = f"Recommended: **{text(replay.recommended)}**." if replay.recommended else "None is recommended."
-    present = f" The spec has **{text(replay.present)}**." if replay.present else ""
+    present = f" The spec's own is **{text(replay.present)}**." if replay.present else ""
     yield _said(advice + present)
     if sentences := [*replay.why, *replay.findings][:SENTENCES]:
         yield _said(bullets(sentences))

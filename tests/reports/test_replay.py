@@ -36,10 +36,14 @@ def test_the_summary_is_kept_beside_the_page_as_strict_json(tmp_path: Path) -> N
 
 
 def test_the_head_says_what_to_do_by_how_much_and_how_surely(tmp_path: Path) -> None:
-    root = opened(replay(), tmp_path)
+    facts = replay()
+    root, now = (
+        opened(facts, tmp_path),
+        next(each for each in facts["policies"] if each["name"] == facts["present"]),
+    )
     lede = " ".join("".join(root.findall("body/header/p")[1].itertext()).split())
     assert lede.startswith("Retrain by when performance falls, stateless, expanding:")
-    assert lede.endswith("The spec has every 3, stateless, expanding.")
+    assert lede.endswith(f"The spec says: {now['told']}.")
     told = [[each.text for each in fact] for fact in root.iterfind("body/header/dl/div")]
     assert told[:2] == [
         ["Worth more", "280", "against every 3, stateless, expanding, 50 to 510"],
