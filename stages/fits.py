@@ -56,11 +56,11 @@ def _of_this_history(found: Candidate, basis: Basis) -> Candidate:
 
 def known(workspace: Workspace, made_from: str) -> Candidate | None:
     """The fit that was registered from exactly this, if there is one."""
-    for version in workspace.registry.versions(workspace.project.name):
-        if version.metrics["made_from"] == made_from:
-            restore(workspace, version)
-            return Candidate(version.family, version.files, version.metrics, version.lineage)
-    return None
+    version = workspace.registry.made_from(workspace.project.name, made_from)
+    if version is None:
+        return None
+    restore(workspace, version)
+    return Candidate(version.family, version.files, version.metrics, version.lineage)
 
 
 def made(

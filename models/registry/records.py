@@ -4,16 +4,20 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, insert, select, update
+from sqlalchemy import Connection, Row, Select, Text, cast, insert, select, update
 
 from core.errors import PerennialError
+from models.registry.kept import Kept
 from models.registry.tables import transitions, versions
 from models.registry.versions import Archive, Lineage, Stage, Transition, Version
 
+_METRICS = cast(versions.c.metrics, Text).label("metrics")
+_WHOLE = [_METRICS if column is versions.c.metrics else column for column in versions.c]
 
-def of(project: str, what: Any) -> Select[Any]:
-    """A query for `what` of a project's versions."""
-    return select(what).where(versions.c.project == project)
+
+def of(project: str, *what: Any) -> Select[Any]:
+    """A query for `what` of a project's versions, by default all that `version_of` takes."""
+    return select(*(what or _WHOLE)).where(versions.c.project == project)
 
 
 def project_of(version: Version | str) -> str:
@@ -24,17 +28,16 @@ def project_of(version: Version | str) -> str:
 def get(connection: Connection, version: Version | str) -> Version:
     """The version of this id; PerennialError, with those that there are, when there is none."""
     project, id_ = project_of(version), str(version)
-    # The one row alone: what is measured of a version is long, and there may be hundreds of them.
     numbers = connection.scalars(of(project, versions.c.number).order_by(versions.c.number))
     known = {f"{project}/{number}": number for number in numbers}
     if id_ not in known:
         raise PerennialError(f"there is no version {id_!r}; known are: {', '.join(known) or 'none'}")
-    return version_of(connection.execute(of(project, versions).filter_by(number=known[id_])).one())
+    return version_of(connection.execute(of(project).where(versions.c.number == known[id_])).one())
 
 
 def champion(connection: Connection, project: str) -> Version | None:
     """The champion, or None."""
-    row = connection.execute(of(project, versions).where(versions.c.stage == "champion")).first()
+    row = connection.execute(of(project).where(versions.c.stage == "champion")).first()
     return version_of(row) if row else None
 
 
@@ -77,7 +80,7 @@ def archive_of(row: Row[Any]) -> Archive:
 def version_of(row: Row[Any]) -> Version:
     """A row of versions."""
     lineage = Lineage.read(row.lineage)
-    return Version(row.project, row.number, row.family, row.stage, row.files, row.metrics, lineage)
+    return Version(row.project, row.number, row.family, row.stage, row.files, Kept(row.metrics), lineage)
 
 
 def transition_of(row: Row[Any]) -> Transition:

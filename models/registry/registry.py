@@ -73,8 +73,8 @@ class Registry:
         facts = {"family": family, "files": dict(files), "lineage": plain(lineage)}
         fingerprint = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
         with self._writing(project) as connection:
-            same = (versions.c.project == project) & (versions.c.fingerprint == fingerprint)
-            if row := connection.execute(select(versions).where(same)).first():
+            same = versions.c.fingerprint == fingerprint
+            if row := connection.execute(records.of(project).where(same)).first():
                 return records.version_of(row)
             number = 1 + (connection.scalar(records.of(project, func.max(versions.c.number))) or 0)
             keys = {"project": project, "number": number, "stage": "challenger", "fingerprint": fingerprint}
@@ -93,8 +93,16 @@ class Registry:
     def versions(self, project: str) -> list[Version]:
         """All versions of a project, the oldest first."""
         with self._engine.connect() as connection:
-            rows = connection.execute(records.of(project, versions).order_by(versions.c.number))
+            rows = connection.execute(records.of(project).order_by(versions.c.number))
             return [records.version_of(row) for row in rows]
+
+    def made_from(self, project: str, fingerprint: str) -> Version | None:
+        """The first version whose metrics say that it was `made_from` this; None where there is none."""
+        said = versions.c.metrics["made_from"].as_string() == fingerprint
+        query = records.of(project).where(said).order_by(versions.c.number)
+        with self._engine.connect() as connection:
+            row = connection.execute(query).first()
+            return records.version_of(row) if row else None
 
     def version(self, version: Version | str) -> Version:
         """The version as it stands now; PerennialError when there is none of this id."""

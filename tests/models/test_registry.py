@@ -379,3 +379,15 @@ def test_an_archived_version_is_retired_and_keeps_what_it_was_trained_on(
     with pytest.raises(PerennialError, match="flights/2 is champion"):
         registry.archive(second, "ab" * 32, why="", at=APRIL, by="ann")
     assert registry.rollback("flights", to=first, why="", at=APRIL, by="ann").stage == "champion"
+
+
+def test_a_version_is_found_by_what_it_was_made_from(registry: Registry, tmp_path: Path) -> None:
+    folder = bundle(tmp_path / "fit")
+    for number, made_from in enumerate(("aa", "bb", "bb")):
+        registry.register("flights", "linear", folder, {"made_from": made_from}, lineage(number))
+        registry.register("trains", "linear", folder, {"made_from": "cc"}, lineage(number))
+    found = registry.made_from("flights", "bb")
+    assert found == registry.version("flights/2")
+    assert found is not None and found.metrics == {"made_from": "bb"}
+    assert registry.made_from("flights", "cc") is None
+    assert registry.made_from("nowhere", "aa") is None
