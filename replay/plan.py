@@ -19,7 +19,7 @@ from core.spec import Spec
 from replay.policies import Policy
 from reports.pages import write
 from stages.events import events
-from stages.lineage import packages, revision
+from stages.lineage import code, packages
 from stages.workspace import Workspace
 
 PLAN = "plan.json"
@@ -128,7 +128,7 @@ def plan_of(
             workspace.project.code,
             contents,
             [(instant, what) for instant, what, _ in events(workspace, as_of)],
-            revision(),
+            code(),
             packages(),
         ),
     )

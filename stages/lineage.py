@@ -71,11 +71,22 @@ def packages() -> dict[str, str]:
 
 def revision() -> str:
     """The git revision of the checkout, marked where files differ from it; "unknown" outside git."""
-    command = ["git", "-C", str(CHECKOUT), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    return _git("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*") or "unknown"
+
+
+def code() -> str:
+    """The revision and, where files differ from it, what stands for how: another edit is other code."""
+    found = revision()
+    return f"{found} {fingerprint(_git('diff', 'HEAD'))}" if found.endswith("-dirty") else found
+
+
+def _git(*arguments: str) -> str:
+    """What git says of the checkout, or "" where it says nothing."""
+    command = ["git", "-C", str(CHECKOUT), *arguments]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
     except (OSError, subprocess.SubprocessError):
-        return "unknown"
+        return ""
 
 
 def _is_installed(name: str) -> bool:
