@@ -20,6 +20,7 @@ from stages.workspace import open_workspace
 from tasks.fanout import fan_out
 from tasks.news import TOLD
 from tasks.replaying import live_through, measure_fits, plan_replay, report_replay
+from tasks.reporting import report_site
 
 EVERY = 4.0  # seconds between two looks at how far the histories are
 SAID_EVERY = 20.0  # and between two estimates of how long the rest takes
@@ -52,7 +53,9 @@ def _replayed(project: str, as_of: datetime, policies: str | None, start: str | 
     planned = plan_replay(project, as_of, policies, start)
     work = _follow(project, live_through.map(unmapped(project), planned))
     work += _measure(project, [batch.id for batch in open_workspace(project).batches(as_of)])
-    return report_replay(project, time.monotonic() - started, work)
+    page = report_replay(project, time.monotonic() - started, work)
+    report_site(project.partition("@")[0], standing(None))
+    return page
 
 
 def _ingest(project: str, as_of: datetime) -> None:

@@ -7,7 +7,7 @@ from typing import Literal, NotRequired, TypedDict
 
 from core.plain import plain
 from reports.dataset_facts import arranged
-from reports.pages import render, write
+from reports.pages import SITE, render, write
 
 
 class Delivery(TypedDict):
@@ -169,10 +169,12 @@ def page(facts: DatasetFacts, folder: Path) -> Path:
     """Write `index.html` and `summary.json` into `folder`, and return the path of the page.
 
     The page is self-contained, opens offline, and stays under 3 MB at a thousand batches. A value
-    that is not finite becomes null; a dataset without a batch has a page that says so.
+    that is not finite becomes null; a dataset without a batch has a page that says so. It leads to the
+    other pages of the project's site once these are there.
     """
     target = folder / "index.html"
     told = plain({**facts, "report": str(target)})
-    write(target, render("dataset.html", **arranged(told)))
+    site = SITE if (folder.parents[1] / SITE["Overview"]).is_file() else {}
+    write(target, render("dataset.html", site=site, **arranged(told)))
     write(folder / "summary.json", json.dumps(told, indent=1, allow_nan=False) + "\n")
     return target

@@ -15,6 +15,7 @@ from core.settings import Settings
 from models.gate.judge import GateReport
 from models.registry.versions import Version
 from reports.dataset import page as dataset_page
+from reports.pages import SITE
 from reports.replay import Interval, Replay
 from reports.site import Alert, Duel, Made, Reign, Site, build
 from stages.alerts import open_alerts
@@ -40,18 +41,21 @@ def report(workspace: Workspace, as_of: datetime) -> Path:
 
 
 def site_report(workspace: Workspace, as_of: datetime) -> Path:
-    """Write the site but for its history and Evidently's pages; the path of the overview."""
+    """Write the site but for Evidently's pages, its history only where it is not there; its overview."""
     _write_lost_cards(workspace)
+    if not (workspace.reports / SITE["History"]).is_file():
+        lifecycle_report(workspace, as_of)
     datasets = [dataset_facts(workspace, name) for name in workspace.spec.datasets]
-    for facts in datasets:
-        dataset_page(facts, workspace.reports / "datasets" / facts["dataset"])
-    return build(
+    overview = build(
         site_facts(workspace, as_of),
         summary(workspace, as_of),
         datasets,
         replayed(workspace.reports / "replay"),
         workspace.reports,
     )
+    for facts in datasets:
+        dataset_page(facts, workspace.reports / "datasets" / facts["dataset"])
+    return overview
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import pytest
 
 from core.settings import Settings
 from replay.policies import NEVER, PRESENT, REFERENCE
+from reports.pages import SITE
 from stages.workspace import open_workspace
 from tests.flows.conftest import run
 from tests.replay.test_history import state
@@ -44,7 +45,7 @@ def test_the_command_lives_through_the_history_and_says_what_to_use(
     assert done.returncode == 0, done.stderr
     facts = json.loads((settings.reports / "orders" / "replay" / "summary.json").read_text())
     assert f"Use {facts['recommended']['policy']}" in done.stdout
-    assert (settings.reports / "orders" / "replay" / "index.html").is_file()
+    assert all((settings.reports / "orders" / page).is_file() for page in SITE.values())
     assert {each["name"] for each in facts["policies"]} == {REFERENCE, PRESENT, NEVER, "oracle"}
     assert facts["batches"] == ["2013-03", "2013-04", "2013-05"]
 
