@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from core.changes import changed
@@ -44,12 +45,14 @@ class Course:
     """What can be said beforehand of the fits of a history.
 
     It retrains after `every` batches, or nobody knows when (None), on the newest `reach` batches, or on all
-    (None). Fits that go on from a champion are its `own`: no other has the same.
+    (None). Where fits go on from a champion, the `share` of them that does so is its `own`: no other has
+    the same.
     """
 
     every: int | None = None
     reach: int | None = None
     own: str = ""
+    share: float = 1.0
 
     def fits(self, before: int, done: int) -> dict[tuple[int, int | None, str], float]:
         """How many batches each fit has learnt from once so many were judged; of equal fits the key is one.
@@ -58,10 +61,15 @@ class Course:
         {(0, None, ''): 3, (2, None, ''): 5, (4, None, ''): 7}
         """
         places = chain([0], range(self.every, done, self.every) if self.every else ())
-        return {
-            (place, self.reach, self.own if place else ""): min(before + place, self.reach or before + place)
-            for place in (places if done else ())
-        }
+        found: dict[tuple[int, int | None, str], float] = {}
+        for place in places if done else ():
+            size = min(before + place, self.reach or before + place)
+            if self.own and place:
+                found[place, self.reach, self.own] = size * self.share
+                found[place, self.reach, ""] = size * (1 - self.share)
+            else:
+                found[place, self.reach, ""] = size
+        return found
 
 
 def course(spec: Spec) -> Course:
@@ -70,7 +78,7 @@ def course(spec: Spec) -> Course:
     first = spec.batches.calendar().batches()[0]
     reach = max(1, round(training.window / (first.end - first.start))) if training.window else None
     own = f"{spec.monitoring.opened_by} {spec.monitoring.every}" if training.stateful else ""
-    return Course(spec.monitoring.every, reach, own)
+    return Course(spec.monitoring.every, reach, own, 1 / len(training.families) if own else 1.0)
 
 
 FIT = 8.0  # how many times what judging a batch takes, learning from a batch may take, before more is known
@@ -125,13 +133,22 @@ class Pace:
     def _done(self, reached: Mapping[str, int]) -> tuple[float, float]:
         """What was learnt from for all fits that were made, each once, and the steps that were taken."""
         made = [self.courses[name].fits(self.before, done) for name, done in reached.items()]
-        return sum({key: size for each in made for key, size in each.items()}.values()), sum(reached.values())
+        sizes: dict[tuple[int, int | None, str], float] = {}
+        for key, size in chain.from_iterable(each.items() for each in made):
+            sizes[key] = max(size, sizes.get(key, 0.0))
+        return sum(sizes.values()), sum(reached.values())
 
-    def _costs(self, seen: np.ndarray) -> tuple[float, float]:
-        """The seconds that a batch to learn from takes, and a step."""
-        scale = 0.1 * (seen[0, 0] or 1.0)
+    def _costs(self, back: NDArray[np.float64]) -> tuple[float, float]:
+        """The seconds that a batch to learn from takes, and a step.
+
+        `back` is how much less of each, and of seconds, there was at each look. Of a
+        stretch of time it counts how far one is off in proportion to it, so that the last ones count too.
+        """
+        near = (back[:, 2] + 0.1 * back[0, 2] + 1e-9) ** -1
+        known = back * near[:, None]
+        scale = 0.1 * float(np.linalg.norm(known[:, 0])) or 1.0
         guess = [scale, -scale * FIT]
-        (fit, step), _ = nnls(np.vstack([seen[:, :2], guess]), np.append(seen[:, 2], 0.0))
+        (fit, step), _ = nnls(np.vstack([known[:, :2], guess]), np.append(known[:, 2], 0.0))
         return fit, step
 
 
