@@ -3,7 +3,9 @@
 from dataclasses import replace
 from datetime import datetime
 
+from core.ledger import Snapshot
 from core.settings import Settings
+from models.registry.snapshot import Snapshot as RegistrySnapshot
 from replay.history import history
 from replay.plan import Plan, folder_of, plan_of
 from replay.policies import policies_of, wanted
@@ -30,7 +32,16 @@ def plan(
 
 
 def histories(settings: Settings, project: str) -> dict[str, Workspace]:
-    """Every history of a replay that was planned, by policy; PerennialError where none was."""
+    """Every history of a replay that was planned, by policy, as it stands: to be read, and not lived through.
+
+    PerennialError where none was planned.
+    """
     folder = folder_of(settings, project)
     found = Plan.read(folder)
-    return {policy: history(settings, folder, found, policy) for policy in found.policies}
+    return {policy: _standing(history(settings, folder, found, policy)) for policy in found.policies}
+
+
+def _standing(workspace: Workspace) -> Workspace:
+    """A history that reads once what is asked of it about many batches."""
+    ledger, registry = Snapshot(workspace.ledger), RegistrySnapshot(workspace.registry)
+    return replace(workspace, ledger=ledger, registry=registry)

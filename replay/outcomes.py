@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -40,31 +41,51 @@ class Outcome:
         return cls(days, units, loss, None if kept["cost"] is None else tuple(kept["cost"]))
 
 
-def outcome_of(workspace: Workspace, batch: Batch, version: Version, as_of: datetime) -> Outcome:
+@dataclass(frozen=True)
+class Known:
+    """The rows of a batch, and what of them is labelled by `as_of`: read once, and only if asked for."""
+
+    workspace: Workspace
+    batch: Batch
+    as_of: datetime
+
+    @cached_property
+    def rows(self) -> pl.DataFrame:
+        """The feature rows, as they lie in the lake."""
+        return self.workspace.lake.scan("features", [self.batch.id]).collect()
+
+    @cached_property
+    def labelled(self) -> pl.DataFrame:
+        """The labelled rows by event time, with the place of each in `rows` as `:place`."""
+        spec, batch = self.workspace.spec, self.batch
+        place = self.rows.select(list(spec.datasets[spec.events].key)).with_row_index(":place")
+        known = labelled(self.workspace, self.as_of, batch.start).filter(pl.col("event_time") < batch.end)
+        return known.join(place, on=place.columns[1:], how="inner", nulls_equal=True, maintain_order="left")
+
+
+def outcome_of(
+    workspace: Workspace, batch: Batch, version: Version, as_of: datetime, known: Known | None = None
+) -> Outcome:
     """What a version loses on a batch by the labels known at `as_of`; measured once for all histories.
 
-    It has answered the batch, or might have.
+    It has answered the batch, or might have. Who measures many versions on a batch hands over its rows.
     """
     built = workspace.ledger.result("features", batch.id) or {}
     made_from = fingerprint(dict(version.files), batch.id, built.get("content"), as_of)
 
     def measured() -> dict[str, Any]:
-        return asdict(_measured(workspace, batch, version, as_of))
+        return asdict(_measured(workspace, version, known or Known(workspace, batch, as_of)))
 
     assert workspace.shared is not None
     return Outcome.read(workspace.shared.once("outcomes", made_from, measured))
 
 
-def _measured(workspace: Workspace, batch: Batch, version: Version, as_of: datetime) -> Outcome:
+def _measured(workspace: Workspace, version: Version, known: Known) -> Outcome:
     spec, problem = workspace.spec, problem_of(workspace.spec)
-    features = workspace.lake.scan("features", [batch.id]).collect()
-    answers = served(workspace, version).predict(features)
-    place = features.select(list(spec.datasets[spec.events].key)).with_row_index(":place")
-    known = labelled(workspace, as_of, batch.start).filter(pl.col("event_time") < batch.end)
-    known = known.join(place, on=place.columns[1:], how="inner", nulls_equal=True, maintain_order="left")
-    if known.is_empty():
+    if known.labelled.is_empty():
         return Outcome((), (), (), () if spec.objective.costs else None)
-    rows, said = Rows.of(known, spec.outcome), answers[known[":place"].to_numpy()]
+    answers = served(workspace, version).predict(known.rows)
+    rows, said = Rows.of(known.labelled, spec.outcome), answers[known.labelled[":place"].to_numpy()]
     units = problem.units(rows)
     names, day = np.unique((local(rows.times, spec.batches.timezone) // DAY)[units], return_inverse=True)
     parts, count = problem.parts(rows, said), len(names)
