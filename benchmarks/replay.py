@@ -22,7 +22,7 @@ from typing import Any
 from benchmarks.measures import Measure, report
 from core.errors import PerennialError
 from core.settings import CHECKOUT
-from replay.policies import ALL, NEVER
+from replay.policies import ALL, NEVER, ORACLE
 
 # How the year is cut: as the project does, and in weeks, of which the first training has as many days.
 WORLDS: Mapping[str, str | None] = {
@@ -74,7 +74,8 @@ def _world(name: str, folder: Path) -> list[Measure]:
     dearest = max(every.facts["policies"], key=lambda policy: policy["training_seconds"])["name"]
     alone = _replayed(name, f"{dearest};{NEVER}", shutil.copytree(base, folder / f"{name}-alone"))
     wall, cpu = every.wall / alone.wall, every.cpu / alone.cpu
-    count, off = len(every.facts["policies"]), statistics.median([*every.off_by()] or [float("nan")])
+    count = sum(policy["name"] != ORACLE for policy in every.facts["policies"])
+    off = statistics.median([*every.off_by()] or [float("nan")])
     return [
         Measure(f"{name}, {count} policies, wall time", every.wall, "s"),
         Measure(f"{name}, {dearest} alone, wall time", alone.wall, "s"),
