@@ -7,6 +7,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from reports.headlines import name_of
+from reports.replay_facts import ranked
+
 Facts = Mapping[str, Any]
 
 
@@ -17,8 +20,10 @@ def replay(console: Console, facts: Facts) -> None:
     margin = found["margin"]
     console.print(f"Use [bold]{found['policy']}[/bold]", highlight=False)
     if found["policy"] != found["against"]:
-        unit = "in the spec's costs" if facts["costs"]["errors"] else f"of {facts['loss_name']}"
-        told = f"worth {_interval(margin)} {unit} more than {found['against']!r}"
+        in_costs = bool(facts["costs"]["errors"])
+        worth = _interval(margin, 0 if in_costs else 4)
+        unit = "in the spec's costs" if in_costs else f"of {name_of(facts['loss_name'])}"
+        told = f"worth {worth} {unit} more than {found['against']!r}"
         console.print(f"  {told}; no less in {found['sure']:.0%} of all draws of days", highlight=False)
     console.print(f"  the most of all policies in {found['best_of_all']:.0%} of the draws", highlight=False)
     for each in facts["break_even"]:
@@ -42,15 +47,9 @@ def _table(facts: Facts) -> Table:
     columns = ["policy", "gain on never", "regret", "refused", "training", "alarms"]
     for column in [*columns, *(["net value"] if in_costs else [])]:
         table.add_column(column, justify="left" if column == "policy" else "right")
-    for each in sorted(facts["policies"], key=lambda each: _rank(each, in_costs=in_costs)):
+    for each in ranked(facts["policies"]):
         table.add_row(*_row(each, in_costs=in_costs))
     return table
-
-
-def _rank(policy: Facts, *, in_costs: bool) -> tuple[bool, float]:
-    """The bounds last, then by worth."""
-    worth = policy["net_value"] if in_costs and policy["net_value"] else policy["against_never"]
-    return policy["bound"], -worth["value"]
 
 
 def _row(policy: Facts, *, in_costs: bool) -> Sequence[str]:
@@ -60,9 +59,7 @@ def _row(policy: Facts, *, in_costs: bool) -> Sequence[str]:
         _give_or_take(policy["against_never"]),
         f"{policy['regret']['value']:.4f}",
         f"{policy['refused']} of {policy['retrainings']}" if policy["retrainings"] else "",
-        f"{policy['training_seconds']:,.{1 if policy['training_seconds'] < 10 else 0}f} s"
-        if is_policy
-        else "",
+        _seconds(policy["training_seconds"]) if is_policy else "",
         _alarms(policy) if is_policy else "",
     ]
     value = policy["net_value"]
@@ -84,7 +81,7 @@ def _give_or_take(found: Facts) -> str:
     return f"{value:+.4f}" + ("" if low is None else f" ±{value - low:.4f}")
 
 
-def _interval(found: Facts, digits: int = 0) -> str:
+def _interval(found: Facts, digits: int) -> str:
     value, low, high = (found[name] for name in ("value", "low", "high"))
     if low is None or high is None:
         return f"{value:+,.{digits}f}"

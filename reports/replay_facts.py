@@ -20,7 +20,7 @@ def arranged(facts: Facts) -> Facts:
     The policies come in the order of what they are worth, or of what they gain; bounds last.
     """
     facts = facts | {name: name_of(facts[name]) for name in ("loss_name", "headline_name")}
-    policies = sorted(facts["policies"], key=_worth)
+    policies = ranked(facts["policies"])
     chosen, present = facts["recommended"]["policy"], facts["present"]
     numbered = [{**each, "number": place} for place, each in enumerate(policies, start=1)]
     told = [{**each, "look": _look(each, chosen, present)} for each in numbered]
@@ -38,11 +38,15 @@ def arranged(facts: Facts) -> Facts:
     }
 
 
-def _worth(policy: Facts) -> tuple[bool, bool, float]:
-    """The key to sort by: the most worth first, what is unknown after it, bounds last."""
-    found = (policy["net_value"] or {}).get("value")
-    found = policy["against_never"]["value"] if found is None else found
-    return policy["bound"], found is None, -(found or 0.0)
+def ranked(policies: Sequence[Facts]) -> list[Facts]:
+    """Policies by what they are worth, or else by what they gain: the most first, the bounds last."""
+
+    def place(policy: Facts) -> tuple[bool, bool, float]:
+        found = (policy["net_value"] or {}).get("value")
+        found = policy["against_never"]["value"] if found is None else found
+        return policy["bound"], found is None, -(found or 0.0)
+
+    return sorted(policies, key=place)
 
 
 def _look(policy: Facts, chosen: str, present: str | None) -> Look:

@@ -18,6 +18,7 @@ from replay.oracle import chosen, fits, there_were
 from replay.page import written
 from replay.plan import Plan, folder_of
 from reports.replay import Replay, picture
+from reports.replay_facts import ranked
 from stages.workspace import open_workspace
 from tasks.ingestion import slug
 from tasks.recovery import PATIENT
@@ -58,13 +59,14 @@ def report_replay(project: str, wall_seconds: float, work_seconds: float) -> Pat
     """Write what came of a replay, and leave it in the Prefect UI."""
     facts, path = written(Settings(), project, wall_seconds, work_seconds)
     key, told = f"{slug(project)}-replay", f"{project}: use {facts['recommended']['policy']}"
-    create_table_artifact(key=key, table=[_row(each) for each in facts["policies"]], description=told)
+    create_table_artifact(key=key, table=[_row(each) for each in ranked(facts["policies"])], description=told)
     findings = "\n".join(f"- {sentence}" for sentence in facts["findings"])
-    create_markdown_artifact(
-        key=f"{key}-findings", markdown=f"{findings}\n\n[the page]({path.as_uri()}), in `{path}`"
-    )
+    text = f"{findings}\n\n[the page]({path.as_uri()}), in `{path}`"
+    told = f"{project}: what the policies showed"
+    create_markdown_artifact(key=f"{key}-findings", markdown=text, description=told)
     if drawn := picture(cast(Replay, facts)):
-        create_image_artifact(key=f"{key}-policies", image_url=drawn, description="gain on never, by batch")
+        told = f"{project}: the gain on never retraining, by batch"
+        create_image_artifact(key=f"{key}-policies", image_url=drawn, description=told)
     return path
 
 
