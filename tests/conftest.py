@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -41,12 +41,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put what runs flows first: those are the longest files, and a worker takes a whole file."""
-    items.sort(key=lambda item: not _runs_flows(item))
+    """Put the files that run flows first: those are the longest, and a worker takes a whole file."""
+    _OF_FLOWS.update(item.path for item in items if "backends" in getattr(item, "fixturenames", ()))
+    items.sort(key=lambda item: item.path not in _OF_FLOWS)
 
 
-def _runs_flows(item: pytest.Item) -> bool:
-    return "backends" in getattr(item, "fixturenames", ())
+_OF_FLOWS: set[Path] = set()
 
 
 @pytest.fixture(scope="session")
@@ -100,18 +100,59 @@ def deliver(rows: pl.DataFrame, path: Path) -> None:
         rows.write_csv(path)
 
 
+class _Backends:
+    """A Prefect server and a Dask cluster of two worker processes, as long as there are tests of flows."""
+
+    def __init__(self) -> None:
+        self._running = ExitStack()
+        self.are_up = self.were_ended = False
+
+    def start(self) -> None:
+        from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+        from flows.backend import backend
+        from tasks.fanout import shared_cluster
+
+        with ExitStack() as started:
+            server = started.enter_context(backend(Settings()))
+            started.enter_context(shared_cluster())
+            server.wait()
+            values = {PREFECT_API_URL: server.url, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
+            started.enter_context(temporary_settings(values))
+            self._running = started.pop_all()
+        self.are_up, self.were_ended = True, False
+
+    def end(self) -> None:
+        from prefect.events.worker import EventsWorker
+
+        EventsWorker.drain_all(timeout=10, at_exit=False)  # what is not sent yet would be tried for good
+        self._running.close()
+        self.are_up, self.were_ended = False, True
+
+
+_BACKENDS = _Backends()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """End the backends after the last file of flows: idle as they are, they take a tenth of a core."""
+    if _BACKENDS.are_up and nextitem is not None and nextitem.path not in _OF_FLOWS:
+        _BACKENDS.end()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Start them anew where one comes after all."""
+    if _BACKENDS.were_ended and item.path in _OF_FLOWS:
+        _BACKENDS.start()
+
+
 @pytest.fixture(scope="session")
 def backends() -> Iterator[None]:
     """A Prefect server and a Dask cluster of two worker processes, for all tests that run flows."""
-    from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
-
-    from flows.backend import backend
-    from tasks.fanout import shared_cluster
-
-    with backend(Settings()) as server, shared_cluster():
-        server.wait()
-        with temporary_settings({PREFECT_API_URL: server.url, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
-            yield
+    _BACKENDS.start()
+    yield
+    if _BACKENDS.are_up:
+        _BACKENDS.end()
 
 
 @pytest.fixture(scope="session")
