@@ -1,7 +1,8 @@
 """Reached: how far each history is, and how long the rest of a replay may take."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from itertools import chain
 
 import numpy as np
@@ -32,12 +33,24 @@ def reached(ledgers: Mapping[str, Ledger]) -> dict[str, int]:
 def pace_of(settings: Settings, project: str) -> "Pace":
     """The pace of a replay that was planned, before anything was seen of it."""
     plan, spec = Plan.read(folder_of(settings, project)), open_workspace(project, settings).spec
-    batches = spec.batches.calendar().batches(plan.since or None)
-    ends = (each.end + spec.outcome.maturity for each in batches)
-    before = spec.training.first_batches
     specs = {name: changed(spec, changes, f"policy {name!r}") for name, changes in plan.policies.items()}
     courses = {name: Course() if name in plan.serves else course(each) for name, each in specs.items()}
-    return Pace(courses, max(1, sum(end <= plan.as_of for end in ends) - before), before, settings.workers)
+    before = spec.training.first_batches
+    ends = [batch.end for batch in spec.batches.calendar().batches(plan.since or None)]
+    return Pace(courses, steps_of(ends, before, spec.outcome.maturity, plan.as_of), before, settings.workers)
+
+
+def steps_of(ends: Sequence[datetime], before: int, maturity: timedelta, as_of: datetime) -> int:
+    """How many batches, which have these ends, are answered and judged by `as_of`; one at least.
+
+    The first model is there once all outcomes of the first `before` of them are.
+
+    >>> ends = [datetime(2013, month, 1) for month in range(2, 8)]
+    >>> [steps_of(ends, 2, timedelta(days), datetime(2013, 7, 31)) for days in (3, 45)]
+    [4, 2]
+    """
+    first = ends[min(before, len(ends)) - 1] + maturity
+    return max(1, sum(first < end <= as_of - maturity for end in ends))
 
 
 @dataclass(frozen=True, slots=True)
