@@ -29,7 +29,8 @@ class World:
     """What is other than in the project: `changes` to its spec, the folder of its `suites`, late labels.
 
     Its tables are its `own`, or else those of the project, which nothing there changes. The labels of
-    events from the instant `since` to `until` are known so many seconds later (`late`).
+    events from the instant `since` to `until` are known so many seconds later (`late`). The `question` is
+    what was asked for, as a person wrote it.
     """
 
     changes: Mapping[str, Any] = field(default_factory=dict)
@@ -38,6 +39,7 @@ class World:
     since: str = ""
     until: str = ""
     own: bool = True
+    question: str = ""
 
     def write(self, settings: Settings, project: str, name: str) -> None:
         """Write it down, for every process that is to work in it."""

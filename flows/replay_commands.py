@@ -3,6 +3,7 @@
 import argparse
 import difflib
 import json
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -35,12 +36,18 @@ def what_if(settings: Settings, arguments: argparse.Namespace) -> int:
     serves, suites = arguments.version, arguments.suites and str(Path(arguments.suites).resolve())
     if not (changes or asked or suites or serves):
         raise SpecError("what if what? Say CHANGE=, INJECT=, SUITES= or VERSION= (docs/replay.md)")
-    named = arguments.name or NAME
-    project = make_world(settings, arguments.project, named, changes, suites, asked, serves)
+    named, question = arguments.name or NAME, _question(arguments)
+    project = make_world(settings, arguments.project, named, changes, suites, asked, serves, question)
     there = [each.name for each in policies_of(open_workspace(project, settings).spec)]
     by_default = ";".join(each for each in (PRESENT, WHAT_IF) if each in there)
     _replayed(settings, arguments, project, arguments.policy or by_default)
     return 0
+
+
+def _question(arguments: argparse.Namespace) -> str:
+    """What was asked, as `make what-if` takes it."""
+    said = {name: getattr(arguments, name) for name in ("change", "inject", "suites", "version")}
+    return " ".join(f"{name.upper()}={shlex.quote(text)}" for name, text in said.items() if text)
 
 
 def adopt_policy(settings: Settings, arguments: argparse.Namespace) -> int:

@@ -15,6 +15,8 @@ Facts = Mapping[str, Any]
 
 def replay(console: Console, facts: Facts) -> None:
     """A line a policy, the one that was worth most first; then what to use, and what was found."""
+    if question := facts.get("question"):
+        console.print(f"What if: {question}", highlight=False, markup=False)
     console.print(_table(facts))
     found = facts["recommended"]
     margin = found["margin"]

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from core.settings import Settings
+from core.worlds import world_of
 from replay.compared import compared
 from replay.histories import histories
 from replay.plan import Plan, folder_of
@@ -21,8 +22,15 @@ def written(
     plan = Plan.read(folder_of(settings, project))
     facts = result(compared(histories(settings, project), plan), plan)
     facts |= {"wall_seconds": wall_seconds, "work_seconds": work_seconds, "workers": settings.workers}
+    facts["question"] = question_of(settings, project)
     path = page(cast(Replay, facts), place_of_page(settings, project))
     return facts, path
+
+
+def question_of(settings: Settings, project: str) -> str:
+    """What the world of a replay was made to ask; "" for a replay of the project as it is."""
+    name, _, world = project.partition("@")
+    return world_of(settings, name, world).question if world else ""
 
 
 def place_of_page(settings: Settings, project: str) -> Path:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,11 @@ def make_world(
     suites: str | None = None,
     asked: Injected | None = None,
     serves: str | None = None,
+    question: str = "",
 ) -> str:
     """Make the world `name` of a project; what flows call it by. One that was made from the same stays.
+
+    The `question` is all that is asked for in the words of who asks.
 
     Changes of nothing but policies, and a version that `serves` all the time, are a policy, `what if`,
     beside that of the project, on its own tables.
@@ -50,6 +54,7 @@ def make_world(
         raise SpecError(f"{serves} was made in this history: it cannot serve in one of other data or suites")
     else:
         world = _of_its_own(workspace, settings, name, changes, suites, asked)
+    world = replace(world, question=question)
     _, there = world.enter(settings, workspace.project, name)
     _require_whole(there, name)
     if _there(settings, project, name) != world:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from core.plain import plain
 from reports.pages import render, write
@@ -89,7 +89,10 @@ class BreakEven(TypedDict):
 
 
 class Replay(TypedDict):
-    """What a replay leaves: one history under each policy."""
+    """What a replay leaves: one history under each policy.
+
+    A `question` of what if is told as it was asked.
+    """
 
     project: str
     title: str
@@ -106,6 +109,7 @@ class Replay(TypedDict):
     findings: Sequence[str]
     wall_seconds: float | None
     report: str
+    question: NotRequired[str]
 
 
 def picture(facts: Replay) -> str:

@@ -26,6 +26,7 @@ def arranged(facts: Facts) -> Facts:
     told = [{**each, "look": _look(each, chosen, present)} for each in numbered]
     return facts | {
         "policies": told,
+        "question": facts.get("question", ""),
         "facts": _key_facts(facts, told),
         "has_value": any(each["net_value"] for each in told),
         "alarms": [_alarms(each) for each in told if each["look"] in (Look.CHOSEN, Look.PRESENT)],

@@ -43,3 +43,9 @@ def test_without_costs_it_is_told_in_the_loss_with_its_decimals() -> None:
     text = said(costs={"errors": {}, "training_hour": 0.0, "false_alarm": 0.0}, recommended=recommended)
     assert "worth +0.0031 (+0.0020 to +0.0042) of log loss more than" in text
     assert "net value" not in text
+
+
+def test_a_question_of_what_if_is_told_as_it_was_asked() -> None:
+    question = "INJECT='{kind: drift, column: arr_delay, add: 20}' VERSION=flights/5"
+    assert said(question=question).startswith(f"What if: {question}\n")
+    assert "What if" not in said()

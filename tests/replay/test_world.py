@@ -12,6 +12,7 @@ from core.errors import SpecError
 from core.injections import injection
 from core.projects import load
 from replay.history import history
+from replay.page import question_of
 from replay.plan import folder_of, plan_of
 from replay.policies import policies_of, wanted
 from replay.world import WHAT_IF, make_world
@@ -135,7 +136,10 @@ def test_other_suites_judge_the_same_rows(project: Workspace, tmp_path: Path) ->
 
 
 def test_changes_of_policies_are_a_policy_on_the_projects_own_tables(project: Workspace) -> None:
-    called = make_world(project.settings, "orders", "stricter", {"gate": {"gain": 0.5}})
+    asked = "CHANGE='{gate: {gain: 0.5}}'"
+    called = make_world(project.settings, "orders", "stricter", {"gate": {"gain": 0.5}}, question=asked)
+    assert question_of(project.settings, called) == asked
+    assert question_of(project.settings, "orders") == ""
     world = open_workspace(called, project.settings)
     assert world.lake.path("features") == project.lake.path("features")
     assert world.settings == project.settings and world.spec.gate == project.spec.gate

@@ -99,3 +99,11 @@ def test_labels_cover_neither_each_other_nor_a_point(points: list[tuple[float, f
     )
     # Where forty points lie on one spot there is no room left within reach: such a label stays by its point.
     assert crowded <= max(0, len(points) - 12)
+
+
+def test_a_question_of_what_if_stands_under_the_title(tmp_path: Path) -> None:
+    question = "CHANGE='{gate: {gain: 0.02}}' SUITES='<b>'"
+    header = opened(replay(question=question), tmp_path).find("body/header")
+    assert header is not None
+    assert f"What if: {question}" in " ".join("".join(header.itertext()).split())
+    assert "What if" not in page(replay(), tmp_path).read_text()
