@@ -1,6 +1,6 @@
 """What came of a replay, on the terminal."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from rich import box
@@ -37,35 +37,37 @@ def replay(console: Console, facts: Facts) -> None:
 
 
 def _table(facts: Facts) -> Table:
+    """A line a policy; a column that says nothing is left out."""
+    rows = [_row(each) for each in ranked(facts["policies"])]
+    told = [column for column in rows[0] if any(row[column] for row in rows)]
+    means = "gain and regret by row, ± is of 95% intervals; refused by the gate"
     table = Table(
         title=f"{facts['title']}: {len(facts['batches'])} batches, {facts['rows']:,} rows",
         title_justify="left",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
-        caption="gain and regret by row, ± is of 95% intervals; refused by the gate; alarms: false/missed",
+        caption=f"{means}; alarms: false/missed" if "alarms" in told else means,
         caption_justify="left",
     )
-    in_costs = bool(facts["costs"]["errors"])
-    columns = ["policy", "gain on never", "regret", "refused", "training", "alarms"]
-    for column in [*columns, *(["net value"] if in_costs else [])]:
+    for column in told:
         table.add_column(column, justify="left" if column == "policy" else "right")
-    for each in ranked(facts["policies"]):
-        table.add_row(*_row(each, in_costs=in_costs))
+    for row in rows:
+        table.add_row(*(row[column] for column in told))
     return table
 
 
-def _row(policy: Facts, *, in_costs: bool) -> Sequence[str]:
-    is_policy = policy["settings"] != {}
-    row = [
-        policy["name"],
-        _give_or_take(policy["against_never"]),
-        f"{policy['regret']['value']:.4f}",
-        f"{policy['refused']} of {policy['retrainings']}" if policy["retrainings"] else "",
-        _seconds(policy["training_seconds"]) if is_policy else "",
-        _alarms(policy) if is_policy else "",
-    ]
-    value = policy["net_value"]
-    return [*row, *([f"{value['value']:+,.0f}" if value else ""] if in_costs else [])]
+def _row(policy: Facts) -> Mapping[str, str]:
+    """What is told of a policy, by column."""
+    is_policy, value = policy["settings"] != {}, policy["net_value"]
+    return {
+        "policy": policy["name"],
+        "gain on never": _give_or_take(policy["against_never"]),
+        "regret": f"{policy['regret']['value']:.4f}",
+        "refused": f"{policy['refused']} of {policy['retrainings']}" if policy["retrainings"] else "",
+        "training": _seconds(policy["training_seconds"]) if is_policy else "",
+        "alarms": _alarms(policy) if is_policy else "",
+        "net value": f"{value['value']:+,.0f}" if value else "",
+    }
 
 
 def _seconds(value: float) -> str:

@@ -40,9 +40,19 @@ def test_what_to_use_is_told_in_costs() -> None:
 
 def test_without_costs_it_is_told_in_the_loss_with_its_decimals() -> None:
     recommended = {**replay()["recommended"], "margin": interval(0.0031, 0.0011)}
-    text = said(costs={"errors": {}, "training_hour": 0.0, "false_alarm": 0.0}, recommended=recommended)
+    policies = [{**policy, "net_value": None} for policy in replay()["policies"]]
+    costs = {"errors": {}, "training_hour": 0.0, "false_alarm": 0.0}
+    text = said(costs=costs, recommended=recommended, policies=policies)
     assert "worth +0.0031 (+0.0020 to +0.0042) of log loss more than" in text
     assert "net value" not in text
+
+
+def test_a_column_that_says_nothing_is_left_out() -> None:
+    facts = replay()
+    assert " alarms " in said(policies=facts["policies"])
+    for policy in facts["policies"]:
+        policy["false_alarms"] = policy["missed_alarms"] = None
+    assert "alarms" not in said(policies=facts["policies"]).split("Use ")[0]
 
 
 def test_a_question_of_what_if_is_told_as_it_was_asked() -> None:
