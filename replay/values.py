@@ -11,7 +11,7 @@ from models.measures.paired import Interval
 from replay.alarms import Alarms
 from replay.days import Days
 from replay.lived import Lived
-from replay.policies import NEVER
+from replay.policies import NEVER, PRESENT
 
 Floats = NDArray[np.float64]
 HOUR = 3_600.0
@@ -39,8 +39,8 @@ class Worth:
         return self.days.total(self.drawn[policy] - self.drawn[other])
 
     def best(self, among: Sequence[str]) -> str:
-        """The policy that was worth most; of equals the one that trained least, then the first."""
-        return max(among, key=lambda name: (self.drawn[name][0], -self.hours[name]))
+        """The policy that was worth most; of equals the one that trained least, then the spec's own."""
+        return max(among, key=lambda name: (self.drawn[name][0], -self.hours[name], name == PRESENT))
 
     def sure(self, policy: str, among: Sequence[str]) -> float:
         """In which share of the draws a policy is worth no less than any of these."""

@@ -7,7 +7,7 @@ from core.replaying import ReplayCosts
 from models.measures.paired import Interval
 from replay.alarms import Alarms
 from replay.days import Days
-from replay.policies import NEVER, ORACLE
+from replay.policies import NEVER, ORACLE, PRESENT
 from replay.values import Worth, worth
 from tests.replay.accounts import lived, outcome
 
@@ -52,6 +52,12 @@ def test_of_equals_the_one_that_trained_least_is_best() -> None:
     worths = {"a": np.array([1.0, 1.0]), "b": np.array([1.0, 1.0]), "c": np.array([0.5, 2.0])}
     value = Worth(Days.of([], 1), worths, {"a": 2.0, "b": 1.0, "c": 0.0}, ReplayCosts())
     assert value.best(["a", "b", "c"]) == "b"
+
+
+def test_of_those_that_trained_as_much_the_specs_own_is_best() -> None:
+    worths = {"a": np.array([1.0, 1.0]), PRESENT: np.array([1.0, 1.0])}
+    value = Worth(Days.of([], 1), worths, {"a": 2.0, PRESENT: 2.0}, ReplayCosts())
+    assert value.best(["a", PRESENT]) == value.best([PRESENT, "a"]) == PRESENT
 
 
 def test_how_sure_the_best_is_is_its_share_of_the_draws() -> None:
