@@ -39,7 +39,7 @@ class World:
     since: str = ""
     until: str = ""
     own: bool = True
-    question: str = ""
+    question: str = field(default="", compare=False)  # in other words it is the same world
 
     def write(self, settings: Settings, project: str, name: str) -> None:
         """Write it down, for every process that is to work in it."""

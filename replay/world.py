@@ -87,7 +87,7 @@ def _require_whole(there: Project, name: str) -> None:
     spec = there.spec
     wrong = [*faults(spec, there.functions), *training_faults(spec), *policy_faults(spec, training_faults)]
     if wrong:
-        told = (f"world {name!r}: {'.'.join(map(str, keys))}: {why}" for keys, why in wrong)
+        told = (f"world {name!r}: {'.'.join(map(str, keys))}: {why}" for keys, why in dict.fromkeys(wrong))
         raise SpecError("\n".join(told))
 
 

@@ -108,7 +108,7 @@ def test_what_a_policy_names_must_be_there(make_trips: Make) -> None:
     policies = {"mine": {"gate": {"slices": ["nobody"]}}, "fine": {"gate": {"gain": 0.02}}}
 
     def change(document: dict[str, Any]) -> None:
-        document.update(replay={"policies": policies}, objective={**document["objective"], "recall": 0.5})
+        document["replay"] = {"policies": policies}
         document["training"] = {"monotone": {"nothing": "increasing"}}
 
     with pytest.raises(SpecError) as caught:

@@ -17,6 +17,7 @@ from replay.compared import compared
 from replay.history import history, place_of
 from replay.plan import Plan, alone, folder_of, plan_of
 from replay.policies import NEVER, PRESENT, REFERENCE, Policy, policies_of, wanted
+from stages import lineage
 from stages.workspace import Workspace, open_workspace
 from tests.replay.worlds import World, in_production, make_world, planned
 from tests.stages.orders import AS_OF, orders, write_spec
@@ -80,6 +81,19 @@ def test_a_history_stays_when_other_policies_are_compared(world: World) -> None:
     other = planned(world.workspace, policies=[Policy(NEVER, {"gate": {"gain": 0.5}}), Policy("new", {})])
     assert "kept" not in other.history(NEVER).ledger.results("monitor")  # it says something else by now
     assert "kept" in world.history(NEVER).ledger.results("monitor")
+
+
+def test_other_code_begins_a_replay_anew(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def made_from() -> str:
+        return plan_of(world.workspace, [Policy(NEVER, {})], AS_OF).made_from
+
+    found = [made_from()]
+    assert made_from() == found[0]
+    for edit in ("one edit", "another"):
+        said = {"describe": "abc-dirty", "diff": edit}
+        monkeypatch.setattr(lineage, "_git", lambda command, *_, said=said: said[command])
+        found.append(made_from())
+    assert len(set(found)) == 3
 
 
 def test_two_replays_of_one_name_are_not_at_work_at_once(tmp_path: Path) -> None:

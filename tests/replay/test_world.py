@@ -11,6 +11,7 @@ from polars.testing import assert_frame_equal
 from core.errors import SpecError
 from core.injections import injection
 from core.projects import load
+from core.worlds import home_of
 from replay.history import history
 from replay.page import question_of
 from replay.plan import folder_of, plan_of
@@ -145,6 +146,19 @@ def test_changes_of_policies_are_a_policy_on_the_projects_own_tables(project: Wo
     assert world.settings == project.settings and world.spec.gate == project.spec.gate
     policy = next(each for each in policies_of(world.spec) if each.name == WHAT_IF)
     assert policy.changes["gate"] == {"gain": 0.5}
+
+
+def test_what_is_asked_in_other_words_is_the_same_world(project: Workspace) -> None:
+    def made(gain: float, question: str) -> None:
+        make_world(project.settings, "orders", "asked", {"gate": {"gain": gain}}, question=question)
+
+    made(0.5, "CHANGE='{gate: {gain: 0.5}}'")
+    taken_in = home_of(project.settings, "orders", "asked") / "taken-in"
+    taken_in.touch()
+    made(0.5, "CHANGE='{gate: {gain: .5}}'")
+    assert taken_in.exists()
+    made(0.4, "CHANGE='{gate: {gain: 0.4}}'")
+    assert not taken_in.exists()
 
 
 def test_a_version_serves_from_when_it_was_made_on(tmp_path: Path) -> None:

@@ -37,10 +37,8 @@ def test_the_summary_is_kept_beside_the_page_as_strict_json(tmp_path: Path) -> N
 
 def test_the_head_says_what_to_do_by_how_much_and_how_surely(tmp_path: Path) -> None:
     facts = replay()
-    root, now = (
-        opened(facts, tmp_path),
-        next(each for each in facts["policies"] if each["name"] == facts["present"]),
-    )
+    now = next(each for each in facts["policies"] if each["name"] == facts["present"])
+    root = opened(facts, tmp_path)
     lede = " ".join("".join(root.findall("body/header/p")[1].itertext()).split())
     assert lede.startswith("Retrain by when performance falls, stateless, expanding:")
     assert lede.endswith(f"The spec says: {now['told']}.")
