@@ -95,7 +95,7 @@ def course(spec: Spec) -> Course:
 
 
 FIT = 8.0  # how many times what judging a batch takes, learning from a batch may take, before more is known
-MEASURED = 0.05  # of what the histories take, what measuring all of their fits takes then: measured on a year by month
+MEASURED = 0.05  # of what the histories take, measuring all of their fits takes: seen of a year, by month
 
 
 @dataclass
