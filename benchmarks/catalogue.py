@@ -19,7 +19,7 @@ from core.errors import IntegrityError
 from core.spec import Candidates
 from models.retrieval.fit import DECISION, KNOWN, entities, instants
 from models.retrieval.pasts import Pasts
-from stages.retrieval import chosen, facts
+from stages.features.retrieval import chosen, facts
 from stages.workspace import Workspace
 
 Whole = NDArray[np.int64]

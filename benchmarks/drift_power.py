@@ -50,7 +50,7 @@ from monitoring.performance.promises import of_promises
 from monitoring.performance.realised import Judgement, Realised, realised
 from monitoring.policy import Decision, decide
 from monitoring.profiles.profiling import profile
-from stages.featurise import labelled
+from stages.features.featurise import labelled
 from stages.score import served
 from stages.workspace import Workspace, open_workspace
 

@@ -28,13 +28,13 @@ from monitoring.performance.blocks import DAY
 from monitoring.performance.estimates import Past, estimates
 from monitoring.performance.expected import expected_auc
 from monitoring.performance.refit import recalibrated, refit
-from stages.deliver import deliver, pending
-from stages.featurise import featurise, labelled
-from stages.ingest import ingest
-from stages.monitor import judge_batch
-from stages.promote import promote
+from stages.champion.promote import promote
+from stages.data.deliver import deliver, pending
+from stages.data.ingest import ingest
+from stages.features.featurise import featurise, labelled
+from stages.models.train import register, train
+from stages.monitoring.monitor import judge_batch
 from stages.score import score, served
-from stages.train import register, train
 from stages.workspace import Workspace, open_workspace
 
 DRAWS, ROWS, PAST = 40, 25_000, 50_000

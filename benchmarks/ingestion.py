@@ -23,8 +23,8 @@ from benchmarks.measures import Measure, report
 from benchmarks.validation import replicated
 from core.batches import Batch
 from core.settings import CHECKOUT, Settings
-from stages.deliver import deliver, pending
-from stages.ingest import ingest
+from stages.data.deliver import deliver, pending
+from stages.data.ingest import ingest
 from stages.workspace import Workspace, open_workspace
 
 BATCH = 200_000  # rows of a batch in the runs whose memory is measured

@@ -20,7 +20,7 @@ from core.settings import Settings
 from models.measures.probabilities import auc
 from models.registry.versions import Version
 from models.rows import columns
-from stages.featurise import labelled
+from stages.features.featurise import labelled
 from stages.score import served
 from stages.workspace import Workspace, open_workspace
 

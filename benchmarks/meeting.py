@@ -16,7 +16,7 @@ from models.measures.intervals import drawn_blocks
 from models.measures.paired import Interval
 from models.problem import problem_of, relative_loss
 from models.rows import Rows
-from stages.featurise import labelled
+from stages.features.featurise import labelled
 from stages.workspace import Workspace
 
 CHAMPION = "champion"

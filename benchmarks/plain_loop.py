@@ -10,14 +10,15 @@ from itertools import chain
 from core.settings import Settings
 from models.family import family
 from models.waves import waves
-from stages.deliver import deliver, pending
-from stages.featurise import featurise
-from stages.ingest import ingest
-from stages.monitor import judge_batch
-from stages.pages import drift_report, lifecycle_report
-from stages.promote import promote
+from stages.champion.promote import promote
+from stages.data.deliver import deliver, pending
+from stages.data.ingest import ingest
+from stages.features.featurise import featurise
+from stages.models.train import Candidate, register, train
+from stages.monitoring.monitor import judge_batch
+from stages.reports.drift import drift_report
+from stages.reports.lifecycle import lifecycle_report
 from stages.score import score
-from stages.train import Candidate, register, train
 from stages.workspace import Workspace, open_workspace
 
 

@@ -67,7 +67,7 @@ def _reactions(settings: Settings) -> Iterator[float]:
         from flows.automations import is_automated
         from flows.ingest import ingest
         from flows.signals import request_retraining
-        from stages.retraining import ask_by_hand, requests_of
+        from stages.champion.retraining import ask_by_hand, requests_of
         from stages.workspace import open_workspace
 
         workspace = open_workspace("flights", settings)

@@ -12,14 +12,14 @@ from flows.running import at_batch, console, opened, running
 from models.gate.judge import GateReport
 from models.tracking import Outcome, sync
 from reports.pages import SITE
-from reports.spec_page import page_text
-from reports.spec_schema import schema_text
-from reports.wandb_kept import projects
-from reports.wandb_publish import publish_all
-from stages.pages import summary
-from stages.retraining import requests_of
-from stages.site import report as write_all
-from stages.story import cite_report
+from reports.spec.page import page_text
+from reports.spec.schema import schema_text
+from reports.wandb.kept import projects
+from reports.wandb.publish import publish_all
+from stages.champion.retraining import requests_of
+from stages.reports.lifecycle import summary
+from stages.reports.site import report as write_all
+from stages.reports.story import cite_report
 from stages.workspace import open_workspace
 
 STATE = (

@@ -9,8 +9,8 @@ from core.settings import Settings
 from flows import show
 from flows.running import console, opened, running
 from stages.check import check as check_project
-from stages.data import Package, held, install, lacking
-from stages.suites import propose_suite, write_data_docs
+from stages.data.packages import Package, held, install, lacking
+from stages.data.suites import propose_suite, write_data_docs
 from stages.workspace import WHOLE, open_workspace
 
 
@@ -81,7 +81,7 @@ def release_quarantine(settings: Settings, arguments: argparse.Namespace) -> int
     else:
         batch = workspace.batches(as_of, arguments.batch, arguments.batch)[0].id
     with running(settings, workspace, [batch]):
-        from flows.release import release as flow
+        from flows.release_quarantine import release_quarantine as flow
 
         found = flow(workspace.project.name, batch, as_of, dataset)
     show.ingested(console(), [found])

@@ -28,7 +28,7 @@ from flows.housekeeping import housekeeping
 from flows.ingest import ingest
 from flows.lifecycle import lifecycle
 from flows.monitor import monitor
-from flows.release import release
+from flows.release_quarantine import release_quarantine
 from flows.replay import replay
 from flows.retrain import retrain
 from flows.score import score
@@ -49,7 +49,7 @@ FLOWS: Mapping[Flow[..., Any], str | None] = {
     housekeeping: "housekeeping",
     retrain: None,
     backfill: None,
-    release: None,
+    release_quarantine: None,
     tune: None,
     train: None,
     lifecycle: None,

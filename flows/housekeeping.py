@@ -6,8 +6,8 @@ from prefect import flow
 
 from flows.instants import standing
 from flows.progress import now
-from stages.housekeeping import STEPS
-from stages.housekept import Housekept, Instants, Unfinished
+from stages.housekeeping.housekeep import STEPS
+from stages.housekeeping.housekept import Housekept, Instants, Unfinished
 from tasks.alerting import deliver_pending
 from tasks.housekeeping import housekeep_step, prune_runs, show_housekeeping
 from tasks.news import TOLD

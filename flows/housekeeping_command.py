@@ -8,7 +8,7 @@ from rich.table import Table
 
 from core.settings import Settings
 from flows.running import console, opened, running
-from stages.housekept import Housekept, Unfinished
+from stages.housekeeping.housekept import Housekept, Unfinished
 
 
 def housekeeping(settings: Settings, arguments: argparse.Namespace) -> int:

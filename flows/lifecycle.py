@@ -16,8 +16,8 @@ from flows.progress import mark, now
 from flows.report import report
 from flows.retrain import retrain, told
 from flows.score import score
+from stages.champion.retraining import ask, requests_of, waiting
 from stages.due import due
-from stages.retraining import ask, requests_of, waiting
 from stages.workspace import Workspace, open_workspace
 
 _DOING = {"recalibrate": "calibrating anew", "roll back": "rolling back"}

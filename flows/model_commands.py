@@ -9,9 +9,9 @@ from flows import show
 from flows.backend import backend
 from flows.running import alone, console
 from models.registry.versions import Version
-from stages.alerts import record, rolled_back
-from stages.archive import archive
-from stages.reproduce import reproduce as make_again
+from stages.models.archive import archive
+from stages.models.reproduce import reproduce as make_again
+from stages.monitoring.alerts import record, rolled_back
 from stages.workspace import Workspace, open_workspace
 
 

@@ -13,9 +13,9 @@ from flows.report import report
 from flows.retrain import retrain
 from flows.signals import JUDGED, request_retraining, signal
 from monitoring.retraining.requests import Request
+from stages.champion.retraining import ask, waiting
 from stages.due import due, unripe
-from stages.monitor import Judged
-from stages.retraining import ask, waiting
+from stages.monitoring.monitor import Judged
 from stages.workspace import Workspace, open_workspace
 from tasks.news import TOLD
 from tasks.scoring import monitor_batch

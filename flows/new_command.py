@@ -16,7 +16,7 @@ from core.settings import Settings
 from core.words import nearest
 from proposal.ask import Ask
 from proposal.plan import Plan
-from stages.new import Written, propose_project
+from stages.proposal.new import Written, propose_project
 
 USAGE = "make new NAME=churn DATA=orders.csv LABEL=churned TIME=signup_at [KEY=customer_id] [PROBLEM=binary]"
 _LEFT = 12

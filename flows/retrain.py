@@ -16,9 +16,9 @@ from flows.train import train
 from models.gate.judge import GateReport
 from monitoring.actions import Act
 from monitoring.retraining.requests import Request
-from stages.attempt import Answer, Ways, attempt, on_record
-from stages.retraining import ask_by_hand, claimed, fail, requests_of, settle
-from stages.train import Unfit
+from stages.champion.attempt import Answer, Ways, attempt, on_record
+from stages.champion.retraining import ask_by_hand, claimed, fail, requests_of, settle
+from stages.models.train import Unfit
 from stages.workspace import Workspace, open_workspace
 from tasks.news import TOLD, tell_opened
 from tasks.training import recalibrate_champion, register_candidates

@@ -12,11 +12,11 @@ from models.family import Parameter
 from models.gate.judge import GateReport
 from models.problem import HEADLINES
 from models.registry.versions import Version
-from reports.lifecycle import Batch, Summary
-from stages.data import Package
-from stages.ingest import Ingested
-from stages.reproduce import Reproduced
-from stages.tune import Tuned
+from reports.lifecycle.page import Batch, Summary
+from stages.data.ingest import Ingested
+from stages.data.packages import Package
+from stages.models.reproduce import Reproduced
+from stages.models.tune import Tuned
 
 
 def lifecycle(console: Console, facts: Summary, page: Path) -> None:

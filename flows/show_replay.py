@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from reports.headlines import name_of
-from reports.replay_facts import ranked
+from reports.replay.facts import ranked
 
 Facts = Mapping[str, Any]
 

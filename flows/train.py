@@ -7,8 +7,8 @@ from prefect.logging import get_run_logger
 
 from flows.instants import standing
 from flows.tune import tune
-from stages.attempt import Wave, in_waves
-from stages.train import Candidate, Unfit
+from stages.champion.attempt import Wave, in_waves
+from stages.models.train import Candidate, Unfit
 from stages.workspace import open_workspace
 from tasks.fanout import fan_out
 from tasks.training import register_candidates, train_family

@@ -7,7 +7,7 @@ from prefect import flow, unmapped
 from core.learning import Tuning
 from flows.instants import standing
 from flows.progress import now
-from stages.tune import Tuned
+from stages.models.tune import Tuned
 from stages.workspace import open_workspace
 from tasks.fanout import fan_out
 from tasks.tuning import tune_family

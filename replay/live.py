@@ -10,17 +10,17 @@ from core.errors import UnfitError
 from models.gate.judge import GateReport
 from monitoring.actions import Act
 from monitoring.retraining.requests import Request
-from stages.attempt import Answer, Wave, Ways, attempt, in_waves
+from stages.champion.attempt import Answer, Wave, Ways, attempt, in_waves
+from stages.champion.promote import promote
+from stages.champion.retraining import ask, claimed, fail, settle, waiting
+from stages.champion.roll_back import roll_back
 from stages.due import due
 from stages.events import events
-from stages.monitor import judge_batch
-from stages.promote import promote
-from stages.recalibrate import recalibrate
-from stages.retraining import ask, claimed, fail, settle, waiting
-from stages.roll_back import roll_back
+from stages.models.recalibrate import recalibrate
+from stages.models.train import Candidate, Unfit, register, train
+from stages.models.tune import tuned
+from stages.monitoring.monitor import judge_batch
 from stages.score import score
-from stages.train import Candidate, Unfit, register, train
-from stages.tune import tuned
 from stages.workspace import Workspace
 
 SPENT = "attempt"

@@ -9,7 +9,7 @@ from core.batches import Batch
 from models.registry.versions import Version
 from replay.live import SPENT
 from replay.outcomes import Outcome, outcome_of
-from stages.retraining import ACTS
+from stages.champion.retraining import ACTS
 from stages.workspace import Workspace
 
 

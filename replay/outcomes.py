@@ -16,7 +16,7 @@ from models.problem import problem_of
 from models.registry.versions import Version
 from models.rows import Rows
 from monitoring.performance.blocks import DAY
-from stages.featurise import labelled
+from stages.features.featurise import labelled
 from stages.score import served
 from stages.workspace import Workspace
 

@@ -9,7 +9,7 @@ from replay.compared import compared
 from replay.histories import histories
 from replay.plan import Plan, folder_of
 from replay.result import result
-from reports.replay import Replay, page
+from reports.replay.page import Replay, page
 
 
 def written(

@@ -19,7 +19,7 @@ from core.spec import Spec
 from replay.policies import Policy
 from reports.pages import write
 from stages.events import events
-from stages.lineage import code, packages
+from stages.models.lineage import code, packages
 from stages.workspace import Workspace
 
 PLAN = "plan.json"

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
-from reports.batches import Facts, ids_of, of, scored_of, short, told_batch
 from reports.downloads import with_data
-from reports.drawn import events_of
 from reports.headlines import headlines_of, name_of
+from reports.lifecycle.batches import Facts, ids_of, of, scored_of, short, told_batch
+from reports.lifecycle.drawn import events_of
 from reports.pages import NOTHING, SITE, count, instant, measure, share
 from reports.sketches import spark
 

@@ -6,11 +6,16 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from core.plain import plain
-from reports import data_page, lineage_page, models_page, monitoring_page, overview, replay
-from reports.dataset import DatasetFacts
-from reports.lifecycle import Summary
+from reports import overview
+from reports.data import page as data_page
+from reports.data.dataset import DatasetFacts
+from reports.lifecycle.page import Summary
+from reports.lineage import page as lineage_page
+from reports.models import page as models_page
+from reports.monitoring import page as monitoring_page
 from reports.pages import SITE, render, write
-from reports.replay import Interval, Replay
+from reports.replay import page as replay_page
+from reports.replay.page import Interval, Replay
 
 
 class Alert(TypedDict):
@@ -105,7 +110,7 @@ def build(
     about = {name: told[name] for name in ("project", "title", "as_of")}
     for name, facts in pages.items():
         write(folder / SITE[name], render(f"{name.lower()}.html", **about, **facts))
-    replay.page(replayed, folder / "replay") if replayed else _no_replay(about, folder)
+    replay_page.page(replayed, folder / "replay") if replayed else _no_replay(about, folder)
     write(folder / "summary.json", json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     return folder / SITE["Overview"]
 

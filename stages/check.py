@@ -19,8 +19,8 @@ from core.words import nearest
 from features.declared import naming_faults
 from features.derived import expressions
 from models.declared import training_faults
-from stages.data import verify
-from stages.retained import retention_faults
+from stages.data.packages import verify
+from stages.data.retained import retention_faults
 
 _PLACE = re.compile(r"(.+?):(\d+): ")
 

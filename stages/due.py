@@ -9,11 +9,12 @@ from core.batches import Batch
 from core.ledger import Snapshot
 from models.registry.snapshot import Snapshot as RegistrySnapshot
 from monitoring.retraining.requests import Request
-from stages import monitor, score
+from stages import score
+from stages.champion.retraining import called_for, requests_of
+from stages.data.retained import FEATURES, PREDICTIONS, is_gone
 from stages.events import Event, events
-from stages.monitor import Judged
-from stages.retained import FEATURES, PREDICTIONS, is_gone
-from stages.retraining import called_for, requests_of
+from stages.monitoring import monitor
+from stages.monitoring.monitor import Judged
 from stages.workspace import Workspace
 
 

@@ -12,7 +12,7 @@ from models.answers import to_column
 from models.registry.versions import Version
 from models.runtime.model import Model
 from models.runtime.remembered import Remembered
-from stages.retained import FEATURES, PREDICTIONS, is_gone
+from stages.data.retained import FEATURES, PREDICTIONS, is_gone
 from stages.workspace import Workspace, is_over
 
 

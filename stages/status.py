@@ -6,8 +6,8 @@ from typing import TypedDict
 
 from monitoring.alerts.alerts import Alert
 from monitoring.retraining.requests import Request
-from stages.alerts import open_alerts
-from stages.retraining import requests_of
+from stages.champion.retraining import requests_of
+from stages.monitoring.alerts import open_alerts
 from stages.workspace import Workspace
 
 

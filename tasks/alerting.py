@@ -15,7 +15,7 @@ from monitoring.alerts.alerts import Alerts
 from monitoring.alerts.messages import message
 from monitoring.alerts.news import News
 from monitoring.alerts.outbox import Claimed, claim, settle
-from stages.alerts import Told, alerts_of, record, routes
+from stages.monitoring.alerts import Told, alerts_of, record, routes
 from stages.workspace import Workspace, open_workspace
 from tasks.notifying import SENDER, send
 

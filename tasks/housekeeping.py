@@ -15,8 +15,8 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import TERMINAL_STATES, FlowRun
 from prefect.exceptions import ObjectNotFound
 
-from stages.housekeeping import housekeep
-from stages.housekept import Housekept, Instants, Line
+from stages.housekeeping.housekeep import housekeep
+from stages.housekeeping.housekept import Housekept, Instants, Line
 from stages.workspace import open_workspace
 from tasks.ingestion import slug
 

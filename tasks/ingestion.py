@@ -8,12 +8,12 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from core.errors import DeliveryError
 from core.sources.items import Item
-from stages.datasets import dataset_report
-from stages.deliver import deliver, pending
-from stages.featurise import Featurised, featurise
-from stages.ingest import Ingested, ingest
-from stages.publish import publish
-from stages.release import release
+from stages.data.deliver import deliver, pending
+from stages.data.ingest import Ingested, ingest
+from stages.data.release_quarantine import release_quarantine
+from stages.features.featurise import Featurised, featurise
+from stages.features.publish import publish
+from stages.reports.datasets import dataset_report
 from stages.workspace import Workspace
 from stages.workspace import open_workspace as opened
 from tasks.recovery import PATIENT
@@ -68,7 +68,7 @@ def ingest_batch(project: str, dataset: str, batch: str, as_of: datetime) -> Ing
 def release_batch(project: str, dataset: str, batch: str | None, as_of: datetime) -> Ingested:
     """Let the set-aside rows of one batch meet the present suite."""
     workspace = open_workspace(project)
-    result = release(workspace, dataset, workspace.batch(batch) if batch else None, as_of)
+    result = release_quarantine(workspace, dataset, workspace.batch(batch) if batch else None, as_of)
     _show(workspace, result)
     return result
 

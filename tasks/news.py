@@ -10,8 +10,8 @@ from core.errors import DeliveryError, PerennialError
 from core.settings import Settings
 from models.gate.judge import GateReport
 from monitoring.alerts.alerts import Alerts
-from stages import alerts
-from stages.monitor import Judged
+from stages.monitoring import alerts
+from stages.monitoring.monitor import Judged
 from stages.workspace import Workspace, open_workspace
 from tasks.alerting import tell
 

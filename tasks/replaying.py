@@ -17,8 +17,8 @@ from replay.lived import lived
 from replay.oracle import chosen, fits, there_were
 from replay.page import written
 from replay.plan import Plan, folder_of
-from reports.replay import Replay, picture
-from reports.replay_facts import ranked
+from reports.replay.facts import ranked
+from reports.replay.page import Replay, picture
 from stages.workspace import open_workspace
 from tasks.ingestion import slug
 from tasks.recovery import PATIENT

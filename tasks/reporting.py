@@ -7,9 +7,10 @@ from prefect import task
 from prefect.artifacts import create_image_artifact, create_link_artifact
 
 from reports.headlines import name_of
-from reports.lifecycle import picture
-from stages.pages import drift_report, lifecycle_report, summary
-from stages.site import site_report
+from reports.lifecycle.page import picture
+from stages.reports.drift import drift_report
+from stages.reports.lifecycle import lifecycle_report, summary
+from stages.reports.site import site_report
 from stages.workspace import open_workspace
 from tasks.ingestion import slug
 from tasks.recovery import PATIENT

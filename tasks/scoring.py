@@ -5,9 +5,9 @@ from datetime import datetime
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
-from stages.alerts import page
-from stages.cards import card_path
-from stages.monitor import Judged, judge_batch
+from stages.models.cards import card_path
+from stages.monitoring.alerts import page
+from stages.monitoring.monitor import Judged, judge_batch
 from stages.score import Scored, score
 from stages.workspace import open_workspace
 from tasks.ingestion import slug

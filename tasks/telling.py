@@ -6,7 +6,7 @@ from datetime import datetime
 from prefect import task
 from prefect.artifacts import create_link_artifact
 
-from stages.story import cite_report, report_story
+from stages.reports.story import cite_report, report_story
 from stages.workspace import open_workspace
 from tasks.ingestion import slug
 

@@ -10,12 +10,12 @@ from core.errors import UnfitError
 from models.gate.judge import GateReport
 from models.problem import headlines
 from models.registry.versions import Version
-from stages.cards import card_path
-from stages.learn import Parameters
-from stages.promote import promote
-from stages.recalibrate import recalibrate
-from stages.roll_back import roll_back, rolled_back
-from stages.train import Candidate, Unfit, register, train
+from stages.champion.promote import promote
+from stages.champion.roll_back import roll_back, rolled_back
+from stages.models.cards import card_path
+from stages.models.learn import Parameters
+from stages.models.recalibrate import recalibrate
+from stages.models.train import Candidate, Unfit, register, train
 from stages.workspace import Workspace, open_workspace
 from tasks.ingestion import slug
 from tasks.news import tell_gate, tell_rolled_back

@@ -7,7 +7,7 @@ from prefect import task
 from prefect.artifacts import create_table_artifact
 
 from models.tuning.trial import Proposal, Trial
-from stages.tune import Tuned, try_out, tuned
+from stages.models.tune import Tuned, try_out, tuned
 from stages.workspace import open_workspace
 from tasks.fanout import spread
 from tasks.ingestion import slug

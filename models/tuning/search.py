@@ -2,7 +2,7 @@
 
 The only file that imports optuna. A round is a function of the trials before it and of the seed
 alone: it is the same on any number of workers, and after a kill. So Optuna keeps no state between
-rounds; what lasts is the record of the trials (`stages.tune`).
+rounds; what lasts is the record of the trials (`stages.models.tune`).
 """
 
 import random

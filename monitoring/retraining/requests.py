@@ -21,7 +21,7 @@ class Requests:
     """The requests of one project, in the database at `url`.
 
     Every method that changes something is one transaction, and may be called by several processes at
-    once. Who answers a request holds a lock of its own meanwhile (see `stages.retraining`).
+    once. Who answers a request holds a lock of its own meanwhile (see `stages.champion.retraining`).
     """
 
     def __init__(self, url: str, project: str) -> None:

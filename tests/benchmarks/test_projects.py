@@ -17,7 +17,7 @@ from core.errors import IntegrityError, SpecError
 from models.answers import to_column
 from models.problem import problem_of
 from models.rows import Rows
-from stages.featurise import labelled
+from stages.features.featurise import labelled
 from stages.workspace import Workspace
 from tests.stages.orders import AS_OF, CITIES, OUTCOMES, make_orders
 

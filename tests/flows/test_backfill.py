@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from core.settings import Settings
-from stages.stale import stale_features, stale_judgements, stale_scores
+from stages.data.stale import stale_features, stale_judgements, stale_scores
 from stages.workspace import Workspace, open_workspace
 
 pytestmark = pytest.mark.slow
@@ -80,7 +80,7 @@ def test_a_backfill_of_what_is_as_it_was_does_nothing(lived: Workspace) -> None:
 
 def test_released_rows_are_in_the_next_features(lived: Workspace, tmp_path: Any) -> None:
     from flows.ingest import ingest
-    from flows.release import release
+    from flows.release_quarantine import release_quarantine
 
     file = lived.project.folder / "delivered" / "2013-02.csv"
     rows = pl.read_csv(file, infer_schema=False)
@@ -92,7 +92,7 @@ def test_released_rows_are_in_the_next_features(lived: Workspace, tmp_path: Any)
     accepted = lived.lake.scan("raw/airlines", ["whole"]).drop("batch").collect()
     known = accepted.with_columns(carrier=pl.lit("ZZ")).head(1)
     lived.lake.write("raw/airlines", "whole", pl.concat([accepted, known]))
-    found = release("flights", "2013-02", AS_OF)
+    found = release_quarantine("flights", "2013-02", AS_OF)
     assert (found.released, found.quarantined) == (1, 0)
     assert lived.lake.scan("raw/flights", ["2013-02"]).filter(pl.col("carrier") == "ZZ").collect().height == 1
     assert "2013-02" in stale(lived)[0]

@@ -16,8 +16,8 @@ from polars.testing import assert_frame_equal
 
 from core.settings import CHECKOUT, Settings
 from monitoring.retraining.requests import Request
+from stages.champion.retraining import requests_of
 from stages.due import due
-from stages.retraining import requests_of
 from stages.workspace import Workspace, open_workspace
 
 pytestmark = pytest.mark.slow

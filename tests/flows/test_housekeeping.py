@@ -92,7 +92,7 @@ def test_old_runs_of_the_project_are_deleted_with_what_they_ran_and_others_stay(
     from prefect.client.orchestration import get_client
     from prefect.exceptions import ObjectNotFound
 
-    from stages.housekept import Instants
+    from stages.housekeeping.housekept import Instants
     from tasks.housekeeping import prune_runs
 
     ran: dict[str, UUID] = {}

@@ -11,7 +11,7 @@ import pytest
 from distributed import Client
 
 from core.settings import Settings
-from stages.archive import archive_path
+from stages.models.archive import archive_path
 from stages.workspace import Workspace, open_workspace
 from tests.stages.orders import make_orders
 

@@ -6,7 +6,7 @@ from typing import cast
 from rich.console import Console
 
 from flows.show import lifecycle
-from reports.lifecycle import Batch, Summary
+from reports.lifecycle.page import Batch, Summary
 
 
 def batch(name: str, *reasons: str) -> Batch:

@@ -8,8 +8,8 @@ import pytest
 
 from flows.__main__ import main
 from models.tracking import client, track
-from reports.wandb_kept import keep
-from reports.wandb_report import definition
+from reports.wandb.kept import keep
+from reports.wandb.report import definition
 from tests.models.wandb_runs import KEY, environment
 from tests.models.wandb_server import running
 from tests.reports.wandb_story import STORY

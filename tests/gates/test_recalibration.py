@@ -11,12 +11,12 @@ import pytest
 from core.errors import UnfitError
 from models.gate.judge import GateReport
 from models.registry.versions import Version
-from stages.cards import card_path
-from stages.fitted import NATIVE
-from stages.promote import promote
-from stages.recalibrate import recalibrate
-from stages.reproduce import reproduce
-from stages.train import register
+from stages.champion.promote import promote
+from stages.models.cards import card_path
+from stages.models.fitted import NATIVE
+from stages.models.recalibrate import recalibrate
+from stages.models.reproduce import reproduce
+from stages.models.train import register
 from stages.workspace import Workspace, open_workspace
 from tests.stages.orders import fits, make_orders, orders, write_spec
 

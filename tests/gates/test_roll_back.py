@@ -9,13 +9,13 @@ import pytest
 
 from core.errors import IntegrityError, PerennialError
 from models.registry.versions import Version
-from stages.earlier import compared
-from stages.monitor import Judged, judge_batch
-from stages.pages import summary
-from stages.promote import promote
-from stages.roll_back import roll_back
+from stages.champion.promote import promote
+from stages.champion.roll_back import roll_back
+from stages.models.train import register, train
+from stages.monitoring.earlier import compared
+from stages.monitoring.monitor import Judged, judge_batch
+from stages.reports.lifecycle import summary
 from stages.score import score
-from stages.train import register, train
 from stages.workspace import Workspace
 from tests.stages.orders import make_orders
 

@@ -11,8 +11,8 @@ import pytest
 
 from core.settings import Settings
 from monitoring.actions import Act
-from stages.promote import promote
-from stages.train import register, train
+from stages.champion.promote import promote
+from stages.models.train import register, train
 from stages.workspace import Workspace, open_workspace
 from tests.stages.orders import AS_OF, fits, make_orders, orders
 

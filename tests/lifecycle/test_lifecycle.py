@@ -16,7 +16,7 @@ from sklearn.metrics import log_loss, roc_auc_score
 from core.settings import Settings
 from models.runtime.model import Model
 from monitoring.policy import Action
-from stages import site
+from stages.reports import site
 from stages.workspace import Workspace, open_workspace
 from tests.pickles import holds_pickle
 

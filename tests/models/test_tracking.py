@@ -29,7 +29,7 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 def test_importing_the_modules_does_not_import_wandb() -> None:
-    script = "import sys, models.tracking, reports.wandb_publish"
+    script = "import sys, models.tracking, reports.wandb.publish"
     process = python(f"{script}; print({{'wandb', 'wandb_workspaces'}} & {{*sys.modules}})")
     assert process.communicate()[0] == "set()\n"
 

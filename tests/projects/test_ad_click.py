@@ -14,9 +14,9 @@ from core.projects import Project, load
 from core.settings import CHECKOUT, Settings
 from features.declared import columns_asked, plain
 from features.derived import expressions
-from stages.deliver import deliver, pending
-from stages.featurise import featurise
-from stages.ingest import ingest
+from stages.data.deliver import deliver, pending
+from stages.data.ingest import ingest
+from stages.features.featurise import featurise
 from stages.workspace import Workspace, open_workspace
 
 pytestmark = pytest.mark.slow

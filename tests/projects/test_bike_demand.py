@@ -11,9 +11,9 @@ import pytest
 from benchmarks.baselines import benchmark
 from core.projects import load
 from core.settings import Settings
-from stages.deliver import deliver, pending
-from stages.featurise import featurise
-from stages.ingest import Ingested, ingest
+from stages.data.deliver import deliver, pending
+from stages.data.ingest import Ingested, ingest
+from stages.features.featurise import featurise
 from stages.workspace import Workspace, open_workspace
 
 pytestmark = pytest.mark.slow

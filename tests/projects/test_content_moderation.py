@@ -13,12 +13,12 @@ import yaml
 from core.projects import load
 from core.settings import Settings
 from models.problem import problem_of
-from stages.deliver import deliver, pending
-from stages.featurise import featurise, labelled
-from stages.ingest import ingest
-from stages.promote import promote
+from stages.champion.promote import promote
+from stages.data.deliver import deliver, pending
+from stages.data.ingest import ingest
+from stages.features.featurise import featurise, labelled
+from stages.models.train import register, train
 from stages.score import score, served
-from stages.train import register, train
 from stages.workspace import Workspace, open_workspace
 
 ROOT = Path(__file__).parents[2]

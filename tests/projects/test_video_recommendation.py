@@ -12,9 +12,9 @@ from core.settings import Settings
 from features.online.publish import publish
 from features.online.request import Online
 from features.online.store import open_store
-from stages.deliver import deliver, pending
-from stages.featurise import featurise
-from stages.ingest import Ingested, ingest
+from stages.data.deliver import deliver, pending
+from stages.data.ingest import Ingested, ingest
+from stages.features.featurise import featurise
 from stages.workspace import Workspace, open_workspace
 
 NAME = "video_recommendation"

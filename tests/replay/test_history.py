@@ -17,7 +17,7 @@ from replay.compared import compared
 from replay.history import history, place_of
 from replay.plan import Plan, alone, folder_of, plan_of
 from replay.policies import NEVER, PRESENT, REFERENCE, Policy, policies_of, wanted
-from stages import lineage
+from stages.models import lineage
 from stages.workspace import Workspace, open_workspace
 from tests.replay.worlds import World, in_production, make_world, planned
 from tests.stages.orders import AS_OF, orders, write_spec

@@ -63,7 +63,7 @@ else:
 # In order of time: amid a fit, once it is made but not registered, once it is registered, between the
 # gate's answer and the record of it, a batch that is answered and not judged, judged, not asked about.
 POINTS = [
-    "stages.fits.bundle",
+    "stages.models.fits.bundle",
     "replay.live.register",
     "replay.live.promote",
     "replay.live.settle",

@@ -12,9 +12,9 @@ from replay.compared import compared
 from replay.lived import lived
 from replay.policies import NEVER, PRESENT, REFERENCE
 from replay.result import result
-from stages.promote import decisions
-from stages.retraining import requests_of
-from stages.train import train
+from stages.champion.promote import decisions
+from stages.champion.retraining import requests_of
+from stages.models.train import train
 from stages.workspace import Workspace
 from tests.replay.worlds import World, assert_alike, in_production, make_world, planned
 from tests.stages.orders import AS_OF, orders

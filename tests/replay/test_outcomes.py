@@ -8,8 +8,8 @@ import pytest
 
 from core.shared import Shared
 from replay.outcomes import Known, outcome_of
+from stages.models.train import register, train
 from stages.score import served
-from stages.train import register, train
 from tests.stages.orders import AS_OF, make_orders, orders
 
 

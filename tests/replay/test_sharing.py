@@ -9,11 +9,11 @@ import polars as pl
 import pytest
 
 from models.registry.versions import Version
-from stages import learn as learning
-from stages.promote import promote
-from stages.recalibrate import recalibrate
+from stages.champion.promote import promote
+from stages.models import learn as learning
+from stages.models.recalibrate import recalibrate
+from stages.models.train import Candidate, register, train
 from stages.score import served
-from stages.train import Candidate, register, train
 from stages.workspace import Workspace
 from tests.replay.worlds import TREES, World, make_world
 

@@ -17,9 +17,9 @@ from replay.page import question_of
 from replay.plan import folder_of, plan_of
 from replay.policies import policies_of, wanted
 from replay.world import WHAT_IF, make_world
-from stages.deliver import deliver, pending
-from stages.featurise import featurise
-from stages.ingest import ingest
+from stages.data.deliver import deliver, pending
+from stages.data.ingest import ingest
+from stages.features.featurise import featurise
 from stages.workspace import Workspace, open_workspace
 from tests.replay.worlds import World
 from tests.stages.orders import AS_OF, fits, make_orders

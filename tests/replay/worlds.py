@@ -17,14 +17,14 @@ from replay.history import history
 from replay.live import live
 from replay.plan import Plan, folder_of, plan_of
 from replay.policies import Policy, policies_of
+from stages.champion.promote import promote
+from stages.champion.retraining import ask, claimed, settle
+from stages.champion.roll_back import roll_back
 from stages.due import due
-from stages.monitor import judge_batch
-from stages.promote import promote
-from stages.recalibrate import recalibrate
-from stages.retraining import ask, claimed, settle
-from stages.roll_back import roll_back
+from stages.models.recalibrate import recalibrate
+from stages.models.train import Candidate, register, train
+from stages.monitoring.monitor import judge_batch
 from stages.score import score
-from stages.train import Candidate, register, train
 from stages.workspace import Workspace, open_workspace
 from tests.stages.orders import AS_OF, make_orders, orders
 

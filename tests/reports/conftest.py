@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from reports.lifecycle import Batch, Summary, page
+from reports.lifecycle.page import Batch, Summary, page
 
 FEATURES = {"late_rate": 0.5, "hour": 0.4, "temperature": 0.08, "wind": 0.02}
 

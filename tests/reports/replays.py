@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, cast
 
-from reports.replay import Interval, Point, Policy, Replay
+from reports.replay.page import Interval, Point, Policy, Replay
 
 BATCHES = [f"2013-{month:02d}" for month in range(4, 13)]
 KINDS = ("stateless, expanding", "stateful, expanding", "stateless, last 3")

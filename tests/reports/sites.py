@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from reports import dataset, lifecycle
-from reports.dataset import DatasetFacts
-from reports.lifecycle import Summary
+from reports.data import dataset
+from reports.data.dataset import DatasetFacts
+from reports.lifecycle.page import Summary
+from reports.lifecycle.page import page as lifecycle_page
 from reports.pages import SITE
-from reports.replay import Interval, Replay
+from reports.replay.page import Interval, Replay
 from reports.site import Duel, Made, Site, build
 from tests.reports.conftest import year
 from tests.reports.replays import replay
@@ -137,7 +138,7 @@ def write_site(
 ) -> Path:
     """Write every page into `folder`, an empty one for each card and drift page; the path of the overview."""
     past = past or history()
-    lifecycle.page(past, folder / "lifecycle")
+    lifecycle_page(past, folder / "lifecycle")
     for each in datasets(past):
         dataset.page(each, folder / "datasets" / each["dataset"])
     elsewhere: Sequence[str | None] = [

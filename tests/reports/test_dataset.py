@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from reports.dataset import Batch, Column, DatasetFacts, Failing, Side, page
+from reports.data.dataset import Batch, Column, DatasetFacts, Failing, Side, page
 from reports.pages import SITE
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from models.rows import Columns
-from reports.drift import SAMPLE, drift_page
+from reports.monitoring.drift import SAMPLE, drift_page
 
 pytestmark = pytest.mark.slow
 

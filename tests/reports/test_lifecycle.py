@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from core.errors import PerennialError
-from reports.lifecycle import Summary, page, picture
+from reports.lifecycle.page import Summary, page, picture
 from reports.pages import SITE
 
 DASH, CROSS = "\N{EN DASH}", "\N{MULTIPLICATION SIGN}"

@@ -7,10 +7,10 @@ from xml.etree import ElementTree
 import matplotlib as mpl
 import pytest
 
-from reports import coverage as of_quantiles
-from reports import estimated as without_labels
 from reports import plots
-from reports.drift_map import drift_map
+from reports.lifecycle import coverage as of_quantiles
+from reports.lifecycle import estimated as without_labels
+from reports.monitoring.drift_map import drift_map
 from reports.plots import Event
 
 MONTHS = [f"2013-{month:02d}" for month in range(4, 13)]

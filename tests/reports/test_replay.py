@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.labels import room
-from reports.replay import Replay, page
+from reports.replay.labels import room
+from reports.replay.page import Replay, page
 from tests.reports.replays import replay
 from tests.reports.test_lifecycle import tables
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import numpy as np
 import polars as pl
 
-from reports.samples import stratified
+from reports.monitoring.samples import stratified
 
 SIZE, KEPT = 500, 20
 

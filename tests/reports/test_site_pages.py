@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from reports.lifecycle import Batch, Summary
+from reports.lifecycle.page import Batch, Summary
 from reports.pages import SITE
 from reports.site import Site
 from tests.reports.conftest import batch, scored

@@ -13,8 +13,8 @@ from core.projects import names
 from core.scalars import Model
 from core.settings import CHECKOUT, Settings
 from core.spec import Spec
-from reports.spec_page import page_text
-from reports.spec_schema import schema, schema_text
+from reports.spec.page import page_text
+from reports.spec.schema import schema, schema_text
 from tests.core.test_salvage import JUNK, WHOLE, is_wrong, places, spoilt
 
 DOCS = CHECKOUT / "docs"

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from models.tracking import Outcome, client, uploads
-from reports.wandb_kept import keep, link, projects, published
-from reports.wandb_publish import publish, publish_all
-from reports.wandb_report import definition
+from reports.wandb.kept import keep, link, projects, published
+from reports.wandb.publish import publish, publish_all
+from reports.wandb.report import definition
 from tests.models.wandb_runs import KEY, environment
 from tests.models.wandb_server import HANG, WandbServer, running
 from tests.reports.wandb_story import STORY

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from core.errors import PerennialError
-from reports.story import Measured, Replay, Story
-from reports.wandb_report import BATCHES, MODELS, definition
+from reports.wandb.report import BATCHES, MODELS, definition
+from reports.wandb.story import Measured, Replay, Story
 from tests.reports.wandb_story import REPLAY, STORY, model, policy, watched
 
 

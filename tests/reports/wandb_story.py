@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from reports.story import Measured, Model, Replay, Story, Watched
+from reports.wandb.story import Measured, Model, Replay, Story, Watched
 
 
 def policy(name: str, loss: float | None, **facts: Any) -> dict[str, Any]:

@@ -12,8 +12,8 @@ import yaml
 
 from core.batches import Batch
 from core.settings import Settings
-from stages.deliver import deliver, pending
-from stages.ingest import Ingested, ingest
+from stages.data.deliver import deliver, pending
+from stages.data.ingest import Ingested, ingest
 from stages.workspace import Workspace, open_workspace
 
 SPEC = """

@@ -11,10 +11,10 @@ import yaml
 from core.settings import Settings
 from models.family import family
 from models.waves import waves
-from stages.deliver import deliver, pending
-from stages.featurise import featurise
-from stages.ingest import ingest
-from stages.train import Candidate, register, train
+from stages.data.deliver import deliver, pending
+from stages.data.ingest import ingest
+from stages.features.featurise import featurise
+from stages.models.train import Candidate, register, train
 from stages.workspace import Workspace, open_workspace
 
 SPEC = """

@@ -10,7 +10,7 @@ import pytest
 
 from models.gate.judge import Check, GateReport
 from monitoring.alerts.alerts import Alert
-from stages.alerts import (
+from stages.monitoring.alerts import (
     alerts_of,
     decided,
     failed,
@@ -23,7 +23,7 @@ from stages.alerts import (
     stopped,
     succeeded,
 )
-from stages.monitor import Judged
+from stages.monitoring.monitor import Judged
 from stages.workspace import Workspace
 from tests.stages.conftest import AS_OF, Depot
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from core.contents import content
 from core.errors import DeliveryError
-from stages.release import release
+from stages.data.release_quarantine import release_quarantine
 from stages.workspace import Workspace
 
 pytestmark = pytest.mark.slow
@@ -98,7 +98,7 @@ def happen(depot: Any, step: Step, make_trips: MakeTrips) -> None:
         if step.what == "release" and workspace.lake.exists("raw/trips"):
             batch = workspace.batches(AS_OF)[step.day - 1]
             if workspace.content("trips", batch.id) is not None:
-                release(workspace, "trips", batch, AS_OF)
+                release_quarantine(workspace, "trips", batch, AS_OF)
         else:
             depot.take_in(workspace)
     except (Killed, DeliveryError):

@@ -9,10 +9,10 @@ import pytest
 from core.errors import SpecError
 from core.projects import load
 from core.settings import Settings
-from stages.deliver import deliver, pending
-from stages.featurise import featurise, labelled
-from stages.ingest import Ingested, ingest
-from stages.release import release
+from stages.data.deliver import deliver, pending
+from stages.data.ingest import Ingested, ingest
+from stages.data.release_quarantine import release_quarantine
+from stages.features.featurise import featurise, labelled
 from stages.workspace import Workspace, open_workspace
 
 AS_OF = datetime(2001, 1, 6, tzinfo=UTC)
@@ -127,7 +127,7 @@ def test_what_is_released_joins_its_batch_at_its_place(settings: Settings) -> No
     workspace, found = taken_in(settings)
     assert found["2001-01-04"].stopped  # all of its prices are above 31 there
     suite.write_text(SUITE % 1000)
-    release(workspace, "stones", workspace.batch("2001-01-04"), AS_OF)
+    release_quarantine(workspace, "stones", workspace.batch("2001-01-04"), AS_OF)
     assert prices(workspace, "2001-01-04") == list(range(30, 40))
 
 

@@ -13,7 +13,7 @@ import pytest
 from core.errors import DeliveryError, PerennialError, SpecError
 from core.projects import Project, load
 from core.settings import Settings
-from stages import data
+from stages.data.packages import packages as data
 
 pytestmark = pytest.mark.slow
 

@@ -17,10 +17,10 @@ from core.sources.manifest import Delivered
 from core.spec import Monitoring
 from models.rows import Columns
 from monitoring.drift.drift import feature_drift
-from reports.dataset import Column
-from stages.bins import edges
-from stages.datasets import _unless_key, dataset_facts, dataset_report, described
-from stages.distributions import distributions
+from reports.data.dataset import Column
+from stages.reports.bins import edges
+from stages.reports.datasets import _unless_key, dataset_facts, dataset_report, described
+from stages.reports.distributions import distributions
 from stages.workspace import Workspace, open_workspace
 
 NOW = datetime(2014, 1, 1, tzinfo=UTC)

@@ -10,17 +10,17 @@ import numpy as np
 import polars as pl
 import pytest
 
-import stages.profiled
+import stages.monitoring.profiled
 from core.errors import IntegrityError
 from core.settings import CHECKOUT
 from models.answers import from_column, to_column
 from models.registry.versions import Version
 from monitoring.drift.drift import answers
 from monitoring.profiles.profiling import profile
-from stages.drifts import drifts
-from stages.profiled import answer_columns, answered, profiled, window
-from stages.promote import promote
-from stages.references import PROFILES, references, sample
+from stages.champion.promote import promote
+from stages.models.references import PROFILES, references, sample
+from stages.monitoring.drifts import drifts
+from stages.monitoring.profiled import answer_columns, answered, profiled, window
 from stages.score import score
 from stages.workspace import Workspace
 from tests.models.wandb_runs import environment
@@ -36,7 +36,7 @@ from pathlib import Path
 
 from core.settings import Settings
 from monitoring.profiles.frequencies import Frequencies
-from stages.monitor import judge_batch
+from stages.monitoring.monitor import judge_batch
 from stages.workspace import open_workspace
 
 home, projects, suites = map(Path, sys.argv[1:4])
@@ -102,7 +102,7 @@ def test_a_batch_is_profiled_once_and_then_read_no_more(
     def again(*_: object) -> None:
         raise AssertionError("the rows are read a second time")
 
-    monkeypatch.setattr(stages.profiled, "profile", again)
+    monkeypatch.setattr(stages.monitoring.profiled, "profile", again)
     assert look(lived) == first
     assert [lived.workspace.lake.version(name) for name in ("profiles", "prediction_profiles")] == before
 
@@ -168,6 +168,7 @@ def test_a_process_that_judged_a_batch_ends_without_sketches_and_in_silence(live
 
 
 def test_a_damaged_sketch_stops_with_its_place(lived: Lived) -> None:
+    look(lived)
     kept = table(lived, "profiles")
     damaged = kept.drop("batch").with_columns(sketch=pl.lit(b"profile1 and then something else"))
     lived.workspace.lake.write("profiles", "2013-04", damaged)

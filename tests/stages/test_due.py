@@ -15,11 +15,12 @@ from models.gate.judge import GateReport
 from models.registry.versions import Lineage, Version
 from monitoring.actions import Action
 from monitoring.retraining.records import asks, requests
-from stages import monitor, score
+from stages import score
+from stages.champion.retraining import ask, claimed, fail, requests_of, settle, waiting
 from stages.due import due, unripe
 from stages.events import Event
-from stages.monitor import Judged
-from stages.retraining import ask, claimed, fail, requests_of, settle, waiting
+from stages.monitoring import monitor
+from stages.monitoring.monitor import Judged
 from stages.score import Scored
 from stages.workspace import Workspace, open_workspace
 

@@ -7,8 +7,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from stages.featurise import Featurised, featurise
-from stages.stale import stale_features
+from stages.data.stale import stale_features
+from stages.features.featurise import Featurised, featurise
 from stages.workspace import Workspace
 
 MakeTrips = Callable[..., pl.DataFrame]
@@ -73,7 +73,7 @@ def test_rows_that_are_set_aside_alone_make_nothing_stale(featured: Any, make_tr
 def test_a_changed_declaration_builds_its_own_column_alone(
     featured: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import stages.featurise as stage
+    import stages.features.featurise as stage
 
     before = {day: built(featured.open(), day) for day in DAYS}
     featured.spec(lambda document: document["features"]["late_1d"].update(over="2d"))

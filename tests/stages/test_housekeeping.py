@@ -14,24 +14,23 @@ from polars.testing import assert_frame_equal
 
 from core.errors import PerennialError
 from models.registry.versions import Version
-from stages import housekeeping_tables
-from stages.archive import archive_path, restore
 from stages.check import check
-from stages.deliver import pending
-from stages.estimate import holdout
-from stages.featurise import featurise
-from stages.housekeeping import STEPS, housekeep
-from stages.housekept import Housekept, Instants
-from stages.ingest import Ingested, ingest
-from stages.monitor import judge_batch
-from stages.profiled import ANSWERS, INPUTS, answered, profiled
-from stages.recalibrate import recalibrate
-from stages.release import release
-from stages.reproduce import reproduce
-from stages.retained import gone
+from stages.data.deliver import pending
+from stages.data.ingest import Ingested, ingest
+from stages.data.release_quarantine import release_quarantine
+from stages.data.retained import gone
+from stages.data.stale import forget_removed, found_stale
+from stages.features.featurise import featurise
+from stages.housekeeping.housekeep import STEPS, housekeep
+from stages.housekeeping.housekept import Housekept, Instants
+from stages.models.archive import archive_path, restore
+from stages.models.recalibrate import recalibrate
+from stages.models.reproduce import reproduce
+from stages.models.train import train
+from stages.monitoring.estimate import holdout
+from stages.monitoring.monitor import judge_batch
+from stages.monitoring.profiled import ANSWERS, INPUTS, answered, profiled
 from stages.score import score
-from stages.stale import forget_removed, found_stale
-from stages.train import train
 from stages.workspace import Workspace, open_workspace
 from tests.stages.orders import AS_OF, fits, make_orders, write_spec
 
@@ -45,7 +44,7 @@ DAY = 86_400  # seconds
 def orders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """Orders of five months without a model, and a vacuum that waits for nobody."""
     monkeypatch.setenv("WANDB_MODE", "disabled")
-    monkeypatch.setattr(housekeeping_tables, "HOURS", 0)
+    monkeypatch.setattr("stages.housekeeping.tables.HOURS", 0)
     return make_orders(tmp_path)
 
 
@@ -169,7 +168,7 @@ def test_nothing_that_was_deleted_on_purpose_is_made_again(orders: Workspace) ->
     for table, frame in tables.items():
         assert_frame_equal(changed.lake.scan(table).collect(), frame, check_row_order=False)
     with pytest.raises(PerennialError, match="its rows were deleted, as `retention` says"):
-        release(changed, "orders", first, AS_OF)
+        release_quarantine(changed, "orders", first, AS_OF)
     Path(changed.lake.path("raw/orders")).rename(changed.settings.home / "lost")
     forget_removed(changed)
     assert list(changed.ledger.results("ingest/orders")) == ["2013-01", "2013-02", "2013-03"]

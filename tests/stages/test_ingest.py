@@ -11,8 +11,8 @@ import pytest
 
 from core.contents import content
 from core.errors import DeliveryError, SpecError
-from stages.deliver import deliver, pending
-from stages.stale import forget_removed
+from stages.data.deliver import deliver, pending
+from stages.data.stale import forget_removed
 from stages.workspace import Workspace
 
 MakeTrips = Callable[..., pl.DataFrame]

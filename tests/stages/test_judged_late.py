@@ -9,11 +9,11 @@ import polars as pl
 import pytest
 
 from models.problem import problem_of
-from stages.deliver import deliver, pending
-from stages.featurise import featurise
-from stages.ingest import ingest
-from stages.monitor import judge_batch
-from stages.promote import promote
+from stages.champion.promote import promote
+from stages.data.deliver import deliver, pending
+from stages.data.ingest import ingest
+from stages.features.featurise import featurise
+from stages.monitoring.monitor import judge_batch
 from stages.score import score
 from stages.workspace import Workspace
 from tests.stages.orders import fits, make_orders

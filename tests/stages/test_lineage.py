@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stages import lineage
+from stages.models import lineage
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from core.projects import Project, load, names
 from core.settings import CHECKOUT, Settings
 from proposal.ask import Ask
 from proposal.functions_text import functions_text, guessed
-from stages.new import Written, propose_project
+from stages.proposal.new import Written, propose_project
 from tests.proposal.tables import ROWS, knowing, orders, plan_of
 
 
@@ -175,7 +175,7 @@ def test_what_was_proposed_lives_through_its_history(
 ) -> None:
     """As it was written, with nothing edited: ingested, fitted, gated, scored and judged."""
     from flows.lifecycle import lifecycle
-    from stages.pages import summary
+    from stages.reports.lifecycle import summary
     from stages.workspace import open_workspace
 
     folder, _ = knows

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from stages.pages import summary
-from stages.promote import promote
-from stages.retraining import ask, claimed, settle
+from stages.champion.promote import promote
+from stages.champion.retraining import ask, claimed, settle
+from stages.reports.lifecycle import summary
 from stages.workspace import Workspace
 from tests.stages.orders import AS_OF, fits, make_orders
 

@@ -83,9 +83,9 @@ def test_a_distribution_is_compared_with_the_reference_batch(
     depot.suite("trips", with_entry(LIKE_THE_FIRST))
     depot.spec(lambda document: document["datasets"]["trips"].update(reference=first))
     workspace = depot.open()
-    from stages.deliver import deliver, pending
-    from stages.ingest import ingest
-    from stages.parameters import compared_with
+    from stages.data.deliver import deliver, pending
+    from stages.data.ingest import ingest
+    from stages.data.parameters import compared_with
 
     as_of = workspace.batch("2013-03-03").end
     for dataset in ("cities", "trips"):

@@ -14,13 +14,13 @@ from models.gate.judge import GateReport
 from models.problem import problem_of, shape_of
 from models.rows import Rows
 from reports.headlines import name_of
-from stages.cards import card_path
-from stages.monitor import Judged, judge_batch
-from stages.pages import lifecycle_report, summary
-from stages.promote import promote
-from stages.reproduce import reproduce
+from stages.champion.promote import promote
+from stages.models.cards import card_path
+from stages.models.reproduce import reproduce
+from stages.monitoring.monitor import Judged, judge_batch
+from stages.reports.lifecycle import lifecycle_report, summary
+from stages.reports.site import site_report
 from stages.score import score, served
-from stages.site import site_report
 from stages.workspace import Workspace
 from tests.models.wandb_runs import environment, folders
 from tests.models.wandb_runs import summary as read

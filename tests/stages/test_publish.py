@@ -10,8 +10,8 @@ import polars as pl
 
 from features.online.request import Online
 from features.online.store import open_store
-from stages.featurise import featurise
-from stages.publish import publish
+from stages.features.featurise import featurise
+from stages.features.publish import publish
 from stages.workspace import Workspace
 
 MakeTrips = Callable[..., pl.DataFrame]

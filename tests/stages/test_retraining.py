@@ -12,7 +12,7 @@ from core.errors import UnfitError
 from core.settings import CHECKOUT, Settings
 from models.gate.judge import GateReport
 from monitoring.retraining.requests import Request
-from stages.retraining import ask_by_hand, claimed, fail, requests_of, settle, waiting
+from stages.champion.retraining import ask_by_hand, claimed, fail, requests_of, settle, waiting
 from stages.workspace import Workspace, open_workspace
 
 NOW = datetime(2013, 4, 3, 4, tzinfo=UTC)
@@ -111,7 +111,7 @@ import sys, time
 from datetime import datetime
 from pathlib import Path
 from core.settings import Settings
-from stages.retraining import claimed
+from stages.champion.retraining import claimed
 from stages.workspace import open_workspace
 workspace = open_workspace("flights", Settings(home=Path(sys.argv[1]), projects=Path(sys.argv[2])))
 with claimed(workspace, int(sys.argv[3]), datetime.fromisoformat(sys.argv[4]), "killed") as claim:

@@ -7,8 +7,8 @@ from core.settings import Settings
 from core.watching import Retraining
 from monitoring.alerts.news import News
 from monitoring.retraining.requests import Ask
-from stages.alerts import alerts_of
-from stages.retraining import fail, requests_of
+from stages.champion.retraining import fail, requests_of
+from stages.monitoring.alerts import alerts_of
 from stages.status import standing
 from stages.workspace import open_workspace
 

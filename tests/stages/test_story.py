@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from models.tracking import Outcome
-from reports.wandb_kept import definition_of, published
-from stages.cards import card_path, write_card
-from stages.promote import promote
-from stages.story import cite_report, report_story, story
+from reports.wandb.kept import definition_of, published
+from stages.champion.promote import promote
+from stages.models.cards import card_path, write_card
+from stages.reports.story import cite_report, report_story, story
 from stages.workspace import Workspace
 from tests.models.wandb_runs import KEY, environment
 from tests.models.wandb_server import WandbServer, running
@@ -71,7 +71,7 @@ def test_where_nothing_is_tracked_there_is_none(
     workspace: Workspace, server: WandbServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("WANDB_MODE", "disabled")
-    monkeypatch.setattr("stages.story.keep", lambda *_: pytest.fail("it was written"))
+    monkeypatch.setattr("stages.reports.story.keep", lambda *_: pytest.fail("it was written"))
     assert report_story(workspace, AS_OF) is None
 
 

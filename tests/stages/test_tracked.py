@@ -13,7 +13,7 @@ import pytest
 from core.errors import IntegrityError
 from core.lake import Lake
 from models.tracking import Artifact, dataset, track
-from stages.tracked import Answers, Tracked, charts, record, tables_read
+from stages.models.tracked import Answers, Tracked, charts, record, tables_read
 from tests.models.wandb_runs import environment, records, summary
 
 RANDOM = np.random.default_rng(5)

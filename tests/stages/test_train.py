@@ -15,12 +15,12 @@ from core.errors import IntegrityError, PerennialError
 from core.settings import Settings
 from models.registry.versions import Version
 from monitoring.actions import Standing
-from stages.archive import archive, archive_path
-from stages.promote import promote
-from stages.recalibrate import recalibrate
-from stages.reproduce import reproduce
-from stages.standing import standing
-from stages.train import register, train
+from stages.champion.promote import promote
+from stages.models.archive import archive, archive_path
+from stages.models.recalibrate import recalibrate
+from stages.models.reproduce import reproduce
+from stages.models.train import register, train
+from stages.monitoring.standing import standing
 from stages.workspace import Workspace, open_workspace
 from tests.stages.orders import AS_OF, fits, make_orders, write_spec
 

@@ -11,7 +11,7 @@ import pytest
 from core.errors import PerennialError
 from core.settings import Settings
 from models.tuning.trial import Proposal, Trial
-from stages.tune import Tuned, try_out, tuned
+from stages.models.tune import Tuned, try_out, tuned
 from stages.workspace import Workspace, open_workspace
 from tests.stages.orders import AS_OF, make_orders, write_spec
 
@@ -81,16 +81,16 @@ class Counter:
 @pytest.fixture
 def fits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The numbers of the trials that were evaluated, not taken from the record."""
-    import stages.tune
+    import stages.models.tune
 
     found: list[int] = []
-    real = stages.tune.evaluate
+    real = stages.models.tune.evaluate
 
     def counted(*args: Any) -> Trial:
         found.append(args[3].number)
         return real(*args)
 
-    monkeypatch.setattr(stages.tune, "evaluate", counted)
+    monkeypatch.setattr(stages.models.tune, "evaluate", counted)
     return found
 
 

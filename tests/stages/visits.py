@@ -10,9 +10,9 @@ import polars as pl
 import yaml
 
 from core.settings import Settings
-from stages.deliver import deliver, pending
-from stages.featurise import Featurised, featurise
-from stages.ingest import ingest
+from stages.data.deliver import deliver, pending
+from stages.data.ingest import ingest
+from stages.features.featurise import Featurised, featurise
 from stages.workspace import Workspace, open_workspace
 
 SPEC = """

@@ -17,7 +17,7 @@ import pytest
 
 from core.settings import CHECKOUT
 from monitoring.alerts.alerts import Alert, Delivery
-from stages.alerts import alerts_of, failed, record, succeeded
+from stages.monitoring.alerts import alerts_of, failed, record, succeeded
 from stages.workspace import Workspace
 from tests.monitoring.test_messages import HOSTILE
 from tests.tasks.conftest import SECRET, SLACK, TEAMS
@@ -275,7 +275,7 @@ def test_a_run_that_is_killed_before_it_sends_leaves_it_to_the_next(
 import os, signal
 from datetime import UTC, datetime
 from stages.workspace import open_workspace
-from stages.alerts import failed
+from stages.monitoring.alerts import failed
 from tasks import alerting
 alerting.deliver_pending = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
 workspace, as_of = open_workspace("flights"), datetime(2013, 4, 1, tzinfo=UTC)

@@ -14,7 +14,7 @@ import yaml
 from core.errors import DeliveryError, PerennialError
 from core.settings import Settings
 from monitoring.alerts.alerts import Alert
-from stages.alerts import alerts_of, open_alerts
+from stages.monitoring.alerts import alerts_of, open_alerts
 from stages.workspace import Workspace, open_workspace
 from tests.stages.conftest import AS_OF, Depot, trips
 from tests.stages.orders import fits, make_orders

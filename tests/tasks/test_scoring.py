@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from core.settings import Settings
-from stages.retraining import requests_of
+from stages.champion.retraining import requests_of
 from stages.workspace import Workspace
 from tests.stages.orders import make_orders
 

@@ -13,7 +13,7 @@ import pytest
 from distributed import Client
 
 from models.tuning.trial import Trial
-from stages.tune import Tuned, tuned
+from stages.models.tune import Tuned, tuned
 from stages.workspace import Workspace
 from tasks.fanout import cluster, spread
 from tasks.tuning import search_on_cluster
@@ -130,7 +130,7 @@ def test_a_worker_that_is_killed_in_the_middle_of_a_trial_changes_nothing(
     two: Client, orders: Workspace, calm: list[Trial], tmp_path: Path
 ) -> None:
     marker = tmp_path / "killed"
-    arm(two, "stages.tune", "is_hopeless", marker)
+    arm(two, "stages.models.tune", "is_hopeless", marker)
     found = two.submit(search_on_cluster, "orders", "linear", later(4)).result(timeout=120)
     assert marker.read_text().endswith(",)")  # the mean over one fold: the trial had begun and was not done
     assert untimed(found) == calm

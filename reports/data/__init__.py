@@ -1,0 +1,1 @@
+"""What came in: the page of all data, and one a dataset."""

@@ -1,0 +1,1 @@
+"""Which data, code and settings made which version."""

@@ -1,0 +1,1 @@
+"""What each retraining policy would have earned and cost."""

@@ -1,0 +1,1 @@
+"""The spec of a project, explained to people and to editors."""

@@ -1,0 +1,1 @@
+"""What is done about the champion: retraining that was called for, promotion, and the way back."""

@@ -1,0 +1,1 @@
+"""From a source to accepted rows: deliveries, suites, quarantine, and what became of both later."""

@@ -1,0 +1,1 @@
+"""What is out of use is put away: one step a file."""

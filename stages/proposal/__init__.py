@@ -1,0 +1,1 @@
+"""A project proposed from a table, and rehearsed before it is written."""
