@@ -21,7 +21,7 @@ def plan(
     begins anew.
     """
     workspace, folder = open_workspace(project, settings), folder_of(settings, project)
-    found = plan_of(workspace, wanted(policies_of(workspace.spec), only), as_of, start)
+    found = plan_of(workspace, wanted(policies_of(workspace.spec, start), only), as_of, start)
     before = Plan.find(folder)
     if before is not None and before.made_from == found.made_from:
         found = replace(found, as_of=before.as_of, tables=before.tables)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import product
 from typing import Any
 
@@ -41,17 +42,18 @@ class Policy:
     serves: str | None = None
 
 
-def policies_of(spec: Spec) -> list[Policy]:
+def policies_of(spec: Spec, start: str | None = None) -> list[Policy]:
     """All policies that are compared, the costliest to live through first.
 
-    A sliding window reaches as far back as the first training does. Where no family can go on from a fit,
+    A sliding window reaches as far back as the first training does, of histories that begin with the batch
+    `start`: so all begin with the same version. Where no family can go on from a fit,
     stateful policies would be the same as stateless ones, and are left out.
     """
     modes: dict[str, Any] = {"stateless": None}
     if any("start" in family(name).abilities for name in spec.training.families):
         rules = spec.training.stateful
         modes["stateful"] = rules.model_dump(mode="json") if rules else {}
-    windows = {"expanding": None, "sliding": _sliding(spec)}
+    windows = {"expanding": None, "sliding": _sliding(spec, start)}
     made = [
         Policy(
             f"{opened}, {mode}, {window}",
@@ -98,7 +100,8 @@ def told(spec: Spec) -> str:
     return f"Retrain {' and '.join(when)}, {how}, on {of}" if when else "Never retrain"
 
 
-def _sliding(spec: Spec) -> str:
-    """As long as the batches that there are at the first training."""
-    batches = spec.batches.calendar().batches()[: spec.training.first_batches]
-    return f"{max(1, (batches[-1].end - batches[0].start).days)}d"
+def _sliding(spec: Spec, start: str | None) -> str:
+    """As far back as the first training reaches, in whole days: it stands when the outcomes are in."""
+    batches = spec.batches.calendar().batches(start)[: spec.training.first_batches]
+    reach = batches[-1].end + spec.outcome.maturity - batches[0].start
+    return f"{-(-reach // timedelta(days=1))}d"

@@ -76,12 +76,14 @@ class Course:
         places = chain([0], range(self.every, done, self.every) if self.every else ())
         found: dict[tuple[int, int | None, str], float] = {}
         for place in places if done else ():
-            size = min(before + place, self.reach or before + place)
+            there = before + place
+            size = min(there, self.reach or there)
+            reach = self.reach if size < there else None
             if self.own and place:
-                found[place, self.reach, self.own] = size * self.share
-                found[place, self.reach, ""] = size * (1 - self.share)
+                found[place, reach, self.own] = size * self.share
+                found[place, reach, ""] = size * (1 - self.share)
             else:
-                found[place, self.reach, ""] = size
+                found[place, reach, ""] = size
         return found
 
 
@@ -159,7 +161,7 @@ class Pace:
         """
         near = (back[:, 2] + 0.1 * back[0, 2] + 1e-9) ** -1
         known = back * near[:, None]
-        scale = 0.1 * float(np.linalg.norm(known[:, 0])) or 1.0
+        scale = 0.05 * float(np.linalg.norm(known[:, 0])) or 1.0
         guess = [scale, -scale * FIT]
         (fit, step), _ = nnls(np.vstack([known[:, :2], guess]), np.append(known[:, 2], 0.0))
         return fit, step

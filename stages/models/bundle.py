@@ -41,7 +41,7 @@ def bundle(workspace: Workspace, learnt: Learnt, made_from: str, folder: Path) -
     (folder / NATIVE).mkdir()
     fitted.model.save(folder / NATIVE)
     (folder / CALIBRATION).write_text(json.dumps(plain(fitted.calibration)))
-    spec = learnt_by(workspace.spec, stateful=bool(made.starts))
+    spec = learnt_by(workspace.spec, made.as_of, stateful=bool(made.starts))
     (folder / SPEC).write_text(spec.model_dump_json(by_alias=True))
     _keys(workspace, parts).write_parquet(folder / FITTED)
     serves = best(variants, workspace.spec.constraints)

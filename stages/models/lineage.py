@@ -24,13 +24,25 @@ def tables(workspace: Workspace) -> dict[str, int]:
     return {table: workspace.lake.version(table) for table in TABLES}
 
 
-def learnt_by(spec: Spec, *, stateful: bool) -> Spec:
-    """The spec as far as a fit hangs on it: what is done with a model later makes it no other."""
+def learnt_by(spec: Spec, as_of: datetime, *, stateful: bool) -> Spec:
+    """The spec as far as a fit that stands at `as_of` hangs on it.
+
+    What is done with a model later makes it no other, nor does a window that reaches back to the first batch.
+    """
     whole = Spec.model_fields
     later = {name: whole[name].get_default(call_default_factory=True) for name in LATER}
-    training = spec.training if stateful else spec.training.model_copy(update={"stateful": None})
+    given = {
+        "stateful": spec.training.stateful if stateful else None,
+        "window": None if _reaches_all(spec, as_of) else spec.training.window,
+    }
+    training = spec.training.model_copy(update=given)
     rules = {name: Gate.model_fields[name].default for name in DECIDED_BY}
     return spec.model_copy(update={**later, "training": training, "gate": spec.gate.model_copy(update=rules)})
+
+
+def _reaches_all(spec: Spec, as_of: datetime) -> bool:
+    window, batches = spec.training.window, spec.batches.calendar().batches()
+    return window is not None and as_of - window <= batches[0].start
 
 
 def lineage(
@@ -52,7 +64,7 @@ def lineage(
         batches=tuple(batch.id for batch in workspace.batches(as_of) if batch.id in built),
         as_of=as_of,
         code=revision(),
-        settings=fingerprint(learnt_by(workspace.spec, stateful=bool(starts)).model_dump(mode="json")),
+        settings=fingerprint(learnt_by(workspace.spec, as_of, stateful=bool(starts)).model_dump(mode="json")),
         packages=packages(),
         seed=workspace.spec.training.seed,
         trained_until=trained_until,

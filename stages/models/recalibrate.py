@@ -46,7 +46,7 @@ def recalibrate(workspace: Workspace, as_of: datetime) -> Candidate:
         "recalibrate",
         root.files,
         as_of,
-        learnt_by(spec, stateful=bool(made_then.starts)).model_dump(mode="json", include=LEARNT_FROM),
+        learnt_by(spec, as_of, stateful=bool(made_then.starts)).model_dump(mode="json", include=LEARNT_FROM),
         contents(workspace, as_of),
     )
     return fit_once(

@@ -83,13 +83,11 @@ def _basis(
 def _made_from(
     workspace: Workspace, family: str, basis: Basis, members: Sequence[Candidate], tuned: Parameters
 ) -> str:
-    spec = workspace.spec
+    spec, stateful = workspace.spec, bool(basis.start or basis.starts)
     return fingerprint(
         family,
         basis.as_of,
-        learnt_by(spec, stateful=bool(basis.start or basis.starts)).model_dump(
-            mode="json", include=LEARNT_FROM
-        ),
+        learnt_by(spec, basis.as_of, stateful=stateful).model_dump(mode="json", include=LEARNT_FROM),
         list(spec.features),
         contents(workspace, basis.as_of),
         dict(basis.start.files) if basis.start else None,

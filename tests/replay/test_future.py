@@ -33,6 +33,8 @@ WATCH: dict[str, Any] = {
 }
 STEPS = ("scored", "judged")
 TRAINING = {"families": ["linear"], "first_batches": 2}
+NARROW = "the last fifty days"
+OWN = {NARROW: {"monitoring": {"opened_by": [], "every": 6}, "training": {"window": "50d"}}}
 
 
 def moving() -> pl.DataFrame:
@@ -69,7 +71,7 @@ class Worlds:
 def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worlds]:
     def make(name: str, rows: pl.DataFrame, as_of: datetime = AS_OF) -> World:
         root = tmp_path_factory.mktemp(name)
-        return make_world(root, rows=rows, as_of=as_of, training=TRAINING, monitoring=WATCH)
+        return make_world(root, rows=rows, own=OWN, as_of=as_of, training=TRAINING, monitoring=WATCH)
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("WANDB_MODE", "disabled")
@@ -135,9 +137,8 @@ def test_beside_others_a_history_is_as_it_would_be_alone(
     worlds: Worlds, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """What it shares with them is what it would have made: of its own champion, whatever theirs is."""
-    sliding = "every 6 batches, stateless, sliding"
-    beside, other = worlds.whole.live(sliding)[sliding], worlds.histories[NEVER]
-    assert_alike(beside, twin(worlds.whole, tmp_path_factory.mktemp("alone")).live(sliding)[sliding])
+    beside, other = worlds.whole.live(NARROW)[NARROW], worlds.histories[NEVER]
+    assert_alike(beside, twin(worlds.whole, tmp_path_factory.mktemp("alone")).live(NARROW)[NARROW])
     first, theirs = (each.registry.version("orders/1") for each in (beside, other))
     assert first.lineage.as_of == theirs.lineage.as_of and first.files != theirs.files
 

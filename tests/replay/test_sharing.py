@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from models.registry.versions import Version
+from replay.policies import policies_of
 from stages.champion.promote import promote
 from stages.models import learn as learning
 from stages.models.recalibrate import recalibrate
@@ -26,6 +27,7 @@ OWN = {
     "gated": {"gate": {"gain": 0.5, "newer_margin": 0.3, "max_calibration_error": 0.9}},
     "from nothing": {"training": {"stateful": None}},
     "sliding": {"training": {"window": "40d"}},
+    "sliding from the first": {"training": {"window": "60d"}},
 }
 
 
@@ -86,6 +88,21 @@ def test_what_policies_fit_identically_is_fitted_once(company: Company) -> None:
     assert len(company.fitted) == company.fits() == 3
 
 
+def test_a_window_that_leaves_nothing_out_is_none(company: Company) -> None:
+    """The first training stands a day after its two months, when their outcomes are in: 60 days."""
+    found = company.train("one", "2013-02")
+    assert company.train("sliding from the first", "2013-02") == found
+    assert company.train("sliding from the first", "2013-03").files != company.train("one", "2013-03").files
+
+
+@pytest.mark.parametrize(("start", "days"), [(None, 60), ("2013-02", 60), ("2013-03", 62)])
+def test_a_sliding_window_begins_with_all_that_there_is(
+    template: World, start: str | None, days: int
+) -> None:
+    found = {each.name: each.changes for each in policies_of(template.workspace.spec, start)}
+    assert found["every batch, stateless, sliding"]["training"]["window"] == f"{days}d"
+
+
 def test_answers_are_computed_once_for_each_file(company: Company) -> None:
     """What is remembered is remembered of a file: another one answers the same rows by itself."""
     one, other = company.train("one", "2013-02"), company.train("one", "2013-03")
@@ -111,7 +128,7 @@ def test_a_fit_that_goes_on_is_shared_from_the_same_champion_alone(company: Comp
     for policy, made in (("one", early), ("watched", early), ("gated", late), ("from nothing", early)):
         company.crown(policy, made, company.at("2013-02"))
     before = len(company.fitted)
-    found = {policy: company.train(policy, "2013-04") for policy in OWN if policy != "sliding"}
+    found = {policy: company.train(policy, "2013-04") for policy in OWN if "sliding" not in policy}
     assert len(company.fitted) - before == 3
     assert company.fits() == len(company.fitted)
     assert found["one"] == found["watched"]
