@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+import numpy as np
+
 from models.measures.paired import Interval
 from replay.days import Days, Floats, is_above
 from replay.policies import NEVER, REFERENCE, SLIDING, STATEFUL
@@ -43,15 +45,23 @@ def contrasts(days: Days, sums: Mapping[str, Floats], batches: int) -> list[Cont
 def sentences(found: Sequence[Contrast], batches: Sequence[str], loss: str) -> Iterator[str]:
     """A sentence a contrast: overall, and in which batches it surely gained or lost."""
     for each in found:
+        if each.overall == Interval(0.0, 0.0, 0.0):
+            yield f"{each.told} makes no difference here: the answers are the same."
+            continue
         value, verb = each.overall.value, "gains" if each.overall.value > 0 else "loses"
-        sure = "surely" if is_above(each.overall) or is_above(_turned(each.overall)) else "not surely"
-        told = f"{each.told} {verb} {abs(value):.4f} of {loss} overall"
-        told += f" ({each.overall.low:+.4f} to {each.overall.high:+.4f}, {sure})"
+        told = f"{each.told} {verb} {abs(value):.4f} of {loss} overall ({_sure(each.overall)})"
         gained = _runs([is_above(one) for one in each.by_batch], batches)
         lost = _runs([is_above(_turned(one)) for one in each.by_batch], batches)
         told += f"; it surely gains in {gained}" if gained else "; it surely gains in no batch"
         told += f", and surely loses in {lost}" if lost else ", and surely loses in none"
         yield f"{told}."
+
+
+def _sure(found: Interval) -> str:
+    if np.isinf(found.low):
+        return "how surely is not known: all is of one day"
+    sure = "surely" if is_above(found) or is_above(_turned(found)) else "not surely"
+    return f"{found.low:+.4f} to {found.high:+.4f}, {sure}"
 
 
 def _turned(found: Interval) -> Interval:

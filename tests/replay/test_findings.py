@@ -44,6 +44,22 @@ def test_what_may_be_chance_is_told_as_such() -> None:
     assert told.endswith("; it surely gains in no batch, and surely loses in none.")
 
 
+def test_the_same_answers_are_told_as_no_gain_and_no_loss() -> None:
+    one = [outcome(*[7.0] * LENGTH, first=0)]
+    days = Days.of(one, 1)
+    (told,) = sentences(contrasts(days, {REFERENCE: days.sums(one), NEVER: days.sums(one)}, 1), NAMES, "loss")
+    assert told.endswith("against never retraining makes no difference here: the answers are the same.")
+
+
+def test_one_day_proves_nothing() -> None:
+    one, other = [outcome(7.0)], [outcome(6.0)]
+    days = Days.of(one, 1)
+    (told,) = sentences(
+        contrasts(days, {REFERENCE: days.sums(other), NEVER: days.sums(one)}, 1), NAMES, "loss"
+    )
+    assert "(how surely is not known: all is of one day); it surely gains in no batch" in told
+
+
 def test_only_what_was_lived_through_is_compared() -> None:
     (told,) = said(0.1, better=STATEFUL, than=REFERENCE)
     assert told.startswith("Going on from the champion against fits from nothing gains 0.1")
