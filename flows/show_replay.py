@@ -38,7 +38,7 @@ def replay(console: Console, facts: Facts) -> None:
 
 def _table(facts: Facts) -> Table:
     """A line a policy; a column that says nothing is left out."""
-    rows = [_row(each) for each in ranked(facts["policies"])]
+    rows = [_row(each) for each in ranked(facts)]
     told = [column for column in rows[0] if any(row[column] for row in rows)]
     means = "gain and regret by row, ± is of 95% intervals; refused by the gate"
     table = Table(

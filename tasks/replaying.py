@@ -59,7 +59,7 @@ def report_replay(project: str, wall_seconds: float, work_seconds: float) -> Pat
     """Write what came of a replay, and leave it in the Prefect UI."""
     facts, path = written(Settings(), project, wall_seconds, work_seconds)
     key, told = f"{slug(project)}-replay", f"{project}: use {facts['recommended']['policy']}"
-    create_table_artifact(key=key, table=[_row(each) for each in ranked(facts["policies"])], description=told)
+    create_table_artifact(key=key, table=[_row(each) for each in ranked(facts)], description=told)
     findings = "\n".join(f"- {sentence}" for sentence in facts["findings"])
     text = f"{findings}\n\n[the page]({path.as_uri()}), in `{path}`"
     told = f"{project}: what the policies showed"

@@ -1,6 +1,7 @@
 """The facts of a replay, arranged as its page tells them."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from reports.downloads import Drawn, with_data
@@ -20,7 +21,7 @@ def arranged(facts: Facts) -> Facts:
     The policies come in the order of what they are worth, or of what they gain; bounds last.
     """
     facts = facts | {name: name_of(facts[name]) for name in ("loss_name", "headline_name")}
-    policies = ranked(facts["policies"])
+    policies = ranked(facts)
     chosen, present = facts["recommended"]["policy"], facts["present"]
     numbered = [{**each, "number": place} for place, each in enumerate(policies, start=1)]
     told = [{**each, "look": _look(each, chosen, present)} for each in numbered]
@@ -39,15 +40,19 @@ def arranged(facts: Facts) -> Facts:
     }
 
 
-def ranked(policies: Sequence[Facts]) -> list[Facts]:
-    """Policies by what they are worth, or else by what they gain: the most first, the bounds last."""
+def ranked(facts: Mapping[str, Any]) -> list[Facts]:
+    """Policies by what they are worth, or else by what they gain: the most first, the bounds last.
 
-    def place(policy: Facts) -> tuple[bool, bool, float]:
+    Of equals the one comes first that trained least, then the present one, as it is recommended.
+    """
+
+    def place(policy: Facts) -> tuple[bool, bool, float, float, bool]:
         found = (policy["net_value"] or {}).get("value")
         found = policy["against_never"]["value"] if found is None else found
-        return policy["bound"], found is None, -(found or 0.0)
+        trained, other = policy["training_seconds"] or 0.0, policy["name"] != facts["present"]
+        return policy["bound"], found is None, -(found or 0.0), trained, other
 
-    return sorted(policies, key=place)
+    return sorted(facts["policies"], key=place)
 
 
 def _look(policy: Facts, chosen: str, present: str | None) -> Look:
@@ -63,14 +68,14 @@ def _look(policy: Facts, chosen: str, present: str | None) -> Look:
 
 def _key_facts(facts: Facts, policies: Sequence[Facts]) -> list[dict[str, str]]:
     best, margin = facts["recommended"], facts["recommended"]["margin"]
-    digits = 0 if facts["costs"]["errors"] else 4
+    number = count if facts["costs"]["errors"] else partial(measure, digits=4)
     within = f"against {best['against']}"
     if margin["low"] is not None:
-        within += f", {measure(margin['low'], digits)} to {measure(margin['high'], digits)}"
+        within += f", {number(margin['low'])} to {number(margin['high'])}"
     real = [each for each in policies if not each["bound"]]
     chosen = next((each for each in policies if each["name"] == best["policy"]), None)
     told = [
-        ("Worth more", measure(margin["value"], digits), within),
+        ("Worth more", number(margin["value"]), within),
         (
             "Sure",
             share(best["sure"], 0),

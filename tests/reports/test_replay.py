@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from reports.replay.labels import room
 from reports.replay.page import Replay, page
-from tests.reports.replays import replay
+from tests.reports.replays import interval, replay
 from tests.reports.test_lifecycle import tables
 
 
@@ -54,6 +54,17 @@ def test_the_most_worth_comes_first_and_bounds_last(tmp_path: Path) -> None:
     assert names[0] == "1 every 1, stateless, expanding"
     assert names[-2:] == ["15 oracle bound", "16 never bound"]
     assert "2 when performance falls, stateless, expanding recommended" in names
+
+
+def test_of_equals_what_trained_least_comes_first_and_then_the_present_one(tmp_path: Path) -> None:
+    facts = replay(present="every 3, stateful, expanding")
+    for each in facts["policies"]:
+        if not each["bound"]:
+            each["net_value"], each["against_never"] = interval(5.0), interval(0.002)
+            each["training_seconds"] = 20.0 if each["name"].startswith("every 3") else 30.0
+    names = listed(opened(facts, tmp_path))
+    assert names[0].startswith("1 every 3, stateful, expanding")
+    assert all(name.split(" ", 1)[1].startswith("every 3") for name in names[:3])
 
 
 def test_without_costs_the_largest_gain_comes_first(tmp_path: Path) -> None:
