@@ -78,6 +78,17 @@ def test_a_share_of_the_rows_is_drawn_and_a_value_may_be_any(project: Workspace)
     assert (world["city"] == "Ghent").mean() == pytest.approx(0.25, abs=0.01)
 
 
+def test_whole_numbers_stay_whole_and_values_are_what_the_column_holds(project: Workspace) -> None:
+    """As a spec's YAML has them: a category that looks like a number, a day for an instant."""
+    moved = {"kind": "drift", "column": "grade", "multiply": 1.5, "where": {"late": "true"}}
+    world, before = rows(lived(project, inject=moved)), rows(project)
+    expected = pl.when(pl.col("late")).then((pl.col("grade") * 1.5).round().cast(pl.Int64)).otherwise("grade")
+    assert_frame_equal(world.select("id", "grade"), before.select("id", expected))
+    assert (world["grade"] != before["grade"]).any()
+    city = {"kind": "drift", "column": "city", "value": 7, "since": "2013-05"}
+    assert set(rows(lived(project, inject=city)).filter(pl.col("batch") == "2013-05")["city"]) == {"7"}
+
+
 def test_in_an_outage_nothing_is_delivered(project: Workspace) -> None:
     called = make_world(
         project.settings, "orders", "other", {}, None,
@@ -183,6 +194,26 @@ def test_a_version_serves_from_when_it_was_made_on(tmp_path: Path) -> None:
     [
         ({"inject": {"kind": "drift", "column": "ran", "add": 1}}, "no column 'ran'; did you mean 'rain'"),
         ({"inject": {"kind": "drift", "column": "rain", "add": 1, "since": "2014-01"}}, "no batch '2014-01'"),
+        (
+            {"inject": {"kind": "drift", "column": "city", "add": 1}},
+            "'city' is of kind string: only to numbers",
+        ),
+        (
+            {"inject": {"kind": "drift", "column": "at", "multiply": 2}},
+            "'at' is of kind datetime: only to num",
+        ),
+        (
+            {"inject": {"kind": "drift", "column": "rain", "value": "wet"}},
+            "'rain' is of kind float: 'wet' is no",
+        ),
+        (
+            {"inject": {"kind": "drift", "column": "rain", "add": 1, "where": {"grade": "high"}}},
+            "'grade' is of kind integer: 'high' is no such value",
+        ),
+        (
+            {"inject": {"kind": "drift", "column": "rain", "add": 1, "where": {"town": "x"}}},
+            "no column 'town'",
+        ),
         ({"inject": {"kind": "outage", "dataset": "order"}}, "no dataset 'order'; did you mean 'orders'"),
         ({"changes": {"batches": {"every": "1z"}}}, "batches.every"),
         ({"changes": {"gatte": {}}}, "gatte"),
