@@ -66,8 +66,7 @@ def _compared(
     if worse <= limit:
         return Finding("nothing", reason, numbers)
     if not (high < reference or low > reference):
-        reason += f", but its 95% interval by day, {low:.3f} to {high:.3f}, reaches the reference"
-        return Finding("watch", reason, numbers)
+        return Finding("watch", f"{reason}, {_unsure(low, high, 'the reference')}", numbers)
     return Finding("retrain", reason, numbers)
 
 
@@ -126,8 +125,7 @@ def _covered(realised: Realised, limit: float) -> Finding:
     if abs(value - nominal) <= limit:
         return Finding("nothing", reason, numbers)
     if not (high < nominal or low > nominal):
-        reason += f", but its 95% interval by day, {low:.3f} to {high:.3f}, reaches that"
-        return Finding("watch", reason, numbers)
+        return Finding("watch", f"{reason}, {_unsure(low, high, 'that')}", numbers)
     return Finding("recalibrate", reason, numbers)
 
 
@@ -143,6 +141,12 @@ def _calibration(realised: Realised, limit: float) -> Finding:
     won = realised.measures["calibration_loss"]
     reason += f": a refit of intercept and slope wins back {won:.3f} of the relative loss"
     return Finding("recalibrate", reason, numbers | {"calibration_loss": won})
+
+
+def _unsure(low: float, high: float, what: str) -> str:
+    if math.isnan(low):
+        return "but of one day alone nobody can tell how much is chance"
+    return f"but its 95% interval by day, {low:.3f} to {high:.3f}, reaches {what}"
 
 
 def _is_above_zero(realised: Realised, name: str) -> bool:

@@ -118,7 +118,10 @@ def test_what_early_outcomes_say_is_provisional_and_asks_for_no_more_than_a_watc
 
 def test_one_day_alone_is_watched_since_nothing_says_how_days_differ() -> None:
     day = outcome(auc=0.6)
-    assert judge(replace(day, intervals=dict.fromkeys(day.intervals, (np.nan, np.nan)))).action == "watch"
+    alone = judge(replace(day, intervals=dict.fromkeys(day.intervals, (np.nan, np.nan))))
+    assert alone.action == "watch"
+    assert "but of one day alone nobody can tell how much is chance" in alone.reasons[0]
+    assert "nan" not in " ".join(alone.reasons)
 
 
 def test_seasonal_inputs_that_the_model_hardly_uses_are_watched() -> None:
