@@ -4,7 +4,7 @@ A detector over rows speaks all the time, for the rows of a day hang together; o
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -46,13 +46,16 @@ def changes(reference: Sequence[Block], stream: Sequence[Block], seed: int = 0) 
     the mean is known; from each alarm on the test begins anew. Days of few rows are pooled.
 
     Its threshold is the one that streams drawn from the reference's own days, in stretches, pass in one
-    case of a hundred: however short the reference, that is in the threshold. Empty for fewer than 8 days.
+    case of a hundred: however short the reference, that is in the threshold. Where it has fewer than 8 days,
+    the first of the stream are of it, too; empty until there are more.
     """
     if not reference or not stream:
         return ()
     least = int(np.median([block.rows for block in reference]) / 2)
-    then, now = pooled(list(reference), least), pooled(list(stream), least)
-    if len(then) < LEAST:
+    held, since = pooled(list(reference), least), pooled(list(stream), least)
+    lent = max(0, LEAST - len(held))
+    then, now = [*held, *since[:lent]], since[lent:]
+    if not now:
         return ()
     found: list[Change] = []
     errors = np.array([block.error for block in [*then, *now]])
@@ -63,7 +66,8 @@ def changes(reference: Sequence[Block], stream: Sequence[Block], seed: int = 0) 
         usual = series[: len(then)]
         if np.isfinite(series).all() and usual.std() > 0:
             found += _spoken(name, mode, usual, series[len(then) :], now, seed)
-    return tuple(sorted(found, key=lambda change: change.place))
+    placed = [replace(each, place=each.place + lent) for each in found]
+    return tuple(sorted(placed, key=lambda change: change.place))
 
 
 def _excess(blocks: Sequence[Block], errors: Floats) -> Floats:

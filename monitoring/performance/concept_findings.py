@@ -48,8 +48,8 @@ def _call(found: Change, realised: Realised, reference: Mapping[str, float], rul
 def _told(found: Change) -> str:
     what, unit = _WHAT[found.signal]
     return (
-        f"{what} changed, surely on {found.spoke}: since then it is {found.shift:+.3f}{unit} from the"
-        f" holdout's ({found.shifts:+.1f} standard deviations of a day)"
+        f"{what} changed, surely on {found.spoke}: since then it is {found.shift:+.3f}{unit} from"
+        f" what was usual ({found.shifts:+.1f} standard deviations of a day)"
     )
 
 

@@ -7,7 +7,7 @@ looked for over the newest batches together, for one batch alone may be too shor
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import accumulate, chain
 
 import numpy as np
 from scipy.special import stdtrit
@@ -32,14 +32,12 @@ def of_promises(
     """A retraining where the gap is surely wider than was usual, and by more than `rules.auc_drop`.
 
     `reference` are the blocks of the champion's holdout, `batches` those of the batches since its release,
-    the newest last: what came before the newest one, two or three is what was usual. Nothing where blocks
-    have no gap, or are fewer than 8.
+    the newest last: what came before the newest one, two or three is what was usual. Where three have fewer
+    than 8 blocks, it is as many as have 8. Nothing where blocks have no gap, or are fewer.
     """
     least = allowance(reference) - EARLIER * rules.auc_drop
-    for window in WINDOWS[: len(batches)]:
+    for window in _windows(batches):
         newest = _telling(chain(*batches[-window:]))
-        if len(newest) < LEAST:
-            continue
         usual, doubt = _usual(_telling(chain(reference, *batches[:-window])))
         usual, (gap, error) = max(usual, least), gap_of(newest)
         reach = float(stdtrit(len(newest) - 1, 1 - CHANCE / len(WINDOWS))) * math.hypot(error, doubt)
@@ -47,6 +45,18 @@ def of_promises(
             told, numbers = _told(gap, reach, usual, window, rules), {"auc_gap": gap}
             yield Finding("retrain", told, numbers, old_misleads=MISLEADS)
             return
+
+
+def _windows(batches: Sequence[Sequence[Block]]) -> list[int]:
+    """The counts of newest batches that are looked at: those of 8 blocks at least.
+
+    >>> day = Block("2013-04-01", 900, 0.0, 0.4, 0.4, 0.5, pairs=100.0, gap=-0.02)
+    >>> _windows([[day] * 4] * 9), _windows([[day]] * 9), _windows([[day]] * 7)
+    ([2, 3], [8], [])
+    """
+    counts = list(accumulate(len(_telling(batch)) for batch in reversed(batches)))
+    enough = [window for window, count in enumerate(counts, start=1) if count >= LEAST]
+    return [window for window in enough if window in WINDOWS] or enough[:1]
 
 
 def gap_of(blocks: Sequence[Block]) -> tuple[float, float]:

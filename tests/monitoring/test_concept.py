@@ -74,10 +74,20 @@ def test_the_threshold_is_of_the_statistic_that_the_detector_compares(mode: str)
         assert not detector.drift_detected
 
 
-def test_too_few_days_of_reference_say_nothing() -> None:
+def test_too_few_days_say_nothing() -> None:
     moved = days(90, 3, error=0.3, begin=30)
     assert changes(days(30, 1), moved)
-    assert changes(days(7, 1), moved) == changes([], moved) == changes(days(30, 1), []) == ()
+    assert changes(days(3, 1), moved[:5]) == changes([], moved) == changes(days(30, 1), []) == ()
+
+
+def test_where_the_holdout_has_few_days_the_first_of_service_are_usual_too() -> None:
+    stream = days(20, 2, begin=3) + days(20, 3, excess=0.1, begin=23)
+    [change] = changes(days(3, 1), stream)
+    assert change.spoke >= DAYS[23][:10]
+    assert stream[change.place].begins[:10] == change.spoke
+    assert change.shift == pytest.approx(0.1 / 0.52, rel=0.3)
+    quiet = [bool(changes(days(3, seed), days(120, 1000 + seed, begin=3))) for seed in range(20)]
+    assert sum(quiet) <= 1
 
 
 def test_days_of_few_rows_are_pooled() -> None:

@@ -39,6 +39,20 @@ def test_promises_that_are_kept_are_doubted_in_a_few_of_a_thousand_batches() -> 
     assert sum(called) < 20
 
 
+def test_batches_of_a_day_are_looked_at_eight_together() -> None:
+    kept, broken = [[day] for day in days(3, count=30)], [[day] for day in days(4, gap=-0.3, count=LEAST)]
+    assert not [*of_promises(days(1), broken[:-1], RULES)]
+    (finding,) = of_promises(days(1, count=3), [*kept, *broken], RULES)
+    assert "over the newest 8 batches" in finding.reason
+    streams = [[[day] for day in days(seed, count=40)] for seed in range(60)]
+    called = [
+        bool([*of_promises(days(seed + 10_000, count=4), stream[: place + 1], RULES)])
+        for seed, stream in enumerate(streams)
+        for place in range(40)
+    ]
+    assert sum(called) < 20  # of 2,400, as above
+
+
 def test_a_broken_promise_is_told_with_its_size() -> None:
     (finding,) = of_promises(days(1), [days(2, gap=-0.06)], RULES)
     assert finding.call == "retrain" and finding.old_misleads
