@@ -13,7 +13,7 @@ from flows.monitor import monitor
 from flows.progress import mark, now
 from flows.score import score
 from stages.data.ingest import Ingested
-from stages.data.stale import stale_features, stale_judgements, stale_scores
+from stages.stale import stale_features, stale_judgements, stale_scores
 from stages.workspace import open_workspace
 from tasks.fanout import fan_out
 from tasks.ingestion import featurise_batch

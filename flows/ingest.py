@@ -13,7 +13,7 @@ from flows.progress import mark, now
 from flows.signals import INGESTED, signal
 from stages.data.ingest import Ingested
 from stages.data.parameters import compared_with
-from stages.data.stale import forget_removed
+from stages.stale import forget_removed
 from stages.workspace import Workspace, open_workspace
 from tasks.fanout import fan_out
 from tasks.ingestion import (

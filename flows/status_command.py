@@ -11,8 +11,8 @@ from flows.machine import state
 from flows.machine.facts import Deployed, part_facts
 from flows.machine.state import Up
 from flows.running import console, opened
-from stages.data.stale import found_stale
 from stages.reports.lifecycle import summary
+from stages.stale import found_stale
 from stages.status import standing
 
 

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from core.settings import Settings
-from stages.data.stale import stale_features, stale_judgements, stale_scores
+from stages.stale import stale_features, stale_judgements, stale_scores
 from stages.workspace import Workspace, open_workspace
 
 pytestmark = pytest.mark.slow

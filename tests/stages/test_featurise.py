@@ -7,8 +7,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from stages.data.stale import stale_features
 from stages.features.featurise import Featurised, featurise
+from stages.stale import stale_features
 from stages.workspace import Workspace
 
 MakeTrips = Callable[..., pl.DataFrame]

@@ -19,7 +19,6 @@ from stages.data.deliver import pending
 from stages.data.ingest import Ingested, ingest
 from stages.data.release_quarantine import release_quarantine
 from stages.data.retained import gone
-from stages.data.stale import forget_removed, found_stale
 from stages.features.featurise import featurise
 from stages.housekeeping.housekeep import STEPS, housekeep
 from stages.housekeeping.housekept import Housekept, Instants
@@ -31,6 +30,7 @@ from stages.monitoring.estimate import holdout
 from stages.monitoring.monitor import judge_batch
 from stages.monitoring.profiled import ANSWERS, INPUTS, answered, profiled
 from stages.score import score
+from stages.stale import forget_removed, found_stale
 from stages.workspace import Workspace, open_workspace
 from tests.stages.orders import AS_OF, fits, make_orders, write_spec
 

@@ -12,7 +12,7 @@ import pytest
 from core.contents import content
 from core.errors import DeliveryError, SpecError
 from stages.data.deliver import deliver, pending
-from stages.data.stale import forget_removed
+from stages.stale import forget_removed
 from stages.workspace import Workspace
 
 MakeTrips = Callable[..., pl.DataFrame]

@@ -14,9 +14,9 @@ from features.online.publish import publish
 from features.online.request import Online
 from features.online.store import open_store
 from models.runtime.session import session
-from stages.data.stale import stale_features
 from stages.features.featurise import labelled
 from stages.models.train import register, train
+from stages.stale import stale_features
 from tests.stages.visits import AS_OF, KEY, MONTHS, Cinema, visits
 
 LIST = ["user", "at"]
