@@ -96,7 +96,7 @@ def pooled(blocks: list[Block], least: int) -> list[Block]:
 
 
 def _one(group: list[Block]) -> Block:
-    """Several blocks as one, each counting as its rows."""
+    """Several blocks as one, each counting as its rows; of the last, for nothing is sure of it before."""
     rows = [each.rows for each in group]
     means = {
         name: float(np.average([getattr(each, name) for each in group], weights=rows)) for name in _MEANS
@@ -104,7 +104,7 @@ def _one(group: list[Block]) -> Block:
     pairs = [each.pairs for each in group]
     known = [each.pairs * each.gap for each in group if each.pairs]
     gap = sum(known) / sum(pairs) if known else math.nan
-    return Block(group[0].begins, sum(rows), **means, pairs=sum(pairs), gap=gap)
+    return Block(group[-1].begins, sum(rows), **means, pairs=sum(pairs), gap=gap)
 
 
 def _errors(problem: Problem, rows: Rows, answers: Floats) -> Floats:

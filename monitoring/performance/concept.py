@@ -26,9 +26,9 @@ DRAWS = 1000
 class Change:
     """A signal of the days, `error` or `excess loss`, that changed.
 
-    `spoke` is the day on which it was sure, `place` that of its block; `shift` how far the days from
-    then on, that day included, lie from the reference's, and `shifts` is the same in standard deviations
-    of a day. Of `excess loss` the shift is a share of the best constant's loss.
+    `spoke` is when the block begins with which it was sure, `place` that of this block; `shift` how far the
+    days from then on, that one included, lie from the reference's, and `shifts` is the same in standard
+    deviations of a day. Of `excess loss` the shift is a share of the best constant's loss.
     """
 
     signal: str
@@ -101,7 +101,7 @@ def _spoken(
     for place in alarms:
         later = float(np.average(series[place:], weights=[block.rows for block in blocks[place:]]))
         shift = later - mean
-        found.append(Change(name, blocks[place].begins[:10], place, shift, shift / spread))
+        found.append(Change(name, blocks[place].begins, place, shift, shift / spread))
     return found
 
 

@@ -26,7 +26,7 @@ def of_concept(
     """
     if not realised.blocks or not realised.final:
         return
-    since = realised.blocks[0].begins[:10]
+    since = realised.blocks[0].begins
     earlier = [each for each in found if each.spoke < since]
     for each in found:
         if each.spoke >= since:
@@ -48,7 +48,7 @@ def _call(found: Change, realised: Realised, reference: Mapping[str, float], rul
 def _told(found: Change) -> str:
     what, unit = _WHAT[found.signal]
     return (
-        f"{what} changed, surely on {found.spoke}: since then it is {found.shift:+.3f}{unit} from"
+        f"{what} changed, surely on {found.spoke[:10]}: since then it is {found.shift:+.3f}{unit} from"
         f" what was usual ({found.shifts:+.1f} standard deviations of a day)"
     )
 

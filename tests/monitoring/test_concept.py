@@ -52,7 +52,7 @@ def test_what_changed_is_said_with_the_day_and_how_far(error: float, excess: flo
     found = changes(days(30, 1), stream)
     assert [each.signal for each in found] == [signal]
     [change] = found
-    assert DAYS[70][:10] <= change.spoke <= DAYS[95][:10]
+    assert DAYS[70] <= change.spoke <= DAYS[95]
     moved = error if signal == "error" else excess / 0.52
     assert change.shift == pytest.approx(moved, rel=0.3)
     assert change == changes(days(30, 1), stream)[0]  # the same again
@@ -83,8 +83,8 @@ def test_too_few_days_say_nothing() -> None:
 def test_where_the_holdout_has_few_days_the_first_of_service_are_usual_too() -> None:
     stream = days(20, 2, begin=1) + days(20, 3, excess=0.1, begin=21)
     [change] = changes(days(1, 1), stream)
-    assert change.spoke >= DAYS[21][:10]
-    assert stream[change.place].begins[:10] == change.spoke
+    assert change.spoke >= DAYS[21]
+    assert stream[change.place].begins == change.spoke
     assert change.shift == pytest.approx(0.1 / 0.52, rel=0.3)
     quiet = [bool(changes(days(3, seed), days(120, 1000 + seed, begin=3))) for seed in range(20)]
     assert sum(quiet) <= 1
@@ -95,7 +95,7 @@ def test_days_of_few_rows_are_pooled() -> None:
     stream = [*days(30, 2, begin=30), *days(3, 9, error=3.0, begin=60, rows=6), *days(30, 3, begin=63)]
     assert not changes(days(30, 1), stream)
     blocks = pooled(days(4, 1, rows=10) + days(1, 2, begin=4, rows=5), least=20)
-    assert [block.rows for block in blocks] == [20, 25]
+    assert [(block.rows, block.begins) for block in blocks] == [(20, DAYS[1]), (25, DAYS[4])]
     assert sum(block.rows * block.error for block in blocks) == pytest.approx(
         sum(10 * block.error for block in days(4, 1)) + 5 * days(1, 2)[0].error
     )
@@ -118,24 +118,29 @@ def test_a_change_that_costs_little_is_watched_and_one_that_costs_asks_for_what_
         assert DAYS[60][:10] in finding.reason
         return finding.call
 
-    worse = Change("excess loss", DAYS[60][:10], 0, 0.08, 2.1)
+    worse = Change("excess loss", DAYS[60], 0, 0.08, 2.1)
     assert call(worse) == "retrain"
     assert call(replace(worse, shift=0.01)) == "watch"
     off = {"relative_loss": 0.95, "calibration_loss": 0.05}
     assert call(worse, **off) == "recalibrate"
-    biased = Change("error", DAYS[60][:10], 0, -0.09, -1.4)
+    biased = Change("error", DAYS[60], 0, -0.09, -1.4)
     assert call(biased, **off) == "recalibrate"
     assert call(biased) == "watch"  # a refit would win nothing
     assert call(replace(biased, shift=-0.03), **off) == "watch"
 
 
 def test_a_change_is_asked_about_once_and_never_before_all_outcomes_are_in() -> None:
-    old = Change("excess loss", DAYS[20][:10], 0, 0.08, 2.1)
+    old = Change("excess loss", DAYS[20], 0, 0.08, 2.1)
     [finding] = of_concept([old], batch(), REFERENCE, RULES)
     assert finding.call == "nothing" and "last spoke before this batch" in finding.reason
-    new = replace(old, spoke=DAYS[60][:10])
+    new = replace(old, spoke=DAYS[60])
     assert not list(of_concept([new], replace(batch(), final=False), REFERENCE, RULES))
     assert [each.call for each in of_concept([old, new], batch(), REFERENCE, RULES)] == ["retrain"]
+    hour = replace(batch(), blocks=(replace(days(1, 3)[0], begins="2013-03-05T07:00"),))
+    for begins, call in (("2013-03-05T06:01", "nothing"), ("2013-03-05T07:00", "retrain")):
+        assert [each.call for each in of_concept([replace(old, spoke=begins)], hour, REFERENCE, RULES)] == [
+            call
+        ]
 
 
 def test_blocks_are_local_days_whose_means_add_up() -> None:
