@@ -19,14 +19,9 @@ def replay(console: Console, facts: Facts) -> None:
         console.print(f"What if: {question}", highlight=False, markup=False)
     console.print(_table(facts))
     found = facts["recommended"]
-    margin = found["margin"]
     console.print(f"Use [bold]{found['policy']}[/bold]", highlight=False)
     if found["policy"] != found["against"]:
-        in_costs = bool(facts["costs"]["errors"])
-        worth = _interval(margin, 0 if in_costs else 4)
-        unit = "in the spec's costs" if in_costs else f"of {name_of(facts['loss_name'])}"
-        told = f"worth {worth} {unit} more than {found['against']!r}"
-        console.print(f"  {told}; no less in {found['sure']:.0%} of all draws of days", highlight=False)
+        console.print(f"  {_margin(facts)}", highlight=False)
     console.print(f"  the most of all policies in {found['best_of_all']:.0%} of the draws", highlight=False)
     for each in facts["break_even"]:
         told = f"at {each['at']:,.2f} for an hour of training {each['policy']!r} would be worth as much"
@@ -34,6 +29,20 @@ def replay(console: Console, facts: Facts) -> None:
     for sentence in facts["findings"]:
         console.print(f"- {sentence}", highlight=False)
     console.print(f"report: {facts['report']}", highlight=False)
+
+
+def _margin(facts: Facts) -> str:
+    """How much more the recommended policy is worth, and how sure that is."""
+    found, margin, in_costs = (
+        facts["recommended"],
+        facts["recommended"]["margin"],
+        bool(facts["costs"]["errors"]),
+    )
+    if (margin["low"], margin["high"]) == (0, 0):
+        return f"worth as much as {found['against']!r}, and trains less"
+    unit = "in the spec's costs" if in_costs else f"of {name_of(facts['loss_name'])}"
+    told = f"worth {_interval(margin, 0 if in_costs else 4)} {unit} more than {found['against']!r}"
+    return f"{told}; no less in {found['sure']:.0%} of all draws of days"
 
 
 def _table(facts: Facts) -> Table:

@@ -119,6 +119,8 @@ def _recommended(found: Compared) -> Facts:
 def _why(found: Compared, best: str, against: str) -> list[str]:
     value, unit = found.worth, "in the spec's costs" if found.in_costs else f"of {name_of(found.spec.metric)}"
     others = [name for name in found.specs if name != best]
+    if best != against and value.beyond(best, against) == Interval(0.0, 0.0, 0.0):
+        return [f"It was worth as much as {against}, and trains less"]
     if best != against or not others:
         return [f"It was worth {_told(value.beyond(best, against), found)} {unit} more than {against}"]
     runner = value.best(others)
