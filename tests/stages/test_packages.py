@@ -13,7 +13,7 @@ import pytest
 from core.errors import DeliveryError, PerennialError, SpecError
 from core.projects import Project, load
 from core.settings import Settings
-from stages.data.packages import packages as data
+from stages.data import packages
 
 pytestmark = pytest.mark.slow
 
@@ -105,11 +105,11 @@ def test_what_is_missing_is_installed_and_found_without_a_new_process(
 ) -> None:
     offer("1.0")
     project = make_project(declared("1.0"))
-    assert data.lacking([project]) == ["fruit==1.0"]
-    data.install(["fruit==1.0"])
-    assert data.lacking([project]) == []
-    (package,) = data.held(project)
-    assert package == data.Package("fruit", "1.0", ("stock.csv",), ("CC0",))
+    assert packages.lacking([project]) == ["fruit==1.0"]
+    packages.install(["fruit==1.0"])
+    assert packages.lacking([project]) == []
+    (package,) = packages.held(project)
+    assert package == packages.Package("fruit", "1.0", ("stock.csv",), ("CC0",))
     assert "fruit" not in sys.modules
 
 
@@ -118,16 +118,16 @@ def test_another_version_and_a_damaged_file_are_installed_anew(
 ) -> None:
     offer("1.0")
     offer("2.0")
-    data.install(["fruit==1.0"])
+    packages.install(["fruit==1.0"])
     project = make_project(declared("2.0"))
     with pytest.raises(DeliveryError, match=r"installed as 1\.0, and market's spec declares 2\.0"):
-        data.held(project)
-    data.install(data.lacking([project]))
+        packages.held(project)
+    packages.install(packages.lacking([project]))
     assert metadata.version("fruit") == "2.0"
     (site / "fruit" / "stock.csv").write_text("id\n")
-    assert data.lacking([project]) == ["fruit==2.0"]
-    data.install(data.lacking([project]))
-    assert data.held(project)[0].version == "2.0"
+    assert packages.lacking([project]) == ["fruit==2.0"]
+    packages.install(packages.lacking([project]))
+    assert packages.held(project)[0].version == "2.0"
 
 
 def test_a_file_of_another_hash_is_told_when_the_package_has_no_other(
@@ -135,19 +135,19 @@ def test_a_file_of_another_hash_is_told_when_the_package_has_no_other(
 ) -> None:
     offer("1.0")
     project = make_project(f"version: '1.0', file: stock.csv, sha256: {'0' * 64}")
-    data.install(data.lacking([project]))
+    packages.install(packages.lacking([project]))
     with pytest.raises(DeliveryError, match=r"fruit/stock\.csv: has the SHA-256"):
-        data.held(project)
+        packages.held(project)
 
 
 def test_a_failed_installation_leaves_what_was_there_and_tells_the_command(
     offer: Callable[[str], Path], make_project: MakeProject, site: Path
 ) -> None:
     offer("1.0")
-    data.install(["fruit==1.0"])
+    packages.install(["fruit==1.0"])
     project = make_project(declared("3.0"))
     with pytest.raises(PerennialError) as caught:
-        data.install(data.lacking([project]))
+        packages.install(packages.lacking([project]))
     said = str(caught.value)
     assert said.startswith("pip could not install fruit==3.0: ")
     assert f"{sys.executable} -m pip install --no-deps" in said and said.endswith("fruit==3.0")
@@ -158,14 +158,14 @@ def test_a_failed_installation_leaves_what_was_there_and_tells_the_command(
 def test_of_several_packages_all_are_installed_or_none(offer: Callable[[str], Path], site: Path) -> None:
     offer("1.0")
     with pytest.raises(PerennialError, match="Nothing was installed"):
-        data.install(["fruit==1.0", "no-such-thing==1.0"])
+        packages.install(["fruit==1.0", "no-such-thing==1.0"])
     assert not (site / "fruit").exists()
 
 
 def test_one_package_in_two_versions_is_refused(make_project: MakeProject) -> None:
     projects = [make_project(declared(version), f"market_{version[0]}") for version in ("1.0", "2.0")]
     with pytest.raises(SpecError, match=r"declared as 1\.0 by market_1, and as 2\.0 by market_2"):
-        data.lacking(projects)
+        packages.lacking(projects)
 
 
 def test_where_all_is_there_no_process_is_started(
