@@ -49,7 +49,9 @@ def test_without_costs_it_is_told_in_the_loss_with_its_decimals() -> None:
 
 def test_what_is_worth_the_same_is_no_gain() -> None:
     recommended = {**replay()["recommended"], "margin": interval(0.0, 0.0)}
-    assert "worth as much as 'every 3, stateless, expanding', and trains less" in said(recommended=recommended)
+    assert "worth as much as 'every 3, stateless, expanding', and trains less" in said(
+        recommended=recommended
+    )
     own = {**recommended, "policy": recommended["against"]}
     assert "trains less" not in said(recommended=own)
 
