@@ -33,11 +33,8 @@ def replay(console: Console, facts: Facts) -> None:
 
 def _margin(facts: Facts) -> str:
     """How much more the recommended policy is worth, and how sure that is."""
-    found, margin, in_costs = (
-        facts["recommended"],
-        facts["recommended"]["margin"],
-        bool(facts["costs"]["errors"]),
-    )
+    found, in_costs = facts["recommended"], bool(facts["costs"]["errors"])
+    margin = found["margin"]
     if (margin["low"], margin["high"]) == (0, 0):
         return f"worth as much as {found['against']!r}, and trains less"
     unit = "in the spec's costs" if in_costs else f"of {name_of(facts['loss_name'])}"

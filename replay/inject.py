@@ -59,19 +59,20 @@ def _readable(asked: Injected, dataset: str, columns: Mapping[str, Kind]) -> Inj
     """The same, its values as the columns hold them; SpecError where they cannot, or are not there."""
     if not isinstance(asked, Drift | BadBatch):
         return asked
-    where = asked.where if isinstance(asked, Drift) else {}
-    for column in (asked.column, *where):
+    for column in (asked.column, *_where(asked)):
         if column not in columns:
             raise SpecError(f"dataset {dataset!r} has no column {column!r}{nearest(column, columns)}")
     if isinstance(asked, BadBatch):
         return asked
     kind = columns[asked.column]
     if (asked.add, asked.multiply) != (None, None) and kind not in ("integer", "float"):
-        raise SpecError(
-            f"column {asked.column!r} is of kind {kind}: only to numbers can `add` and `multiply` be said"
-        )
-    held = {name: _held(name, value, columns[name]) for name, value in where.items()}
+        raise SpecError(f"column {asked.column!r} is of kind {kind}, and no number to `add` to or `multiply`")
+    held = {name: _held(name, value, columns[name]) for name, value in asked.where.items()}
     return asked.model_copy(update={"where": held, "value": _held(asked.column, asked.value, kind)})
+
+
+def _where(asked: Drift | BadBatch) -> Mapping[str, Any]:
+    return asked.where if isinstance(asked, Drift) else {}
 
 
 def _held(column: str, value: Value, kind: Kind) -> object:
@@ -90,7 +91,7 @@ def _changed(workspace: Workspace, rows: pl.DataFrame, asked: Injected) -> pl.Da
     seed = workspace.spec.training.seed
     drawn = pl.Series("drawn", range(rows.height)).shuffle(seed) < round(asked.share * rows.height)
     among, column, dtype = pl.lit(drawn), pl.col(asked.column), rows.schema[asked.column]
-    for name, value in (asked.where if isinstance(asked, Drift) else {}).items():
+    for name, value in _where(asked).items():
         among = among & pl.col(name).eq_missing(pl.lit(value, rows.schema[name]))
     new = pl.lit(None, dtype) if isinstance(asked, BadBatch) else _drifted(column, asked, dtype)
     return rows.with_columns(pl.when(among).then(new).otherwise(column).alias(asked.column))

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from models.registry.versions import Version
+from replay.histories import plan
 from replay.policies import policies_of
 from stages.champion.promote import promote
 from stages.models import learn as learning
@@ -17,6 +18,7 @@ from stages.models.train import Candidate, register, train
 from stages.score import served
 from stages.workspace import Workspace
 from tests.replay.worlds import TREES, World, make_world
+from tests.stages.orders import AS_OF
 
 pytestmark = pytest.mark.slow
 
@@ -101,6 +103,12 @@ def test_a_sliding_window_begins_with_all_that_there_is(
 ) -> None:
     found = {each.name: each.changes for each in policies_of(template.workspace.spec, start)}
     assert found["every batch, stateless, sliding"]["training"]["window"] == f"{days}d"
+
+
+def test_a_history_that_begins_later_has_the_window_of_its_own_first_training(company: Company) -> None:
+    sliding = "every batch, stateless, sliding"
+    found = plan(company.world.workspace.settings, "orders", AS_OF, sliding, "2013-03")
+    assert found.policies[sliding]["training"]["window"] == "62d"
 
 
 def test_answers_are_computed_once_for_each_file(company: Company) -> None:

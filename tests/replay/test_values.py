@@ -1,13 +1,18 @@
 """What a policy was worth: what it saved on its rows, less what its retrainings cost."""
 
+from types import SimpleNamespace
+from typing import cast
+
 import numpy as np
 import pytest
 
 from core.replaying import ReplayCosts
 from models.measures.paired import Interval
 from replay.alarms import Alarms
+from replay.compared import Compared
 from replay.days import Days
 from replay.policies import NEVER, ORACLE, PRESENT
+from replay.result import _why
 from replay.values import Worth, worth
 from tests.replay.accounts import lived, outcome
 
@@ -58,6 +63,14 @@ def test_of_those_that_trained_as_much_the_specs_own_is_best() -> None:
     worths = {"a": np.array([1.0, 1.0]), PRESENT: np.array([1.0, 1.0])}
     value = Worth(Days.of([], 1), worths, {"a": 2.0, PRESENT: 2.0}, ReplayCosts())
     assert value.best(["a", PRESENT]) == value.best([PRESENT, "a"]) == PRESENT
+
+
+def test_what_is_worth_as_much_is_recommended_for_its_training_alone() -> None:
+    days = Days.of([outcome(5.0, 5.0), outcome(5.0, first=2)], 1)
+    same = {name: days.totals(np.zeros(3)) for name in ("a", PRESENT)}
+    value = Worth(days, same, {"a": 1.0, PRESENT: 2.0}, ReplayCosts())
+    found = cast(Compared, SimpleNamespace(worth=value, specs=same, in_costs=True))
+    assert _why(found, "a", PRESENT) == [f"It was worth as much as {PRESENT}, and trains less"]
 
 
 def test_how_sure_the_best_is_is_its_share_of_the_draws() -> None:

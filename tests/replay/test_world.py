@@ -196,11 +196,11 @@ def test_a_version_serves_from_when_it_was_made_on(tmp_path: Path) -> None:
         ({"inject": {"kind": "drift", "column": "rain", "add": 1, "since": "2014-01"}}, "no batch '2014-01'"),
         (
             {"inject": {"kind": "drift", "column": "city", "add": 1}},
-            "'city' is of kind string: only to numbers",
+            "'city' is of kind string, and no number",
         ),
         (
             {"inject": {"kind": "drift", "column": "at", "multiply": 2}},
-            "'at' is of kind datetime: only to num",
+            "'at' is of kind datetime, and no number",
         ),
         (
             {"inject": {"kind": "drift", "column": "rain", "value": "wet"}},
