@@ -135,7 +135,7 @@ def _class_costs(spec: Spec) -> Iterator[Fault]:
 
 
 def _named(spec: Spec) -> Iterator[Fault]:
-    """The features and keys that gate, fairness, outcome and training name."""
+    """The features and keys that gate, fairness, outcome, serving and training name."""
     events = spec.datasets.get(spec.events)
     if events is None or not spec.features:
         return
@@ -144,6 +144,7 @@ def _named(spec: Spec) -> Iterator[Fault]:
         (("gate", "slices"), spec.gate.slices),
         (("gate", "fairness", "attributes"), spec.gate.fairness.attributes),
         (("outcome", "group"), spec.outcome.group),
+        (("serving", "entity"), spec.serving.entity),
     ]
     for keys, names in columns:
         for place, column in enumerate(names):

@@ -66,6 +66,10 @@ def faults(spec: Spec, functions: Collection[str] | None) -> Iterator[Fault]:
                 yield from _of_feature(spec, ("features", name, "inputs", other), declared)
     for place, column in enumerate(spec.candidates.about if spec.candidates else ()):
         yield from _column(spec, ("candidates", "about", place), events, column)
+    for key in ("required", "personal"):
+        for place, column in enumerate(getattr(spec.serving, key)):
+            if column not in spec.features:
+                yield from _column(spec, ("serving", key, place), events, column)
     yield from framing_faults(spec)
     yield from policy_faults(spec, framing_faults)
     if spec.events in spec.datasets:

@@ -22,6 +22,7 @@ from core.operating import Retention, Route, Schedules
 from core.past import Lag, Past, TargetRate, Trailing
 from core.replaying import Replay
 from core.scalars import NAME, Duration, FeatureKind, Kind, Model, Share, example
+from core.serving import Serving
 from core.sources.declared import DeltaSource, FilesSource, PackageSource, Source, SqlSource
 from core.watching import Monitoring, Retraining
 
@@ -56,6 +57,7 @@ __all__ = [
     "Route",
     "RowFeature",
     "Schedules",
+    "Serving",
     "Share",
     "Source",
     "Spec",
@@ -118,6 +120,8 @@ class Spec(Model):
     """When the deployments start by themselves."""
     alerts: tuple[Route, ...] = ()
     """Where alerts are sent, beside the record that is kept of each."""
+    serving: Serving = Serving()
+    """How single requests are answered."""
     retention: Retention = Retention()
     """How long what is made is kept."""
 

@@ -1,14 +1,15 @@
 """Rows of the registry as versions, transitions and archives; to be read and moved in one transaction."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, Text, cast, insert, select, update
 
 from core.errors import PerennialError
 from models.registry.kept import Kept
-from models.registry.tables import transitions, versions
+from models.registry.releases import Part, Release, parts_of
+from models.registry.tables import releases, transitions, versions
 from models.registry.versions import Archive, Lineage, Stage, Transition, Version
 
 _METRICS = cast(versions.c.metrics, Text).label("metrics")
@@ -50,10 +51,37 @@ def history(connection: Connection, project: str) -> list[Transition]:
 def crown(
     connection: Connection, version: Version, champion: Version | None, facts: Mapping[str, Any]
 ) -> Version:
-    """Make a version champion, and retire the one before it."""
-    if champion and champion != version:
+    """Make a version champion, and retire the one before it; all that is asked goes to it."""
+    if champion == version:
+        return version
+    if champion:
         move(connection, champion, "retired", facts)
+    parts, decided = parts_of(version.id), {**facts, "evidence": {}}
+    enter_release(connection, version.project, Release(parts=parts, **decided))
     return move(connection, version, "champion", facts)
+
+
+def enter_release(connection: Connection, project: str, release: Release) -> Release:
+    """Put a release on record, as the one in force from now on; with its number."""
+    facts = asdict(release)
+    del facts["number"]
+    entered = connection.execute(insert(releases).values(facts | {"project": project}))
+    return replace(release, number=int((entered.inserted_primary_key or (0,))[0]))
+
+
+def released(connection: Connection, project: str) -> list[Release]:
+    """Every release, the oldest first; those before releases were recorded are told from the champions."""
+    rows = connection.execute(select(releases).filter_by(project=project).order_by(releases.c.id)).all()
+    found = [release_of(row) for row in rows]
+    crowned = [each for each in history(connection, project) if each.after == "champion"]
+    if found:
+        crowned = [each for each in crowned if each.at < found[0].at]
+    return [*(_of_old(each) for each in crowned), *found]
+
+
+def _of_old(crowned: Transition) -> Release:
+    parts = parts_of(crowned.version)
+    return Release(parts, crowned.action, crowned.at, crowned.by, crowned.why, {})
 
 
 def move(connection: Connection, version: Version, stage: Stage, facts: Mapping[str, Any]) -> Version:
@@ -66,10 +94,14 @@ def move(connection: Connection, version: Version, stage: Stage, facts: Mapping[
     return replace(version, stage=stage)
 
 
-def require_out_of_use(version: Version) -> None:
-    """PerennialError for a version that serves."""
+def require_out_of_use(connection: Connection, version: Version) -> None:
+    """PerennialError for a version that serves, or has a part in the release."""
     if version.stage == "champion":
         raise PerennialError(f"{version} is champion: promote another version or roll back instead")
+    release = next(iter(released(connection, version.project)[::-1]), None)
+    part = next((part for part in release.parts if part.version == version.id), None) if release else None
+    if part:
+        raise PerennialError(f"{version} is the {part.role} of the release: end its part first")
 
 
 def archive_of(row: Row[Any]) -> Archive:
@@ -81,6 +113,13 @@ def version_of(row: Row[Any]) -> Version:
     """A row of versions."""
     lineage = Lineage.read(row.lineage)
     return Version(row.project, row.number, row.family, row.stage, row.files, Kept(row.metrics), lineage)
+
+
+def release_of(row: Row[Any]) -> Release:
+    """A row of releases."""
+    parts = tuple(Part(**part) for part in row.parts)
+    decided = (row.action, row.at, row.by, row.why, row.evidence)
+    return Release(parts, *decided, advances=row.advances, test=row.test, number=row.id)
 
 
 def transition_of(row: Row[Any]) -> Transition:

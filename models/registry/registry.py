@@ -16,6 +16,7 @@ from core.errors import IntegrityError, PerennialError
 from core.plain import plain
 from models.registry import records
 from models.registry.files import Files
+from models.registry.releases import Release
 from models.registry.tables import archives, metadata, versions
 from models.registry.versions import Archive, Lineage, Stage, Transition, Version, succession
 
@@ -72,7 +73,7 @@ class Registry:
             self._files.path(digest, f"{project} {family} {name}")
         facts = {"family": family, "files": dict(files), "lineage": plain(lineage)}
         fingerprint = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-        with self._writing(project) as connection:
+        with self.writing(project) as connection:
             same = versions.c.fingerprint == fingerprint
             if row := connection.execute(records.of(project).where(same)).first():
                 return records.version_of(row)
@@ -119,6 +120,11 @@ class Registry:
         with self._engine.connect() as connection:
             return records.history(connection, project)
 
+    def releases(self, project: str) -> list[Release]:
+        """Every release of a project, the oldest first; the last is in force."""
+        with self._engine.connect() as connection:
+            return records.released(connection, project)
+
     def file(self, version: Version | str, name: str) -> Path:
         """The path of a version's file, verified just now; it must not be written to.
 
@@ -146,7 +152,7 @@ class Registry:
         `over` is champion by now: then the evidence speaks of the wrong model.
         """
         project = records.project_of(version)
-        with self._writing(project) as connection:
+        with self.writing(project) as connection:
             found, champion = records.get(connection, version), records.champion(connection, project)
             if champion != found and str(champion) != str(over):
                 now = champion or "no version"
@@ -173,7 +179,7 @@ class Registry:
         Raises PerennialError when `to` never was champion, or when none was before; IntegrityError when
         neither it nor `over`, the one that the evidence speaks of, is champion by now.
         """
-        with self._writing(project) as connection:
+        with self.writing(project) as connection:
             champion, history = records.champion(connection, project), records.history(connection, project)
             target = str(to) if to else next(iter(succession(history)[-2::-1]), None)
             if over is not None and str(champion) not in (str(over), target):
@@ -197,24 +203,25 @@ class Registry:
 
         Raises PerennialError for the champion: promote another or roll back instead.
         """
-        with self._writing(records.project_of(version)) as connection:
+        with self.writing(records.project_of(version)) as connection:
             found = records.get(connection, version)
-            records.require_out_of_use(found)
+            records.require_out_of_use(connection, found)
             facts = {"action": "retire", "why": why, "evidence": plain(evidence), "at": at, "by": by}
             return records.move(connection, found, "retired", facts)
 
     def require_out_of_use(self, version: Version | str) -> None:
-        """PerennialError for a version that serves."""
-        records.require_out_of_use(self.version(version))
+        """PerennialError for a version that serves, or has a part in the release."""
+        with self._engine.connect() as connection:
+            records.require_out_of_use(connection, records.get(connection, version))
 
     def archive(self, version: Version | str, sha256: str, *, why: str, at: datetime, by: str) -> Archive:
         """Retire a version, unless it is, and put on record that the file of this SHA-256 holds it whole.
 
         An archived version stays as it was archived first. Raises PerennialError for the champion.
         """
-        with self._writing(records.project_of(version)) as connection:
+        with self.writing(records.project_of(version)) as connection:
             found = records.get(connection, version)
-            records.require_out_of_use(found)
+            records.require_out_of_use(connection, found)
             key = {"project": found.project, "number": found.number}
             if row := connection.execute(select(archives).filter_by(**key)).first():
                 return records.archive_of(row)
@@ -246,7 +253,8 @@ class Registry:
             return [records.archive_of(row) for row in connection.execute(query)]
 
     @contextmanager
-    def _writing(self, project: str) -> Iterator[Connection]:
+    def writing(self, project: str) -> Iterator[Connection]:
+        """A transaction in which nobody else changes anything of the project."""
         with self._engine.begin() as connection:
             connection.execute(_LOCK, {"name": project})
             yield connection

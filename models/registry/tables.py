@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     JSON,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -66,4 +67,19 @@ transitions = Table(
     Column("why", Text, nullable=False),
     Column("evidence", JSON, nullable=False),
     ForeignKeyConstraint(["project", "number"], [versions.c.project, versions.c.number]),
+)
+
+releases = Table(
+    "releases",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project", String(100), ForeignKey(projects.c.name), nullable=False, index=True),
+    Column("parts", JSON, nullable=False),
+    Column("advances", Boolean, nullable=False),
+    Column("test", JSON(none_as_null=True)),
+    Column("action", String(20), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("by", String(200), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("evidence", JSON, nullable=False),
 )
