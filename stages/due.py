@@ -73,10 +73,10 @@ class _Now:
         return self._to_judge(batch, instant, scored)
 
     def _to_score(self, batch: Batch, scored: Mapping[str, Any] | None) -> bool:
-        champion = self.workspace.serving(batch.end)
-        if champion is None:
+        release = self.workspace.serving(batch.end)
+        if release is None:
             return False
-        made_from = score.made_from_of(self.workspace, batch, champion)
+        made_from = score.made_from_of(self.workspace, batch, release)
         return scored is None or scored["fingerprint"] != made_from
 
     def _to_judge(self, batch: Batch, instant: datetime, scored: Mapping[str, Any] | None) -> bool:

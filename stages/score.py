@@ -1,61 +1,102 @@
-"""Score: the champion's ONNX file answers every feature row of a batch."""
+"""Score: the versions of the release answer the feature rows of a batch, each its share, by their ONNX files."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from core.batches import Batch
 from core.errors import IntegrityError
 from core.ledger import fingerprint
+from features.entities import entities
 from models.answers import to_column
+from models.registry.releases import Release
 from models.registry.versions import Version
 from models.runtime.model import Model
 from models.runtime.remembered import Remembered
-from stages.data.retained import FEATURES, PREDICTIONS, is_gone
+from stages.data.retained import FEATURES, PREDICTIONS, SHADOWS, is_gone
 from stages.workspace import Workspace, is_over
+
+Rows = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """How many rows of a batch a version scored."""
+    """How many rows of a batch were scored: `version` is the champion, `others` are the rows of the others.
+
+    What a shadow scored is no answer, and not among the `rows`.
+    """
 
     batch: str
     version: str
     rows: int
     fingerprint: str
+    others: dict[str, int] = field(default_factory=dict)
 
 
 def score(workspace: Workspace, batch: Batch, as_of: datetime) -> Scored | None:
-    """Score a batch with who was champion before `as_of`, into `predictions`; None while there was none.
+    """Score a batch by the release in force before `as_of`, into `predictions`; None while there was none.
 
     What was scored of a batch stays once retention has deleted its features, or the predictions; then one
     that was never scored has none.
 
-    Raises IntegrityError when the batch has no features yet, or the model's file is not the one
+    Raises IntegrityError when the batch has no features yet, or the file of a version is not the one
     that was registered.
     """
     is_over(batch, as_of)
-    champion = workspace.serving(as_of)
-    if champion is None:
+    release = workspace.serving(as_of)
+    if release is None:
         return None
+    before = workspace.ledger.result("score", batch.id)
     if is_gone(workspace, batch, FEATURES, PREDICTIONS):
-        known = workspace.ledger.result("score", batch.id)
-        return Scored(**known) if known else None
-    made_from = made_from_of(workspace, batch, champion)
+        return Scored(**before) if before else None
+    made_from = made_from_of(workspace, batch, release)
     if done := workspace.ledger.finished("score", batch.id, made_from):
         return Scored(**done)
     rows = workspace.lake.scan("features", [batch.id]).collect()
-    spec = workspace.spec
-    names = dict.fromkeys((*spec.datasets[spec.events].key, *spec.outcome.group))
-    answers = to_column(served(workspace, champion).predict(rows))
-    predictions = rows.select(*names, "event_time", "decision_time").with_columns(
-        answers, version=pl.lit(champion.id)
-    )
-    workspace.lake.write("predictions", batch.id, predictions)
-    result = Scored(batch.id, champion.id, predictions.height, made_from)
+    sides, shadowed = _sides(workspace, release, rows)
+    predictions = _answered(workspace, rows, sides)
+    workspace.lake.write(PREDICTIONS, batch.id, predictions)
+    if shadowed or (before and workspace.lake.exists(SHADOWS)):
+        unseen = [_answered(workspace, rows, {version: at}) for version, at in shadowed.items()]
+        workspace.lake.write(SHADOWS, batch.id, pl.concat([predictions.clear(), *unseen]))
+    counts = {version: int(at.sum()) for version, at in {**sides, **shadowed}.items()}
+    del counts[release.champion]
+    result = Scored(batch.id, release.champion, predictions.height, made_from, counts)
     workspace.ledger.record("score", batch.id, made_from, asdict(result), as_of)
     return result
+
+
+def _sides(
+    workspace: Workspace, release: Release, rows: pl.DataFrame
+) -> tuple[dict[str, Rows], dict[str, Rows]]:
+    """By version which of the rows it answers, and which it scores as a shadow."""
+    if len(release.parts) == 1:
+        return {release.champion: np.ones(rows.height, np.bool_)}, {}
+    about = entities(workspace.spec, rows)
+    answering = np.array([release.part_for(entity).version for entity in about], dtype=object)
+    sides = {part.version: answering == part.version for part in release.parts if part.role != "shadow"}
+    unseen = [{part.version for part in release.shadows_for(entity)} for entity in about]
+    return sides, {
+        part.version: np.array([part.version in each for each in unseen], np.bool_)
+        for part in release.shadows
+    }
+
+
+def _answered(workspace: Workspace, rows: pl.DataFrame, sides: Mapping[str, Rows]) -> pl.DataFrame:
+    """The answers of each version to its rows, in the order of the rows."""
+    spec, parts = workspace.spec, []
+    names = dict.fromkeys((*spec.datasets[spec.events].key, *spec.outcome.group))
+    numbered = rows.with_row_index(":row")
+    for version, at in sides.items():
+        own = numbered.filter(pl.Series(at))
+        answers = to_column(served(workspace, workspace.registry.version(version)).predict(own))
+        kept = own.select(":row", *names, "event_time", "decision_time")
+        parts.append(kept.with_columns(answers, version=pl.lit(version)))
+    return pl.concat(parts).sort(":row").drop(":row")
 
 
 def served(workspace: Workspace, version: Version) -> Model | Remembered:
@@ -67,11 +108,15 @@ def served(workspace: Workspace, version: Version) -> Model | Remembered:
     return Model.open(path, sha256)
 
 
-def made_from_of(workspace: Workspace, batch: Batch, champion: Version) -> str:
+def made_from_of(workspace: Workspace, batch: Batch, release: Release) -> str:
     """What stands for all that the predictions of a batch are made from."""
     built = workspace.ledger.result("features", batch.id)
     if built is None:
         raise IntegrityError(
             f"batch {batch} of {workspace.project.name} has no features yet: build them first"
         )
-    return fingerprint(batch.id, built["content"], champion.id, dict(champion.files))
+    champion, *others = (workspace.registry.version(version) for version in release.versions)
+    beside = [[asdict(part) for part in release.parts], [dict(each.files) for each in others]]
+    return fingerprint(
+        batch.id, built["content"], champion.id, dict(champion.files), *(beside if others else ())
+    )

@@ -44,8 +44,8 @@ def stale_scores(workspace: Workspace, batches: Sequence[Batch]) -> Iterator[Bat
             continue  # until they are built again
         if is_gone(workspace, batch, FEATURES, PREDICTIONS):
             continue
-        scored, champion = workspace.ledger.result("score", batch.id), workspace.serving(batch.end)
-        if scored and champion and scored["fingerprint"] != score.made_from_of(workspace, batch, champion):
+        scored, release = workspace.ledger.result("score", batch.id), workspace.serving(batch.end)
+        if scored and release and scored["fingerprint"] != score.made_from_of(workspace, batch, release):
             yield batch
 
 

@@ -21,6 +21,7 @@ from core.spec import Spec
 from core.words import nearest
 from core.worlds import world_of
 from models.registry.registry import Registry
+from models.registry.releases import Release
 from models.registry.versions import Version
 
 __all__ = ["WHOLE", "Workspace", "is_over", "open_workspace"]
@@ -101,22 +102,20 @@ class Workspace:
 
     def champion(self, as_of: datetime) -> Version | None:
         """The version that was champion at `as_of`, as the record of transitions has it."""
-        return self._crowned(lambda at: at <= as_of)
-
-    def serving(self, instant: datetime) -> Version | None:
-        """The version that was champion just before an instant: what came until then, it answers.
-
-        A batch may be over, and scored, at the very instant at which another's outcomes crown a new one.
-        """
-        return self._crowned(lambda at: at < instant)
-
-    def _crowned(self, counts: Callable[[datetime], bool]) -> Version | None:
         crowned = [
             change.version
             for change in self.registry.transitions(self.project.name)
-            if change.after == "champion" and counts(change.at)
+            if change.after == "champion" and change.at <= as_of
         ]
         return self.registry.version(crowned[-1]) if crowned else None
+
+    def serving(self, instant: datetime) -> Release | None:
+        """The release that was in force just before an instant: what came until then, its versions answer.
+
+        A batch may be over, and scored, at the very instant at which another's outcomes crown a new one.
+        """
+        before = [each for each in self.registry.releases(self.project.name) if each.at < instant]
+        return before[-1] if before else None
 
 
 def open_workspace(

@@ -12,7 +12,7 @@ from core.spec import Spec
 from features.made import look_back
 from stages.workspace import Workspace
 
-FEATURES, PREDICTIONS = "features", "predictions"
+FEATURES, PREDICTIONS, SHADOWS = "features", "predictions", "shadow_predictions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def kept(spec: Spec) -> list[Kept]:
     both = (FEATURES, "outcomes")
     found.append(Kept(FEATURES, both, "features", rules.features, spec.training.window))
     asked = rules.predictions, spec.outcome.maturity
-    return [*found, Kept(PREDICTIONS, (PREDICTIONS,), "predictions", *asked)]
+    return [*found, Kept(PREDICTIONS, (PREDICTIONS, SHADOWS), "predictions", *asked)]
 
 
 def retention_faults(spec: Spec) -> Iterator[Fault]:

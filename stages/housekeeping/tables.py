@@ -8,7 +8,17 @@ from stages.models.archive import archive_path
 from stages.workspace import Workspace
 
 HOURS = 7 * 24  # that files stay which nothing names any more: what began before may still read them
-ALWAYS = ("features", "outcomes", "predictions", "profiles", "prediction_profiles", "metrics")
+ALWAYS = (
+    "features",
+    "outcomes",
+    "predictions",
+    "shadow_predictions",
+    "served/predictions",
+    "served/outcomes",
+    "profiles",
+    "prediction_profiles",
+    "metrics",
+)
 
 
 def compact_tables(workspace: Workspace, instants: Instants, found: Housekept) -> None:

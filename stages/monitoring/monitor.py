@@ -76,7 +76,8 @@ def judge_batch(workspace: Workspace, batch: Batch, as_of: datetime) -> Judged |
     if done := workspace.ledger.finished("monitor", batch.id, made_from):
         return Judged(**done)
     version = workspace.registry.version(scored["version"])
-    predictions = workspace.lake.scan("predictions", [batch.id]).collect()
+    own = workspace.lake.scan("predictions", [batch.id]).filter(pl.col("version") == version.id)
+    predictions = own.collect()
     found = seen(workspace, batch, version, predictions, history, as_of)
     decision = _decided(workspace, version, found, final, as_of)
     judged = _judged(batch, version, found, decision, made_from)

@@ -41,7 +41,8 @@ def answered(workspace: Workspace, batch: Batch, as_of: datetime) -> dict[str, P
     scored = workspace.ledger.result("score", batch.id)
     if scored is None:
         raise IntegrityError(f"batch {batch} of {workspace.project.name} has no answers yet: score it first")
-    rows = workspace.lake.scan("predictions", [batch.id])
+    every = workspace.lake.scan("predictions", [batch.id])
+    rows = every.filter(pl.col("version") == scored["version"])
 
     def said() -> tuple[pl.LazyFrame, Columns]:
         return answer_columns(rows, values=problem_of(workspace.spec).link == "sorted")

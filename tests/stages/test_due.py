@@ -60,10 +60,10 @@ def do(workspace: Workspace, event: Event, decision: str = "nothing") -> None:
     """What the flows do, but for the models: a record of the batch's score or judgement."""
     instant, happens, batch = event
     if happens == "score":
-        champion = workspace.champion(batch.end)
-        assert champion
-        made_from = score.made_from_of(workspace, batch, champion)
-        scored = Scored(batch.id, champion.id, 100, made_from)
+        release = workspace.serving(batch.end)
+        assert release
+        made_from = score.made_from_of(workspace, batch, release)
+        scored = Scored(batch.id, release.champion, 100, made_from)
         workspace.ledger.record("score", batch.id, made_from, asdict(scored), instant)
         return
     judged = None
