@@ -8,7 +8,7 @@ from features.online.values import as_held
 
 
 def entity_columns(spec: Spec) -> tuple[str, ...]:
-    """The columns of a feature row that make its entity: those that the spec says, else its list or its key."""
+    """The columns of a feature row that make its entity: those of the spec, else its list or its key."""
     return spec.serving.entity or spec.outcome.group or spec.datasets[spec.events].key
 
 

@@ -1,4 +1,4 @@
-"""Score: the versions of the release answer the feature rows of a batch, each its share, by their ONNX files."""
+"""Score: the versions of the release answer the feature rows of a batch, each its share, by their files."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field

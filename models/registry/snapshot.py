@@ -6,7 +6,7 @@ from models.registry.versions import Transition, Version
 
 
 class Snapshot(Registry):
-    """A registry that reads each version, the transitions and the releases of a project once; it is to be read only."""
+    """A registry that reads versions, transitions and releases of a project once; it is to be read only."""
 
     def __init__(self, registry: Registry) -> None:
         self._engine, self._files = registry._engine, registry._files

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,7 @@ def trial(registry: Registry, *others: Part, day: int = 1, over: Release | None 
 @given(st.lists(st.floats(0.001, 0.999), min_size=2, max_size=5).map(sorted))
 def test_who_is_on_the_side_of_a_canary_stays_there_as_its_share_grows(shares: Sequence[float]) -> None:
     sides = [side(made(Part("shop/2", "canary", share))) for share in shares]
-    for smaller, larger in zip(sides, sides[1:], strict=False):
+    for smaller, larger in pairwise(sides):
         assert smaller <= larger
 
 

@@ -1,4 +1,4 @@
-"""Batch scoring obeys the release: each entity gets the answer of its side, and only the champion is judged."""
+"""Batch scoring obeys the release: each entity is answered by its side, and only the champion is judged."""
 
 from collections.abc import Iterator
 from datetime import timedelta
