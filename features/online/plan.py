@@ -10,7 +10,7 @@ from core.spec import Input, Lag, LocalTime, Lookup, Retrieved, RowFeature, Spec
 from core.words import nearest
 from features.columns import DECISION, INSTANT, of_event, require
 from features.declared import check_known, columns_asked, columns_read, in_key, plain
-from features.online.rows import OneRow, finisher
+from features.online.rows import Final, OneRow, finisher
 from features.online.values import RequestError, reader
 
 
@@ -41,8 +41,9 @@ class Plan:
         asked = (*columns_asked(self.declared), *own)
         self._readers = {name: reader(name, self._events[name]) for name in asked}
         _check(spec, self.declared, schemas, list(self._readers))
-        self.steps, dtypes = self._steps(schemas, derived)
-        self.finishers = {name: finisher(name, it.kind, dtypes[name]) for name, it in spec.features.items()}
+        self.steps, self._dtypes = self._steps(schemas, derived)
+        kinds = {name: it.kind for name, it in spec.features.items()}
+        self.finishers = {name: finisher(name, kind, self._dtypes[name]) for name, kind in kinds.items()}
 
     @property
     def columns(self) -> Collection[str]:
@@ -61,6 +62,22 @@ class Plan:
                 )
         said = {name: reader(name, pl.Float32()) for name in sorted(self._retrieved)}
         return {name: read(request.get(name)) for name, read in (self._readers | said).items()}
+
+    def given(self, values: Mapping[str, Final]) -> dict[str, Any]:
+        """Features that are given as models get them, as the store would hold those that others read.
+
+        RequestError for a text that is no value of the feature's dtype.
+        """
+        return {name: self._held(name, value) for name, value in values.items() if name in self.declared}
+
+    def _held(self, name: str, value: Final) -> Any:
+        dtype = self._dtypes[name]
+        if value is None or not (dtype.is_integer() or dtype == pl.Boolean):
+            return value
+        try:
+            return value in ("true", 1.0) if dtype == pl.Boolean else int(value)
+        except ValueError:
+            raise RequestError(f"request: {name!r} should be a whole number, not {value!r}") from None
 
     def _steps(
         self, schemas: Mapping[str, Sequence[pl.Schema]], derived: Mapping[str, pl.Expr]

@@ -1,7 +1,8 @@
 """The features of one request: the event's own fields, and what the online store knows as of now."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 import polars as pl
@@ -19,6 +20,9 @@ from features.online.store import Store
 from features.online.values import EPOCH, RequestError
 from features.online.windows import Rows, lookup_value, past_value
 
+_NONE: Mapping[str, Final] = MappingProxyType({})
+_Known = Callable[[Mapping[str, Any], int, Sequence[Group]], Mapping[Group, Rows]]
+
 
 class Online:
     """Answers single requests with the features that the offline build has of such a row.
@@ -32,28 +36,54 @@ class Online:
         functions: Functions,
         store: Store,
         tables: Mapping[str, pl.LazyFrame] | None = None,
+        schemas: Mapping[str, pl.Schema] | None = None,
     ) -> None:
         """Nothing is read yet. With `tables`, the project's other datasets by name, prepared columns
         that a request lacks are made from those that it holds, as ingestion makes them; that takes
-        some milliseconds. Raises SpecError when a function of the spec is missing.
+        some milliseconds. With `schemas`, the dtypes of every dataset that is published, the store need
+        not be there to tell them. Raises SpecError when a function of the spec is missing.
         """
-        self._spec, self._store = spec, store
+        self._spec, self._store, self._told = spec, store, schemas
         self._prepare = None if tables is None else Prepare(spec, functions, tables)
         self._layout = layout_of(spec)
         self._derived = expressions(spec, functions)
         self._plan: Plan | None = None
 
-    def features(self, request: Mapping[str, Any], decision_time: datetime) -> dict[str, Final]:
+    def features(
+        self, request: Mapping[str, Any], decision_time: datetime, given: Mapping[str, Final] = _NONE
+    ) -> dict[str, Final]:
         """By feature, in the spec's order, what a model gets: a 32-bit float, a text, or None.
 
         `request` holds columns of the event by name, as many as are known, and what a retriever says
         by the names of those features; what it does not hold is null. Of other events, and of other
-        datasets, what was known at `decision_time` counts, so far as it is published.
+        datasets, what was known at `decision_time` counts, so far as it is published. Features that are
+        `given`, as a model gets them, are taken as they are, and nothing is asked for their sake.
         Raises RequestError for a field that the events do not have or of another kind;
-        IntegrityError when nothing is published under these declarations, or a value is damaged.
+        IntegrityError when nothing is published under these declarations, or a value is damaged;
+        PerennialError when the store cannot be read.
         """
-        plan, values = self._computed(request, decision_time)
-        return {name: finish(values[name]) for name, finish in plan.finishers.items()}
+        return self._finished(request, decision_time, given, self._known)
+
+    def features_alone(
+        self, request: Mapping[str, Any], decision_time: datetime, given: Mapping[str, Final] = _NONE
+    ) -> dict[str, Final]:
+        """The same without the store: what would have come of other rows is null."""
+        return self._finished(request, decision_time, given, lambda event, decision, groups: {})
+
+    def _finished(
+        self,
+        request: Mapping[str, Any],
+        decision_time: datetime,
+        given: Mapping[str, Final],
+        known: _Known,
+    ) -> dict[str, Final]:
+        if given.keys() >= self._spec.features.keys():
+            return {name: given[name] for name in self._spec.features}
+        plan, values = self._computed(request, decision_time, given, known)
+        return {
+            name: given[name] if name in given else finish(values[name])
+            for name, finish in plan.finishers.items()
+        }
 
     def columns(self) -> list[str]:
         """The columns of the event that features read: what else a request holds is of no account."""
@@ -61,29 +91,38 @@ class Online:
 
     def values(self, request: Mapping[str, Any], decision_time: datetime) -> dict[str, Any]:
         """The same before numbers are rounded to 32 bits: floats of 64, whole numbers, texts."""
-        plan, values = self._computed(request, decision_time)
+        plan, values = self._computed(request, decision_time, _NONE, self._known)
         return {name: values[name] for name in plan.finishers}
 
-    def _computed(self, request: Mapping[str, Any], decision_time: datetime) -> tuple[Plan, dict[str, Any]]:
+    def _computed(
+        self,
+        request: Mapping[str, Any],
+        decision_time: datetime,
+        given: Mapping[str, Final],
+        known: _Known,
+    ) -> tuple[Plan, dict[str, Any]]:
         if not isinstance(decision_time, datetime) or decision_time.tzinfo is None:
             raise RequestError(f"a decision time needs an offset from UTC: {decision_time!r} has none")
         plan = self._planned()
         decision = (decision_time - EPOCH) // MICROSECOND
         if self._prepare:
             request = self._prepare.completed(request, plan.columns)
-        event = plan.read(request)
-        known = self._known(event, decision)
+        event, taken = plan.read(request), plan.given(given)
+        asked = [name for name in self._layout.reads if name not in given]
+        groups = dict.fromkeys(group for name in asked for group in self._layout.reads[name])
+        found = known(event, decision, list(groups))
         values: dict[str, Any] = {}
         for name, feature in plan.declared.items():
             if isinstance(feature, RowFeature):
                 values[name] = event[feature.column]
             elif isinstance(feature, Retrieved):
                 values[name] = event[name]
-            elif not isinstance(feature, LocalTime):
-                values[name] = self._value(name, feature, known, decision)
+            elif not isinstance(feature, LocalTime) and name not in given:
+                values[name] = self._value(name, feature, found, decision)
         context = {f":{name}": value for name, value in event.items()} | event | {DECISION: decision} | values
+        context |= taken
         for step in plan.steps:
-            context |= step.compute([context[column] for column in step.reads])
+            context |= step.compute([context[column] for column in step.reads]) | taken
         return plan, context
 
     def _planned(self) -> Plan:
@@ -91,18 +130,20 @@ class Online:
         self._plan = self._plan or Plan(self._spec, self._schemas(), self._derived)
         return self._plan
 
-    def _known(self, event: Mapping[str, Any], decision: int) -> dict[Group, Rows]:
+    def _known(self, event: Mapping[str, Any], decision: int, groups: Sequence[Group]) -> dict[Group, Rows]:
         """What the store holds of the request's entities, read at once; of a null one, nothing."""
         keys: dict[Group, list[str]] = {}
-        for group in self._layout.groups:
+        for group in groups:
             entity = [event[column] for column in group.asked]
             if None not in entity:
                 text = entity_text(entity)
                 keys[group] = [self._layout.key(group, text, bucket) for bucket in group.buckets(decision)]
+        if not keys:
+            return {}
         found = self._store.get([key for each in keys.values() for key in each])
         if not any(found.values()):
             # Nobody was seen before, or all that was published is gone.
-            self._schemas()
+            self._published()
         return {group: Rows(group, [(key, found[key]) for key in each]) for group, each in keys.items()}
 
     def _value(self, name: str, feature: Lookup | Past, known: Mapping[Group, Rows], decision: int) -> Any:
@@ -115,6 +156,11 @@ class Online:
 
     def _schemas(self) -> dict[str, list[pl.Schema]]:
         """Of each dataset, those under which its parts were published."""
+        if self._told is not None:
+            return {dataset: [schema] for dataset, schema in self._told.items()}
+        return self._published()
+
+    def _published(self) -> dict[str, list[pl.Schema]]:
         wanted = {dataset: self._layout.schema(dataset) for dataset in datasets(self._spec)}
         found = self._store.get(wanted.values())
         for dataset, key in wanted.items():

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from core.spec import Spec
 from models.card.outside import Seen
 from models.card.sample import Answers, as_read, asked
+from models.card.usual import usual
 from models.family import Fitted
 from models.measures.intervals import drawn_blocks
 from models.measures.paired import Blocks, Interval
@@ -41,9 +42,9 @@ class Added:
         found = model.contributions(frame)
         if found is not None:
             return cls(True, found)
-        frame, usual = as_read(frame, seen.columns), _usual(seen)
+        frame, ordinary = as_read(frame, seen.columns), usual(seen)
         whole = model.margins(frame)
-        frames = (frame.with_columns(usual[name]) for name in seen.columns.names)
+        frames = (frame.with_columns(ordinary[name]) for name in seen.columns.names)
         return cls(False, np.stack([whole - each for each in asked(model.margins, frames)], axis=1))
 
 
@@ -107,20 +108,6 @@ def _rises(
     rises = [problem.losses(rows, told) - losses for told in asked(answers, shuffled)]
     means = np.reshape(rises, (len(columns.names), REPEATS, -1)).mean(axis=1)
     return [of_units.mean(rise, spec.gate.confidence) for rise in means]
-
-
-def _usual(seen: Seen) -> dict[str, pl.Expr]:
-    """Each feature's usual value in training, as a column of that name."""
-    numbers = {
-        name: None if np.isnan(value) else float(value)
-        for name, value in zip(seen.columns.numbers, seen.middle, strict=True)
-    }
-    texts = dict(zip(seen.columns.categories, (values[0] or None for values in seen.values), strict=True))
-    return {
-        **{name: pl.lit(value, pl.Float32).alias(name) for name, value in numbers.items()},
-        **{name: pl.lit(value, pl.String).alias(name) for name, value in texts.items()},
-        **{name: pl.lit(None, pl.String).alias(name) for name in seen.columns.texts},
-    }
 
 
 def _correlation(values: NDArray[np.float64], added: Floats) -> float | None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from core.errors import IntegrityError, PerennialError
 from models.rows import Columns
 from models.runtime.bulk import Bulk
-from models.runtime.session import Feed, feed, session
+from models.runtime.session import Feed, feed, feed_of, session
 
 __all__ = ["CHUNK", "OUTPUTS", "Model"]
 
@@ -90,6 +91,13 @@ class Model:
     def feed(self, frame: pl.DataFrame) -> Feed:
         """The rows as the graph's inputs (see `feed`)."""
         return feed(frame, self.columns, self.name)
+
+    def answer(self, rows: Sequence[Mapping[str, float | str | None]]) -> NDArray[np.float64]:
+        """The answer to each of a few rows, at least one, that are mappings: [n], or [n, K].
+
+        Each has all columns of the graph, as `features.online` makes them: numbers of 32 bits, texts, None.
+        """
+        return self.run(feed_of(rows, self.columns))
 
     def run(self, feed: Feed) -> NDArray[np.float64]:
         """The answer to each row of a feed: [n], or [n, K] of classes or quantiles."""

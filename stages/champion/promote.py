@@ -9,6 +9,7 @@ import polars as pl
 
 from core.errors import PerennialError
 from models.answers import from_column
+from models.card.usual import REFERENCE
 from models.family import family
 from models.gate.judge import Check, Contender, GateReport, Served, judge
 from models.registry.versions import Version
@@ -16,7 +17,6 @@ from models.rows import Rows
 from stages.features.featurise import labelled
 from stages.models.bundle import FITTED
 from stages.models.cards import write_card
-from stages.models.references import REFERENCE
 from stages.score import served
 from stages.workspace import Workspace
 

@@ -6,6 +6,7 @@ import polars as pl
 
 from core.errors import IntegrityError
 from models.answers import to_column
+from models.card.usual import REFERENCE
 from models.fit import Fit
 from models.onnx.export import Variant
 from models.problem import problem_of
@@ -19,7 +20,6 @@ from stages.workspace import Workspace
 REFERENCE_ROWS = 20_000
 # So many of the newest holdout rows tell how answers are spread, and how far days differ.
 ANSWERS = 200_000
-REFERENCE = "reference.parquet"
 PROFILES = {"inputs": "inputs.profile.parquet", "answers": "answers.profile.parquet"}
 
 

@@ -1,0 +1,1 @@
+"""The service: requests answered by the versions of a release, and put on record."""

@@ -1,0 +1,92 @@
+"""Bodies of requests: read as far as they may be long, and taken apart into rows."""
+
+from typing import Any
+
+import msgspec
+import polars as pl
+import pyarrow as pa
+from starlette.requests import ClientDisconnect, Request
+
+from serving.fields import Fault
+from serving.problems import Problem, unprocessable
+
+ARROW = "application/vnd.apache.arrow.stream"
+UNFOLDED = 20  # times its length that the columns of a packed stream may take
+_DECODER = msgspec.json.Decoder()
+
+
+async def body_of(request: Request, most_mb: float) -> bytes:
+    """The whole body; Problem (413) where it is longer than so many megabytes, 400 where it breaks off."""
+    most = int(most_mb * 1_000_000)
+    said = request.headers.get("content-length", "")
+    if said.isdecimal() and int(said) > most:
+        raise _too_long(most_mb)
+    parts, length = [], 0
+    try:
+        async for part in request.stream():
+            length += len(part)
+            if length > most:
+                raise _too_long(most_mb)
+            parts.append(part)
+    except ClientDisconnect:
+        raise Problem(400, "the body broke off") from None
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def is_arrow(request: Request) -> bool:
+    """Whether a body is an Arrow stream; Problem (415) where it is neither that nor JSON."""
+    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if kind not in (ARROW, "application/json"):
+        raise Problem(415, f"send application/json, or {ARROW}, not {kind[:60]!r}")
+    return kind == ARROW
+
+
+def rows_of(body: bytes, most: int) -> tuple[list[Any], bool]:
+    """The rows of a body of JSON, and whether it was a list of them.
+
+    Problem: 422 where it is no JSON, or neither an object nor a list of some; 413 for too many rows.
+    """
+    try:
+        sent = _DECODER.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise unprocessable([Fault(0, "", f"the body is no JSON: {error}")]) from None
+    except RecursionError:
+        raise unprocessable([Fault(0, "", "the body is nested too deep")]) from None
+    if isinstance(sent, dict):
+        return [sent], False
+    if not isinstance(sent, list) or not sent:
+        raise unprocessable(
+            [Fault(0, "", "the body should be a row, which is an object of fields, or a list of rows")]
+        )
+    require_few(len(sent), most)
+    return sent, True
+
+
+def frame_of(body: bytes, most: int) -> pl.DataFrame:
+    """The rows of an Arrow stream; Problem: 422 where it is none, or holds none, 413 for too many rows."""
+    batches, rows, size = [], 0, 0
+    try:
+        with pa.ipc.open_stream(body) as stream:
+            for batch in stream:  # which may be packed: what it unfolds to is looked at before the next
+                rows, size = rows + batch.num_rows, size + batch.nbytes
+                require_few(rows, most)
+                if size > UNFOLDED * len(body) + 1_000_000:
+                    raise Problem(413, "the stream unfolds to far more than its length: send it in parts")
+                batches.append(batch)
+            frame = pl.from_arrow(pa.Table.from_batches(batches, stream.schema))
+    except (pa.ArrowException, OSError, ValueError, pl.exceptions.PolarsError) as error:
+        why = (str(error).splitlines() or ["it is empty"])[0]
+        raise unprocessable([Fault(0, "", f"the body is no Arrow stream: {why}")]) from None
+    if not isinstance(frame, pl.DataFrame) or frame.is_empty():
+        raise unprocessable([Fault(0, "", "the stream should have rows")])
+    return frame
+
+
+def require_few(rows: int, most: int) -> None:
+    """Problem (413) for too many rows."""
+    if rows > most:
+        raise Problem(413, f"{rows:,} rows are more than the {most:,} of one request: send them in parts")
+
+
+def _too_long(most_mb: float) -> Problem:
+    return Problem(413, f"the body is longer than the {most_mb:g} MB of one request: send it in parts")

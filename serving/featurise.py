@@ -1,0 +1,75 @@
+"""Features of the rows of a request: from what they hold, and by the online store where that is needed."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from core.errors import PerennialError, SpecError
+from core.spec import Spec
+from features.online.request import Online
+from features.online.rows import Final
+from features.online.values import RequestError
+from serving.fields import Fault, Fields, Refused, Row
+
+AGAIN = 1.0  # seconds after which a store that could not be read is asked again
+
+
+class StoreLost(PerennialError):
+    """The online store cannot be read, and the spec says that rows which need it are refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A row with its features, as a model gets them; `degraded` where the store could not be asked."""
+
+    row: Row
+    features: Mapping[str, Final] = field(repr=False)
+    degraded: bool
+    entity: str | None
+    key: str | None
+
+
+class Featuriser:
+    """Makes features of rows, by the store where that is needed and can be."""
+
+    def __init__(self, spec: Spec, fields: Fields, online: Online) -> None:
+        self._spec, self._fields, self._online = spec, fields, online
+        self._lost_until = 0.0
+        self.lost: str | None = None
+
+    def needs_store(self, row: Row) -> bool:
+        """Whether some feature is not given by the row itself."""
+        return not row.given.keys() >= self._spec.features.keys()
+
+    def known(self, rows: Sequence[Row]) -> list[Known]:
+        """The rows with their features.
+
+        Raises Refused where a row cannot be computed, StoreLost where the store is needed, cannot be read,
+        and the spec would rather have no answer.
+        """
+        return [self._known(place, row) for place, row in enumerate(rows)]
+
+    def _known(self, place: int, row: Row) -> Known:
+        try:
+            features, degraded = self._features(row)
+        except (RequestError, SpecError) as error:  # of what it holds nothing can be computed
+            raise Refused([Fault(place, "", str(error).removeprefix("request: "))]) from error
+        entity = self._fields.entity(row, features)
+        return Known(row, features, degraded, entity, self._fields.key(row.held))
+
+    def _features(self, row: Row) -> tuple[Mapping[str, Final], bool]:
+        if not self.needs_store(row):
+            return row.given, False
+        event = {name: value for name, value in row.sent.items() if name in row.held}
+        if time.monotonic() >= self._lost_until:
+            try:
+                found = self._online.features(event, row.decision_time, row.given)
+                self.lost = None
+                return found, False
+            except (RequestError, SpecError):
+                raise
+            except PerennialError as error:
+                self.lost, self._lost_until = str(error), time.monotonic() + AGAIN
+        if self._spec.serving.without_store == "refuse":
+            raise StoreLost(str(self.lost))
+        return self._online.features_alone(event, row.decision_time, row.given), True
