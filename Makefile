@@ -96,6 +96,15 @@ retire: $(READY) ## retire VERSION, which must be out of use, and archive it
 housekeeping: $(READY) ## put away what PROJECT has no use for: old rows, files, versions and runs
 	@$(RUN) housekeeping --project $(PROJECT)
 
+api-key: $(READY) ## make an API key to PROJECT's service and print it this once (NAME, SCOPES=predict,outcomes,admin; RATE a second)
+	@$(RUN) api-key --project $(PROJECT) $(call asked,NAME,name) $(call asked,SCOPES,scopes) $(call asked,RATE,rate)
+
+api-keys: $(READY) ## list the API keys of PROJECT, never a key itself
+	@$(RUN) api-keys --project $(PROJECT)
+
+revoke-key: $(READY) ## end the API key NAME of PROJECT: within two seconds it is refused
+	@$(RUN) revoke-key --project $(PROJECT) $(call asked,NAME,name)
+
 up: $(READY) ## start what production needs on this machine, and the deployments (docs/operating.md)
 	@$(RUN) up
 

@@ -79,7 +79,8 @@ def connect(url: str, metadata: MetaData) -> Engine:
 def _engine(place: URL) -> Engine:
     if (kind := place.get_backend_name()) not in _ALONE:
         raise PerennialError(f"the registry's URL must begin with {' or '.join(_ALONE)}, not with {kind!r}")
-    engine = create_engine(place, poolclass=NullPool)
+    # What is written may be secret, or somebody's own, and what a statement failed with may be logged.
+    engine = create_engine(place, poolclass=NullPool, hide_parameters=True)
     if kind == "sqlite":
         if place.database:
             Path(place.database).parent.mkdir(parents=True, exist_ok=True)

@@ -47,6 +47,15 @@ def names(settings: Settings) -> list[str]:
     return sorted(path.parent.name for path in settings.projects.glob("[!.]*/project.yaml"))
 
 
+def folder_of(name: str, settings: Settings) -> Path:
+    """The folder of a project, whatever is in its spec; SpecError when there is no such project."""
+    folder, known = settings.projects / name, names(settings)
+    if name not in known:
+        there = nearest(name, known) or f"; there is none in {settings.projects}"
+        raise SpecError(f"no project {name!r}: {folder / 'project.yaml'} is missing{there}")
+    return folder
+
+
 @dataclass(frozen=True, slots=True)
 class Examined:
     """A project as far as it can be read: `found` are the sentences on what is wrong, empty if nothing is.
@@ -83,11 +92,7 @@ def examine(name: str, settings: Settings) -> Examined:
 
     Raises SpecError when there is no such project, or its spec is no YAML.
     """
-    folder = settings.projects / name
-    known = names(settings)
-    if name not in known:
-        there = nearest(name, known) or f"; there is none in {settings.projects}"
-        raise SpecError(f"no project {name!r}: {folder / 'project.yaml'} is missing{there}")
+    folder = folder_of(name, settings)
     document = read(folder / "project.yaml")
     found = document.repeated()
     try:

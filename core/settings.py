@@ -21,6 +21,8 @@ class Settings(BaseSettings):
     database. `online` is the URL of the online store: `sqlite:///<file>`, or of Redis. `dask` is a
     scheduler's address; without it a local cluster of `workers` processes is started for the run.
     `host` and the ports are where `make up` listens; the dashboard of Dask does on loopback alone.
+    `serve_host` and `serve_port` are where `make serve` answers, in `serve_workers` processes;
+    `serve_open` lets it answer without API keys, which it does on loopback alone.
     A path that is not absolute is taken from where the process was started.
     Raises SpecError for a variable that is none of these, and for a value that is none of its kind.
     """
@@ -39,6 +41,10 @@ class Settings(BaseSettings):
     prefect_port: int = Field(default=4200, ge=1, le=65535)
     dask_port: int = Field(default=8786, ge=1, le=65535)
     dashboard_port: int = Field(default=8787, ge=1, le=65535)
+    serve_host: str = Field(default="127.0.0.1", min_length=1)
+    serve_port: int = Field(default=8000, ge=1, le=65535)
+    serve_workers: int = Field(default=1, ge=1)
+    serve_open: bool = False
 
     def __init__(self, **values: Any) -> None:
         known = [f"PERENNIAL_{name.upper()}" for name in type(self).model_fields]

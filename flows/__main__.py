@@ -34,6 +34,9 @@ COMMANDS = (
     "reproduce",
     "retire",
     "housekeeping",
+    "api_key",
+    "api_keys",
+    "revoke_key",
     "up",
     "down",
     "status",
@@ -92,6 +95,7 @@ def _run(arguments: argparse.Namespace) -> int:
         "model_commands",
         "housekeeping_command",
         "replay_commands",
+        "serving_commands",
         "commands",
     )
     found = (import_module(f"flows.{name}") for name in modules)  # one after the other: they take seconds
@@ -114,6 +118,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--inject", help="of a what-if: what would have been delivered, as YAML")
     parser.add_argument("--suites", help="of a what-if: a folder of suites, in place of expectations/")
     parser.add_argument("--as-of", type=datetime.fromisoformat, help="the instant to stand at (ISO 8601)")
+    parser.add_argument("--scopes", help="of an API key: what it opens, with commas")
+    parser.add_argument("--rate", help="of an API key: how many requests a second it may ask")
     for name, what in NEW.items():
         parser.add_argument(f"--{name}", help=f"of a new project: {what}")
     parser.add_argument("--json", action="store_true", help="print for machines")

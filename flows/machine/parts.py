@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
+from core.hosts import is_loopback, reached
 from core.settings import Settings
 from flows.machine.processes import Identity, python
-from flows.machine.secure import access, guarded, is_loopback, reached
+from flows.machine.secure import access, guarded
 from flows.machine.state import SCHEDULER, SERVER, Up
 
 LOOPBACK = "127.0.0.1"

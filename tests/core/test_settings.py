@@ -32,6 +32,8 @@ def test_by_default_all_state_lies_in_the_checkout() -> None:
     assert settings.dask is None
     assert settings.host == "127.0.0.1"
     assert (settings.prefect_port, settings.dask_port, settings.dashboard_port) == (4200, 8786, 8787)
+    assert (settings.serve_host, settings.serve_port, settings.serve_workers) == ("127.0.0.1", 8000, 1)
+    assert settings.serve_open is False
 
 
 def test_the_environment_says_otherwise(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -40,7 +42,10 @@ def test_the_environment_says_otherwise(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setenv("PERENNIAL_REGISTRY", "postgresql+psycopg://host/base")
     monkeypatch.setenv("PERENNIAL_ONLINE", "redis://host:6379/0")
     monkeypatch.setenv("PERENNIAL_WORKERS", "7")
+    monkeypatch.setenv("PERENNIAL_SERVE_WORKERS", "3")
+    monkeypatch.setenv("PERENNIAL_SERVE_OPEN", "1")
     settings = Settings()
+    assert (settings.serve_workers, settings.serve_open) == (3, True)
     assert settings.home == tmp_path
     assert settings.lake == "s3://bucket/lake"
     assert settings.registry == "postgresql+psycopg://host/base"
@@ -88,9 +93,20 @@ def test_a_value_of_the_wrong_kind_is_an_error(monkeypatch: pytest.MonkeyPatch, 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("PREFECT_PORT", "0"), ("DASK_PORT", "65536"), ("DASHBOARD_PORT", "http"), ("HOST", "")],
+    [
+        ("PREFECT_PORT", "0"),
+        ("DASK_PORT", "65536"),
+        ("DASHBOARD_PORT", "http"),
+        ("HOST", ""),
+        ("SERVE_PORT", "80000"),
+        ("SERVE_HOST", ""),
+        ("SERVE_WORKERS", "0"),
+        ("SERVE_OPEN", "loopback"),
+    ],
 )
-def test_where_nothing_can_listen_is_an_error(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_or_how_nothing_can_listen_is_an_error(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(f"PERENNIAL_{name}", value)
     with pytest.raises(SpecError, match=f"PERENNIAL_{name}: .* not '{value}'"):
         Settings()

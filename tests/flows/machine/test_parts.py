@@ -9,12 +9,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from core.hosts import is_loopback, reached
 from core.settings import Settings
 from flows.machine import state, supervisor
 from flows.machine.facts import part_facts
 from flows.machine.parts import parts, planned
 from flows.machine.processes import MARK, Identity, cut, end, marked
-from flows.machine.secure import access, guarded, is_loopback, make_keys, reached
+from flows.machine.secure import access, guarded, make_keys
 from flows.machine.state import PartState, Up
 
 
