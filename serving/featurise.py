@@ -9,7 +9,7 @@ from core.spec import Spec
 from features.online.request import Online
 from features.online.rows import Final
 from features.online.values import RequestError
-from serving.fields import Fault, Fields, Refused, Row
+from serving.fields import Fault, Fields, Malformed, Row
 
 AGAIN = 1.0  # seconds after which a store that could not be read is asked again
 
@@ -44,7 +44,7 @@ class Featuriser:
     def known(self, rows: Sequence[Row]) -> list[Known]:
         """The rows with their features.
 
-        Raises Refused where a row cannot be computed, StoreLost where the store is needed, cannot be read,
+        Raises Malformed where a row cannot be computed, StoreLost where the store is needed, cannot be read,
         and the spec would rather have no answer.
         """
         return [self._known(place, row) for place, row in enumerate(rows)]
@@ -53,7 +53,7 @@ class Featuriser:
         try:
             features, degraded = self._features(row)
         except (RequestError, SpecError) as error:  # of what it holds nothing can be computed
-            raise Refused([Fault(place, "", str(error).removeprefix("request: "))]) from error
+            raise Malformed([Fault(place, "", str(error).removeprefix("request: "))]) from error
         entity = self._fields.entity(row, features)
         return Known(row, features, degraded, entity, self._fields.key(row.held))
 

@@ -35,7 +35,7 @@ class Fault:
     reason: str
 
 
-class Refused(PerennialError):
+class Malformed(PerennialError):
     """A request that is not of the form that the spec says, with what is wrong with it."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
@@ -79,7 +79,7 @@ class Fields:
         self._key, self._entity = spec.datasets[spec.events].key, entity_columns(spec)
 
     def rows(self, sent: Sequence[Any], now: datetime) -> list[Row]:
-        """The rows of a request that came at an instant; Refused where any of them is none."""
+        """The rows of a request that came at an instant; Malformed where any of them is none."""
         faults: list[Fault] = []
         found = []
         for place, row in enumerate(sent):
@@ -87,7 +87,7 @@ class Fields:
             if len(faults) >= MOST_FAULTS:
                 break
         if faults:
-            raise Refused(faults[:MOST_FAULTS])
+            raise Malformed(faults[:MOST_FAULTS])
         return [row for row in found if row is not None]
 
     def entity(self, row: Row, features: Mapping[str, Final]) -> str | None:

@@ -49,6 +49,11 @@ class InForce:
     release: Release
     versions: Mapping[str, Loaded]
 
+    @property
+    def champion(self) -> Part:
+        """The champion's part."""
+        return next(part for part in self.release.parts if part.role == "champion")
+
     def of(self, part: Part) -> Loaded:
         """The version that has a part."""
         return self.versions[part.version]

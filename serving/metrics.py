@@ -89,7 +89,7 @@ def registry() -> CollectorRegistry:
     if SHARED not in os.environ:
         return OWN
     found = CollectorRegistry()
-    MultiProcessCollector(found)
+    MultiProcessCollector(found)  # type: ignore[no-untyped-call]
     return found
 
 
@@ -100,4 +100,4 @@ def exposition() -> bytes:
 
 def forget(process: int) -> None:
     """Take what was true of a process while it lived out of the metrics; what it counted stays."""
-    mark_process_dead(process)
+    mark_process_dead(process)  # type: ignore[no-untyped-call]

@@ -12,7 +12,6 @@ from filelock import FileLock
 
 from core.errors import PerennialError
 
-_BUSY_SECONDS = 60.0
 _TABLE = """
 CREATE TABLE IF NOT EXISTS facts (
     project TEXT NOT NULL, key TEXT NOT NULL, part TEXT NOT NULL, value BLOB NOT NULL,
@@ -30,7 +29,8 @@ _PUT = "INSERT INTO facts (project, part, key, value) VALUES (?, ?, ?, ?)"
 class EmbeddedStore:
     """See `features.online.store.Store`. Each thread has a connection of its own, and each process."""
 
-    def __init__(self, path: str, project: str) -> None:
+    def __init__(self, path: str, project: str, patience: float) -> None:
+        self._patience = patience
         self._path, self._project = Path(path), project
         self._local, self._connections = threading.local(), list[sqlite3.Connection]()
         self._process, self._inherited = os.getpid(), list[object]()
@@ -97,7 +97,7 @@ class EmbeddedStore:
     def _connect(self) -> sqlite3.Connection:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(
-            self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            self._path, timeout=self._patience, isolation_level=None, check_same_thread=False
         )
         (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
         tables = connection.execute("SELECT count(*) FROM sqlite_master WHERE type = 'table'").fetchone()[0]

@@ -9,7 +9,6 @@ from redis.client import Pipeline
 from core.errors import PerennialError, SpecError
 
 _SECONDS = 10.0  # to connect
-_PATIENCE = 60.0  # seconds for an answer
 
 
 class RemoteStore:
@@ -18,12 +17,12 @@ class RemoteStore:
     Every key of Redis begins with `perennial:<project>:`.
     """
 
-    def __init__(self, url: str, project: str) -> None:
+    def __init__(self, url: str, project: str, patience: float) -> None:
         self._prefix = f"perennial:{project}:"
         self._parts = f"{self._prefix}parts"
         try:
             self._client = redis.Redis.from_url(
-                url, socket_connect_timeout=_SECONDS, socket_timeout=_PATIENCE
+                url, socket_connect_timeout=min(patience, _SECONDS), socket_timeout=patience
             )
         except ValueError:
             # Its message may show the URL, and so a password.

@@ -6,6 +6,8 @@ from typing import Protocol
 from core.errors import SpecError
 from features.online.embedded import EmbeddedStore
 
+PATIENCE = 60.0
+
 
 class Store(Protocol):
     """A key-value store of one project, for any number of threads and processes.
@@ -30,19 +32,21 @@ class Store(Protocol):
         """Let go of the connections; a store that is used again opens new ones."""
 
 
-def open_store(url: str, project: str) -> Store:
+def open_store(url: str, project: str, patience: float = PATIENCE) -> Store:
     """The project's store at the URL: `sqlite:///<file>`, or `redis://`, `rediss://`, `unix://`.
+
+    It is given so many seconds for an answer.
 
     Opening makes nothing and asks for nothing; the first use does. Any number of projects may share
     a URL. Raises SpecError for another kind of URL, without showing a password that is in it.
     """
     scheme, _, rest = url.partition("://")
     if scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
-        return EmbeddedStore(rest[1:], project)
+        return EmbeddedStore(rest[1:], project, patience)
     if scheme in ("redis", "rediss", "unix") and rest:
         from features.online.remote import RemoteStore  # with a client that who has a file need not wait for
 
-        return RemoteStore(url, project)
+        return RemoteStore(url, project, patience)
     raise SpecError(
         f"the online store's URL must be sqlite:///<file> or redis://<host>:<port>/<number>, not {scheme}://…"
     )
