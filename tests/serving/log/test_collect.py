@@ -54,9 +54,7 @@ def test_a_log_of_which_nothing_was_collected_is_empty(log: Log) -> None:
     assert not log.lake.exists(OUTCOMES)
 
 
-def test_the_rows_of_two_days_in_a_segment_lie_apart_and_an_older_day_is_not_opened(
-    log: Log, row: Row
-) -> None:
+def test_rows_of_two_days_in_a_segment_lie_apart_and_the_older_are_not_opened(log: Log, row: Row) -> None:
     late = [row(number, at=NOON + timedelta(hours=11, minutes=number)) for number in range(120)]
     segment = OpenSegment.begin(log.folder / PREDICTIONS, "a", 1)
     segment.append(framed(encode(late, log.schemas[PREDICTIONS])), 120)
@@ -95,7 +93,8 @@ def test_what_a_kill_left_after_its_commit_is_only_deleted(log: Log, write: Writ
 
 
 def test_the_table_remembers_its_streams_though_its_log_is_cut(log: Log, write: Write) -> None:
-    known = write("a", 1, [1]).read_bytes()
+    path = write("a", 1, [1])
+    known = path.read_bytes()
     log.collect()
     for number in range(2, 5):
         write("b", number, [number])
@@ -104,7 +103,7 @@ def test_the_table_remembers_its_streams_though_its_log_is_cut(log: Log, write: 
     table.create_checkpoint()
     for commit in Path(log.lake.path(PREDICTIONS), "_delta_log").glob("*.json"):
         commit.unlink()
-    write("a", 1, []).write_bytes(known)
+    path.write_bytes(known)
     assert log.collect().rows == 0
     assert log.numbers() == [1, 2, 3, 4]
 

@@ -44,14 +44,7 @@ def test_rows_are_logged_as_they_were(log: Log, journal: Journal, row: Row) -> N
     rows = served(log.lake, PREDICTIONS, log.schemas[PREDICTIONS]).sort("request_id").collect()
     assert rows.schema == log.schemas[PREDICTIONS]
     logged = [Prediction(*values) for values in rows.iter_rows()]
-    told = json.loads(str(logged[0].input))
-    assert told == {
-        "origin": "EWR",
-        "at": "2013-12-31T13:00:00Z",
-        "gate": None,
-        "note": 'say "ü"',
-        "bad": None,
-    }
+    assert json.loads(str(logged[0].input)) == {**sent, "at": "2013-12-31T13:00:00Z", "bad": None}
     assert [each._replace(input="", features="") for each in logged] == [
         row(1, key="EWR/7", input="", features=""),
         row(2, input="", features=""),
@@ -127,7 +120,7 @@ def test_bulk_is_logged_and_a_full_segment_can_be_collected_while_the_journal_li
     journal.close()
     assert log.collect().rows == 1
     assert log.numbers() == list(range(70_001))
-    with pytest.raises(IntegrityError, match="rows of Schema.* were to be logged; right is"):
+    with pytest.raises(IntegrityError, match="were to be logged; right is Schema"):
         journal.append_frame(PREDICTIONS, many.drop("error"))
 
 

@@ -87,7 +87,8 @@ journal = Journal(Path(sys.argv[1]), schemas(pl.Boolean(), wide=False), interval
 for number in itertools.count():
     durable = journal.durable(PREDICTIONS, [row(-number - 1)]).result()
     journal.append(PREDICTIONS, [row(10 * number + place) for place in range(10)])
-    told = {{"durable": durable, "asked": -number - 1, "appended": 10 * number + 10, **asdict(journal.facts())}}
+    told = {{"durable": durable, "asked": -number - 1, "appended": 10 * number + 10}}
+    told |= asdict(journal.facts())
     print(json.dumps(told), flush=True)
     time.sleep(0.005)
     if Path(sys.argv[1], "stop").exists():
