@@ -1,31 +1,25 @@
 """The lake: a project's Delta tables, written one whole batch at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, write_deltalake
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from core.errors import IntegrityError
-
-# The dtypes that Delta has no word for, and those in which it holds the same values.
-_HELD_AS: dict[type[pl.DataType], pl.DataType] = {
-    pl.Categorical: pl.String(),
-    pl.Enum: pl.String(),
-    pl.UInt8: pl.Int16(),
-    pl.UInt16: pl.Int32(),
-    pl.UInt32: pl.Int64(),
-    pl.UInt64: pl.Int64(),
-}
-_NOT_HELD = (pl.Duration, pl.Time, pl.Int128, pl.Object)
+from core.holding import check_dtypes, held
 
 # After a commit Delta would cut the log of more than 30 days ago, and with it every version of then: those
 # that model versions were trained on. A table is told so when it is made, and each commit to an older one.
 KEPT_LOG = {"delta.enableExpiredLogCleanup": "false"}
 KEEP_LOG = PostCommitHookProperties(cleanup_expired_logs=False)
+
+# No model version is trained on a table that grows by thousands of small commits a day: housekeeping may cut
+# the log of all but the last day.
+SHORT_LOG = {**KEPT_LOG, "delta.logRetentionDuration": "interval 1 days"}
 
 # Tries a commit again that lost to another one.
 contended = retry(
@@ -83,17 +77,10 @@ class Lake:
         differs from the table's, or when there is no such wider one.
         """
         path = self.path(table)
-        rows = _held(path, frame, batch)
-        # Of several chunks delta-rs takes whichever comes first, and sums and draws would vary with that.
-        data = rows.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
-        try:
-            target = DeltaTable(path)
-        except TableNotFoundError:
-            DeltaTable.create(
-                path, schema=data.schema, partition_by=["batch"], mode="ignore", configuration=KEPT_LOG
-            )
-            target = DeltaTable(path)
-        _check_dtypes(path, target, rows.schema)
+        rows = held(path, _of_batch(path, frame, batch))
+        data = _arrow(rows)
+        target = _made(path, data.schema, KEPT_LOG)
+        check_dtypes(path, target, rows.schema)
         quoted = batch.replace("'", "''")
         write_deltalake(
             target,
@@ -105,6 +92,38 @@ class Lake:
             post_commithook_properties=KEEP_LOG,
         )
         return TableVersion(table, batch, target.version(), frame.height)
+
+    @contended
+    def append(self, table: str, stream: str, parts: Mapping[int, pl.DataFrame]) -> int:
+        """Add numbered parts of a stream to a table, in one commit, each once; how many rows were added.
+
+        Numbers rise along a stream: the table remembers the newest that it has of each, and a part whose
+        number is not above that is there already. Rows bear their `batch`, and those of a part may be of
+        several. Any number of processes may append at once, also the same parts. Raises IntegrityError as
+        `write` does.
+        """
+        path, numbers = self.path(table), sorted(parts)
+        rows = {number: held(path, parts[number]) for number in numbers}
+        target = _made(path, _arrow(rows[numbers[0]].clear()).schema, SHORT_LOG)
+        newest = target.transaction_version(stream)
+        new = [rows[number] for number in numbers if newest is None or number > newest]
+        if not new:
+            return 0
+        for part in new:
+            check_dtypes(path, target, part.schema)
+        added = pl.concat(new, how="diagonal")
+        write_deltalake(
+            target,
+            _arrow(added),
+            mode="append",
+            schema_mode="merge",
+            # A commit that names the stream fails where another has named it since the table was opened.
+            commit_properties=CommitProperties(
+                {"stream": stream, "rows": str(added.height)}, 20, [Transaction(stream, numbers[-1])]
+            ),
+            post_commithook_properties=KEEP_LOG,
+        )
+        return added.height
 
     def scan(
         self, table: str, batches: Sequence[str] | None = None, version: int | None = None
@@ -130,30 +149,22 @@ class Lake:
             raise IntegrityError(f"{path}: cannot be read at version {version}: {error}") from error
 
 
-def _held(path: str, frame: pl.DataFrame, batch: str) -> pl.DataFrame:
-    """The rows in dtypes that Delta holds without change, with their `batch`."""
+def _made(path: str, schema: pa.Schema, configuration: Mapping[str, str]) -> DeltaTable:
+    """The table at its newest version, which is made if it is not there."""
+    try:
+        return DeltaTable(path)
+    except TableNotFoundError:
+        made = {**configuration}
+        DeltaTable.create(path, schema=schema, partition_by=["batch"], mode="ignore", configuration=made)
+        return DeltaTable(path)
+
+
+def _of_batch(path: str, frame: pl.DataFrame, batch: str) -> pl.DataFrame:
     if "batch" in frame.columns and (frame["batch"].cast(pl.String) != batch).any():
         raise IntegrityError(f"{path}: rows of another batch are written as batch {batch}")
-    if len({name.lower() for name in frame.columns}) < frame.width:
-        raise IntegrityError(f"{path}: two columns differ in case alone: {', '.join(frame.columns)}")
-    casts: list[pl.Expr] = []
-    for name, dtype in frame.schema.items():
-        if isinstance(dtype, _NOT_HELD):
-            raise IntegrityError(f"{path}: column {name!r} is {dtype}, which no table can hold: cast it")
-        if isinstance(dtype, pl.Datetime):
-            casts.append(pl.col(name).cast(pl.Datetime("us", "UTC" if dtype.time_zone else None)))
-        elif type(dtype) in _HELD_AS:
-            casts.append(pl.col(name).cast(_HELD_AS[type(dtype)]))
-    try:
-        return frame.with_columns(*casts, pl.lit(batch).alias("batch"))
-    except pl.exceptions.InvalidOperationError as error:
-        raise IntegrityError(f"{path}: batch {batch} cannot be held: {str(error).splitlines()[0]}") from error
+    return frame.with_columns(pl.lit(batch).alias("batch"))
 
 
-def _check_dtypes(path: str, table: DeltaTable, schema: pl.Schema) -> None:
-    # Delta would cast what differs, and so change values without a word.
-    held = pl.DataFrame(pa.schema(table.schema().to_arrow()).empty_table()).schema
-    for name, dtype in schema.items():
-        if held.get(name, dtype) != dtype and pl.Null not in (dtype, held[name]):
-            found = f"column {name!r} is {dtype}, but the table holds {held[name]}"
-            raise IntegrityError(f"{path}: {found}: a table keeps its dtypes, so name the column anew")
+def _arrow(rows: pl.DataFrame) -> pa.Table:
+    # Of several chunks delta-rs takes whichever comes first, and sums and draws would vary with that.
+    return rows.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())

@@ -130,6 +130,32 @@ def test_a_table_that_was_never_written_is_an_error_that_says_what_to_do(lake: L
         lake.version("raw")
 
 
+# -- streams
+
+
+def of(batch: str, *numbers: int) -> pl.DataFrame:
+    return rows(*numbers).with_columns(batch=pl.lit(batch))
+
+
+def test_parts_of_a_stream_are_added_once_in_whichever_company_they_come(lake: Lake) -> None:
+    assert lake.append("raw", "s", {1: of("a", 1), 2: pl.concat([of("a", 2), of("b", 3)])}) == 3
+    assert lake.append("raw", "s", {1: of("a", 1), 2: of("a", 2)}) == 0
+    assert lake.append("raw", "s", {2: of("a", 2), 4: of("b", 4), 3: of("b", 5)}) == 2
+    assert lake.append("raw", "s", {3: of("b", 5)}) == 0
+    assert lake.append("raw", "another", {1: of("b", 6)}) == 1
+    assert (ids(lake), ids(lake, "a"), ids(lake, "b")) == ([1, 2, 3, 4, 5, 6], [1, 2], [3, 4, 5, 6])
+    assert lake.version("raw") == 3  # a commit each, and none where there was nothing to add
+
+
+def test_what_cannot_be_appended_changes_nothing_and_can_be_mended(lake: Lake) -> None:
+    lake.append("raw", "s", {1: of("a", 1)})
+    wrong = of("a", 2).with_columns(pl.col("id").cast(pl.String))
+    with pytest.raises(IntegrityError, match="column 'id' is String, but the table holds Int64"):
+        lake.append("raw", "s", {2: of("a", 2), 3: wrong})
+    assert lake.append("raw", "s", {2: of("a", 2), 3: of("a", 3).with_columns(city=pl.lit("Rome"))}) == 2
+    assert ids(lake) == [1, 2, 3]
+
+
 # -- columns
 
 
@@ -245,6 +271,31 @@ def test_processes_that_write_at_once_all_succeed(lake: Lake, start_python: Star
     assert set(batches.select("len", "id", "number").rows()) == {(50, 1, 1)}
     assert batches.height == 1 + 4 * 4
     assert {f"of_{who}" for who in range(4)} <= set(lake.scan("raw").collect_schema())
+
+
+_APPEND = """
+import sys
+import polars as pl
+from core.lake import Lake
+lake = Lake(sys.argv[1], "trips")
+print("ready", flush=True)
+sys.stdin.readline()
+part = lambda number: pl.DataFrame({"id": [number], "batch": ["a"]})
+print(sum(lake.append("raw", "s", {each: part(each), each + 1: part(each + 1)}) for each in range(8)))
+"""
+
+
+def test_processes_that_append_the_same_parts_at_once_add_each_once(lake: Lake, start_python: Start) -> None:
+    processes = [start_python(_APPEND, lake.root) for _ in range(3)]
+    for process in processes:
+        assert process.stdout and process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    said = [process.communicate() for process in processes]
+    assert sum(int(out) for out, _ in said) == 9, said
+    assert ids(lake) == list(range(9))
 
 
 _REWRITE = """
