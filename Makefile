@@ -96,6 +96,9 @@ retire: $(READY) ## retire VERSION, which must be out of use, and archive it
 housekeeping: $(READY) ## put away what PROJECT has no use for: old rows, files, versions and runs
 	@$(RUN) housekeeping --project $(PROJECT)
 
+serve: $(READY) ## answer requests about PROJECT over HTTP (PERENNIAL_SERVE_HOST, _PORT, _WORKERS; _OPEN=true: without keys)
+	@$(RUN) serve --project $(PROJECT)
+
 api-key: $(READY) ## make an API key to PROJECT's service and print it this once (NAME, SCOPES=predict,outcomes,admin; RATE a second)
 	@$(RUN) api-key --project $(PROJECT) $(call asked,NAME,name) $(call asked,SCOPES,scopes) $(call asked,RATE,rate)
 

@@ -26,6 +26,7 @@ COMMANDS = (
     "train",
     "tune",
     "score",
+    "serve",
     "monitor",
     "retrain",
     "rollback",

@@ -1,16 +1,35 @@
-"""The commands about the service: the keys to it."""
+"""The commands about the service: serving, and the keys to it."""
 
 import argparse
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from core.errors import SpecError
 from core.projects import folder_of
 from core.settings import Settings
-from flows.running import console
+from flows.running import console, opened
 from flows.show import headed_table
 from serving.access.guard import RATE
 from serving.access.keys import SCOPES, Keys
+
+
+def serve(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Serve a project until Ctrl-C or SIGTERM, from now on or, for a history that is over, from its end on."""
+    from serving.run import Clock  # it takes seconds to import
+    from serving.run import serve as until_ended
+
+    workspace, as_of = opened(settings, arguments)
+    behind = datetime.now(UTC) - as_of
+    host, port = settings.serve_host, settings.serve_port
+    print(f"{workspace.spec.title}: http://{host}:{port} (Ctrl-C ends it)")
+    if behind > timedelta(minutes=1):
+        print(f"it stands at {as_of:%Y-%m-%d %H:%M} UTC, where the history of {workspace.project.name} ends")
+    if settings.serve_open:
+        print("without API keys: whoever can reach this machine's loopback may ask")
+    elif not Keys(settings.registry, workspace.project.name).live():
+        print("nobody has a key yet: make one by `make api-key NAME=… SCOPES=predict,outcomes,admin`")
+    until_ended(workspace.project.name, settings, Clock(max(behind, timedelta())))
+    return 0
 
 
 def api_key(settings: Settings, arguments: argparse.Namespace) -> int:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 import polars as pl
 
@@ -10,57 +9,35 @@ from core.errors import PerennialError
 from features.online.rows import Final
 from models.registry.releases import Part
 from serving.featurise import Known
-from serving.loaded import InForce, Loaded
-from serving.log.tables import Prediction
+from serving.loaded import InForce, Loaded, Said
 
 WHOLE = 16  # rows from which a frame is quicker than mappings
-
-Said = float | list[float]
-"""A number, or one for each class or quantile."""
-
-
-class VersionFailed(PerennialError):
-    """A version that could not answer rows which others may."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The answer to a row, by the version with a part; `said` is None where it failed, for the reason `error`."""
+    """The answer to a row, by the version with a part; None where it failed, for the reason `error`."""
 
     known: Known
     part: Part
     said: Said | None
     error: str | None = None
 
-    def logged(self, request_id: str, at: datetime, seconds: float) -> Prediction:
-        """What is put on record of it."""
-        known = self.known
-        return Prediction(
-            request_id=request_id,
-            version=self.part.version,
-            role=self.part.role,
-            at=at,
-            decision_time=known.row.decision_time,
-            entity=known.entity or request_id,
-            key=known.key,
-            input=known.row.sent,
-            features=known.features,
-            prediction=self.said,
-            seconds=seconds,
-            degraded=known.degraded,
-            error=self.error,
-        )
+
+class VersionFailed(PerennialError):
+    """A champion that could not answer, and what `failed` so, where that is not on record yet."""
+
+    def __init__(self, champion: Part, failed: Sequence[Answered] = ()) -> None:
+        super().__init__(f"{champion.version} could not answer")
+        self.failed = failed
 
 
-def answer(
-    in_force: InForce, known: Sequence[Known], request_id: str
-) -> tuple[list[Answered], list[Answered]]:
+def answer(in_force: InForce, known: Sequence[Known]) -> tuple[list[Answered], list[Answered]]:
     """The answer to each row, by its side of the release; and what failed on the way to them.
 
-    A row of nobody is on the side of its request. Where another version than the champion fails, the
-    champion answers; VersionFailed where it does.
+    Where another version than the champion fails, the champion answers; VersionFailed where it fails, too.
     """
-    parts = [in_force.release.part_for(each.entity or request_id) for each in known]
+    parts = [in_force.release.part_for(each.entity) for each in known]
     found: dict[int, Answered] = {}
     failed: list[Answered] = []
     for part in dict.fromkeys(parts):
@@ -71,18 +48,16 @@ def answer(
             failed += given
             given = _answered(in_force, in_force.champion, own)
         if given[0].error is not None:
-            raise VersionFailed(f"{given[0].part.version} failed: {given[0].error}")
+            raise VersionFailed(in_force.champion, [*failed, *given])
         found |= zip(places, given, strict=True)
     return [found[place] for place in range(len(known))], failed
 
 
-def shadowed(in_force: InForce, known: Sequence[Known], request_id: str) -> list[Answered]:
+def shadowed(in_force: InForce, known: Sequence[Known]) -> list[Answered]:
     """What the shadows of a release say to rows that others have answered."""
     found = []
     for part in in_force.release.shadows:
-        own = [
-            each for each in known if part in in_force.release.shadows_for(each.entity or request_id)
-        ]
+        own = [each for each in known if part in in_force.release.shadows_for(each.entity)]
         found += _answered(in_force, part, own) if own else []
     return found
 
@@ -92,9 +67,13 @@ def _answered(in_force: InForce, part: Part, known: Sequence[Known]) -> list[Ans
     try:
         said = predict(in_force.of(part), known)
     except Exception as error:  # whatever it is, it is one version's, and told as such
-        why = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}"
-        return [Answered(each, part, None, why) for each in known]
+        return [Answered(each, part, None, why(error)) for each in known]
     return [Answered(each, part, one) for each, one in zip(known, said, strict=True)]
+
+
+def why(error: Exception) -> str:
+    """What is put on record of a version's failure: what kind it is, for its words may hold what was sent."""
+    return type(error).__name__
 
 
 def predict(loaded: Loaded, known: Sequence[Known]) -> list[Said]:

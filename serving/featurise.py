@@ -20,12 +20,16 @@ class StoreLost(PerennialError):
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A row with its features, as a model gets them; `degraded` where the store could not be asked."""
+    """A row with its features, as a model gets them; `degraded` where the store could not be asked.
 
+    A row that does not say whom it is about is about its own `id`.
+    """
+
+    id: str
     row: Row
     features: Mapping[str, Final] = field(repr=False)
     degraded: bool
-    entity: str | None
+    entity: str
     key: str | None
 
 
@@ -41,21 +45,21 @@ class Featuriser:
         """Whether some feature is not given by the row itself."""
         return not row.given.keys() >= self._spec.features.keys()
 
-    def known(self, rows: Sequence[Row]) -> list[Known]:
-        """The rows with their features.
+    def known(self, rows: Sequence[Row], ids: Sequence[str]) -> list[Known]:
+        """The rows, of these ids, with their features.
 
         Raises Malformed where a row cannot be computed, StoreLost where the store is needed, cannot be read,
         and the spec would rather have no answer.
         """
-        return [self._known(place, row) for place, row in enumerate(rows)]
+        return [self._known(place, *each) for place, each in enumerate(zip(rows, ids, strict=True))]
 
-    def _known(self, place: int, row: Row) -> Known:
+    def _known(self, place: int, row: Row, id: str) -> Known:
         try:
             features, degraded = self._features(row)
         except (RequestError, SpecError) as error:  # of what it holds nothing can be computed
             raise Malformed([Fault(place, "", str(error).removeprefix("request: "))]) from error
-        entity = self._fields.entity(row, features)
-        return Known(row, features, degraded, entity, self._fields.key(row.held))
+        entity = self._fields.entity(row, features) or id
+        return Known(id, row, features, degraded, entity, self._fields.key(row.held))
 
     def _features(self, row: Row) -> tuple[Mapping[str, Final], bool]:
         if not self.needs_store(row):

@@ -1,6 +1,6 @@
 """What a row of a request may hold, and how each field is read: by the spec, in words for who sent it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -75,8 +75,14 @@ class Fields:
             for name, it in spec.features.items()
             if isinstance(it, RowFeature) and it.column in events
         ]
+        self.columns = events
         self._required = spec.serving.required
         self._key, self._entity = spec.datasets[spec.events].key, entity_columns(spec)
+
+    @property
+    def names(self) -> Collection[str]:
+        """All fields that a row may have."""
+        return self._readers.keys()
 
     def rows(self, sent: Sequence[Any], now: datetime) -> list[Row]:
         """The rows of a request that came at an instant; Malformed where any of them is none."""
@@ -131,7 +137,7 @@ class Fields:
             if held.get(name) is None and given.get(name) is None:
                 found.setdefault(name, "should be there, and not null")
         if found:
-            faults += [Fault(place, _cut(name), _cut(reason)) for name, reason in found.items()]
+            faults += [Fault(place, cut(name), cut(reason)) for name, reason in found.items()]
             return None
         own = {name: finish(held[column]) for name, column, finish in self._own if column in held}
         return Row(sent, held, own | given, decision_time)
@@ -148,8 +154,9 @@ def _instant(held: int | None, now: datetime) -> datetime:
 
 
 def _shown(value: Any) -> str:
-    return _cut(repr(value), 60)
+    return cut(repr(value), 60)
 
 
-def _cut(text: str, most: int = LONGEST) -> str:
+def cut(text: str, most: int = LONGEST) -> str:
+    """A text as far as it is told."""
     return text if len(text) <= most else f"{text[: most - 3]}..."

@@ -63,6 +63,16 @@ class Pool:
         except TimeoutError:
             raise deadline.missed() from None
 
+    def spare(self, work: Callable[[], None]) -> bool:
+        """Do work that nobody waits for, if a thread has the time; whether it will be done."""
+        if self.busy >= self._most // 2:
+            return False
+        self.busy += 1
+        future = self._threads.submit(work)
+        loop = asyncio.get_running_loop()
+        future.add_done_callback(lambda _: self._done(loop))
+        return True
+
     def close(self) -> None:
         """End the threads once what they are at is done."""
         self._threads.shutdown(cancel_futures=True)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
+import numpy as np
 import polars as pl
 
 from core.errors import IntegrityError
@@ -13,6 +14,10 @@ from models.registry.files import Files
 from models.registry.releases import Part, Release
 from models.registry.versions import Version
 from models.runtime.model import Model
+
+Said = float | list[float]
+"""An answer: a number, or one for each class or quantile."""
+SHARES = tuple(step / 20 for step in range(1, 21))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +40,14 @@ class Servable:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A version at work: its graph, and each feature's usual value in training as a column of that name."""
+    """A version at work: its graph, each feature's usual value in training as a column of that name, and the
+    `edges` of the bins in which its answers are counted.
+    """
 
     version: Servable
     model: Model
     usual: Mapping[str, pl.Expr] = field(repr=False)
+    edges: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,7 @@ class InForce:
 
     release: Release
     versions: Mapping[str, Loaded]
+    spec: Spec = field(repr=False)
 
     @property
     def champion(self) -> Part:
@@ -69,7 +78,7 @@ def load(
     """
     there = before.versions if before else {}
     named = {each: there.get(each) or _loaded(files, spec, versions[each]) for each in release.versions}
-    return InForce(release, named)
+    return InForce(release, named, spec)
 
 
 def _loaded(files: Files, spec: Spec, version: Servable) -> Loaded:
@@ -82,4 +91,20 @@ def _loaded(files: Files, spec: Spec, version: Servable) -> Loaded:
         files.path(version.files[name], f"{version.id} {name}") for name in (version.serves, REFERENCE)
     )
     model = Model.open(serves, version.files[version.serves])
-    return Loaded(version, model, usual_values(pl.read_parquet(sample), model.columns))
+    rows = pl.read_parquet(sample)
+    return Loaded(version, model, usual_values(rows, model.columns), _edges(model, rows))
+
+
+def _edges(model: Model, rows: pl.DataFrame) -> tuple[float, ...]:
+    """Twentieths of a probability; of values the twentieths of the answers to unseen rows."""
+    if model.output in ("probability", "probabilities"):
+        return SHARES
+    known = np.array([shown(said) for said in rows["prediction"].drop_nulls().to_list()])
+    return tuple(np.unique(np.quantile(known, SHARES)).tolist()) if len(known) else (0.0,)
+
+
+def shown(said: Said) -> float:
+    """An answer as one number: of classes that of the likeliest, of quantiles the middle one."""
+    if not isinstance(said, list):
+        return said
+    return max(said) if abs(sum(said) - 1) < 1e-3 else said[len(said) // 2]

@@ -14,7 +14,6 @@ SHARED = "PROMETHEUS_MULTIPROC_DIR"
 """The variable that names the folder in which the workers of one service keep what they count."""
 TYPE = "text/plain; version=0.0.4; charset=utf-8"
 SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
-SHARES = tuple(step / 20 for step in range(1, 21))
 
 
 class Meters:

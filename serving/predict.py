@@ -1,36 +1,34 @@
 """The route of predictions: rows in, answers out, and what was answered put on record."""
 
-import asyncio
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from time import perf_counter
 from typing import Any
 
-import polars as pl
 from starlette.requests import Request
 from starlette.responses import Response
 
-from serving.answers import Answered, answer, log_row, predict, told
-from serving.bodies import body_of, frame_of, is_arrow, rows_of
-from serving.bulk import answered_in_bulk, is_whole
+from serving.answers import Answered, VersionFailed, answer, shadowed, told
+from serving.bodies import body_of, is_arrow, rows_of
+from serving.bulk import answer_stream
 from serving.explain import explained
 from serving.featurise import Known, StoreLost
-from serving.fields import Malformed, Row
+from serving.fields import Malformed
 from serving.limits import Deadline
 from serving.loaded import InForce
-from serving.log.tables import PREDICTIONS, Prediction
+from serving.log.tables import PREDICTIONS
 from serving.problems import Problem, answered, unprocessable
+from serving.record import append, put_on_record
 from serving.service import Service
 
-_LOG = logging.getLogger(__name__)
 FEW = 16  # rows that are answered at once, if nothing else need be asked; more take their turn in a thread
+SWITCHES = ("explain", "features", "durable")
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request, as far as it is not its rows."""
+    """A request, but for its rows: when it came, by which it is to be answered, and what else it wants."""
 
     id: str
     at: datetime
@@ -39,61 +37,88 @@ class Asked:
     explain: bool
     features: bool
     durable: bool
-    is_list: bool = False
 
 
-async def answer_request(service: Service, request: Request, request_id: str, started: float) -> Response:
+async def predict(service: Service, request: Request, request_id: str, started: float) -> Response:
     """Answer a request; raises Problem with what it is told where it is not."""
     in_force = service.current.in_force
     if in_force is None:
         raise Problem(503, service.current.failure or "no version serves yet", retry_after=5.0)
-    deadline = Deadline(request, started)
-    arrow = is_arrow(request)
+    deadline, switches = Deadline(request, started), _switches(request)
+    in_bulk = is_arrow(request)
     body = await body_of(request, service.project.spec.serving.max_body_mb)
-    options = {name: _switch(request, name) for name in ("explain", "features", "durable")}
-    asked = Asked(request_id, service.clock(), started, deadline, **options)
+    asked = Asked(request_id, service.clock(), started, deadline, **switches)
     try:
-        if arrow:
-            return await _answer_arrow(service, in_force, asked, body)
-        return await _answer_json(service, in_force, asked, body)
+        if in_bulk:
+            return await service.pool.run(
+                lambda: answer_stream(service, in_force, body, request_id, asked.at, started), deadline
+            )
+        return await _answer(service, in_force, asked, body)
     except Malformed as error:
         raise unprocessable(error.faults) from None
     except StoreLost as error:
-        _note_failure(service, in_force, asked, "store lost")
-        raise Problem(503, f"refused without the online store: {error}", retry_after=1.0) from None
+        raise Problem(503, f"not answered without the online store: {error}", retry_after=1.0) from None
+    except VersionFailed as error:
+        rows = put_on_record(service, in_force, error.failed, asked.at, perf_counter() - started)
+        await append(service, rows, durable=False)
+        raise Problem(500, str(error)) from None
 
 
-async def _answer_json(service: Service, in_force: InForce, asked: Asked, body: bytes) -> Response:
+async def _answer(service: Service, in_force: InForce, asked: Asked, body: bytes) -> Response:
     sent, is_list = rows_of(body, service.project.spec.serving.max_rows)
     rows = service.fields.rows(sent, asked.at)
+    ids = [f"{asked.id}-{place}" for place in range(len(rows))] if is_list else [asked.id]
+
+    def work() -> tuple[list[Answered], list[Answered]]:
+        return answer(in_force, service.featuriser.known(rows, ids))
+
     if len(rows) <= FEW and not any(map(service.featuriser.needs_store, rows)):
         asked.deadline.left()
-        done = _answered(service, in_force, asked, rows)
-        asked.deadline.left()
+        done, failed = work()
     else:
-        done = await service.pool.run(lambda: _answered(service, in_force, asked, rows), asked.deadline)
+        done, failed = await service.pool.run(work, asked.deadline)
+    asked.deadline.left()
     seconds = perf_counter() - asked.started
-    is_durable = await _put_on_record(service, in_force, asked, done, seconds)
-    answers = [_told(in_force, asked, place, each, is_list) for place, each in enumerate(done)]
+    logged = put_on_record(service, in_force, [*done, *failed], asked.at, seconds)
+    is_durable = await append(service, logged, asked.durable)
+    if in_force.release.shadows:
+        service.pool.spare(lambda: _shadow(service, in_force, asked, [each.known for each in done]))
+    answers = [_told(in_force, asked, each) for each in done]
     if is_durable is not None:
-        answers = [{**each, "durable": is_durable} for each in answers]
+        answers = [each | {"durable": is_durable} for each in answers]
     return answered(answers if is_list else answers[0], asked.id)
 
 
-async def _answer_arrow(service: Service, in_force: InForce, asked: Asked, body: bytes) -> Response:
-    most = service.project.spec.serving.max_rows
+def _told(in_force: InForce, asked: Asked, done: Answered) -> dict[str, Any]:
+    """The answer to one row, for who asked."""
+    loaded, known = in_force.of(done.part), done.known
+    found: dict[str, Any] = {
+        "prediction": told(loaded, done.said) if done.said is not None else None,
+        "version": done.part.version,
+        "request_id": known.id,
+        "degraded": known.degraded,
+    }
+    if asked.explain:
+        found["explanation"] = explained(loaded, known)
+    if asked.features:
+        found["features"] = known.features
+    return found
 
-    def work() -> Response:
-        frame = frame_of(body, most)
-        return answered_in_bulk(service, in_force, asked.id, asked.at, asked.started, frame)
 
-    return await service.pool.run(work, asked.deadline)
+def _shadow(service: Service, in_force: InForce, asked: Asked, known: Sequence[Known]) -> None:
+    """Have the shadows score what was answered, and put that on record."""
+    started = perf_counter()
+    done = shadowed(in_force, known)
+    logged = put_on_record(service, in_force, done, asked.at, perf_counter() - started)
+    service.journal.append(PREDICTIONS, logged)
 
 
-def _answered(service: Service, in_force: InForce, asked: Asked, rows: Sequence[Row]) -> list[Answered]:
-    known = service.featuriser.known(rows)
-    try:
-        return answer(in_force, known, asked.id)
-    except Exception:
-        _note_failure(service, in_force, asked, "model failed", known)
-        raise
+def _switches(request: Request) -> dict[str, bool]:
+    """What else is asked for; Problem (422) where a switch is neither on nor off."""
+    found = {}
+    for name in SWITCHES:
+        said = request.query_params.get(name, "false").lower()
+        if said not in ("true", "false"):
+            raise Problem(422, f"{name} should be true or false, not {said[:40]!r}")
+        found[name] = said == "true"
+    return found

@@ -1,6 +1,8 @@
 """The service of one project as a worker runs it: all that its routes share."""
 
 import logging
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -54,6 +56,7 @@ class Service:
     featuriser: Featuriser
     current: Current
     journal: Journal
+    log: Mapping[str, pl.Schema]
     guard: Guard | None
     meters: Meters
     pulse: Pulse
@@ -87,7 +90,7 @@ def open_service(
     store = open_store(settings.online, project.name, patience=PATIENCE)
     fields = Fields(spec, dtypes[spec.events])
     online = Online(spec, project.functions, store, tables, dtypes)
-    wide = problem_of(spec).link in WIDE
+    log = schemas(label_type(spec), wide=problem_of(spec).link in WIDE)
     return Service(
         settings=settings,
         project=project,
@@ -95,7 +98,8 @@ def open_service(
         fields=fields,
         featuriser=Featuriser(spec, fields, online),
         current=Current(settings, spec),
-        journal=Journal(log_folder(settings, project.name), schemas(label_type(spec), wide=wide)),
+        journal=Journal(log_folder(settings, project.name), log),
+        log=log,
         guard=None if settings.serve_open or shared is None else Guard(Rates(shared / RATES), time.monotonic),
         meters=meters(),
         pulse=Pulse(),
@@ -142,7 +146,11 @@ class Watch:
         self._tell()
 
     def _run(self) -> None:
+        parent = os.getppid()
         while not self._ended.wait(LOOK):
+            if os.getppid() != parent:  # who keeps the workers was killed: a new one could not listen
+                signal.raise_signal(signal.SIGTERM)
+                return
             try:
                 self.look()
             except Exception:

@@ -1,0 +1,120 @@
+"""Arrow streams: many rows at once, whose columns go to the graph as they are where no feature lacks."""
+
+import io
+from collections.abc import Sequence
+from datetime import datetime
+from time import perf_counter
+
+import numpy as np
+import polars as pl
+from starlette.responses import Response
+
+from features.entities import entity_columns
+from models.answers import to_column
+from models.registry.releases import Part
+from serving.answers import VersionFailed, answer, why
+from serving.bodies import ARROW, frame_of
+from serving.columns import decided, features_of, texts
+from serving.loaded import InForce
+from serving.log.tables import PREDICTIONS
+from serving.record import put_frame_on_record, put_on_record
+from serving.service import Service
+
+
+def answer_stream(
+    service: Service, in_force: InForce, body: bytes, request_id: str, at: datetime, started: float
+) -> Response:
+    """Answer the rows of a stream by one of `request_id`, `version`, `prediction` and `degraded`.
+
+    Raises Malformed, StoreLost and VersionFailed as single rows do; Problem where the body is no stream.
+    """
+    sent = frame_of(body, service.project.spec.serving.max_rows)
+    ids = pl.Series("request_id", [f"{request_id}-{place}" for place in range(sent.height)])
+    if set(service.project.spec.features) <= set(sent.columns):
+        done = _answer_columns(service, in_force, sent, ids, at, started)
+    else:
+        done = _answer_rows(service, in_force, sent, ids, at, started)
+    written = io.BytesIO()
+    done.write_ipc_stream(written)
+    return Response(written.getvalue(), headers={"X-Request-Id": request_id}, media_type=ARROW)
+
+
+def _answer_rows(
+    service: Service, in_force: InForce, sent: pl.DataFrame, ids: pl.Series, at: datetime, started: float
+) -> pl.DataFrame:
+    rows = service.fields.rows(sent.to_dicts(), at)
+    done, failed = answer(in_force, service.featuriser.known(rows, ids.to_list()))
+    seconds = perf_counter() - started
+    service.journal.append(PREDICTIONS, put_on_record(service, in_force, [*done, *failed], at, seconds))
+    said = to_column(np.array([each.said for each in done], np.float64))
+    return pl.DataFrame(
+        [
+            ids,
+            pl.Series("version", [each.part.version for each in done]),
+            said,
+            pl.Series("degraded", [each.known.degraded for each in done]),
+        ]
+    )
+
+
+def _answer_columns(
+    service: Service, in_force: InForce, sent: pl.DataFrame, ids: pl.Series, at: datetime, started: float
+) -> pl.DataFrame:
+    spec, rules = service.project.spec, service.project.spec.datasets[service.project.spec.events]
+    features, when = features_of(spec, service.fields.names, sent), decided(sent, at)
+    about = texts(entity_columns(spec), sent.with_columns(features)) or ids.to_list()
+    keys = texts(rules.key, sent)
+    rows = pl.DataFrame({"request_id": ids, "decision_time": when, "entity": about}).with_columns(
+        pl.Series("key", keys if keys else [None] * sent.height, pl.String)
+    )
+    found: list[pl.DataFrame] = []
+    for part, mask in _sides(in_force, about).items():
+        own = rows.filter(mask), features.filter(mask), sent.filter(mask)
+        done = _said(in_force, part, *own)
+        if done["error"].null_count() == 0:
+            found.append(done)
+            done = _said(in_force, in_force.champion, *own)
+        found.append(done)
+    every = pl.concat(found)
+    put_frame_on_record(service, in_force, every, at, perf_counter() - started)
+    every = every.filter(pl.col("error").is_null())
+    if every.height < sent.height:
+        raise VersionFailed(in_force.champion)
+    in_order = ids.to_frame().join(every, on="request_id", how="left", maintain_order="left")
+    return in_order.select("request_id", "version", "prediction", degraded=pl.lit(False))
+
+
+def _sides(in_force: InForce, about: Sequence[str]) -> dict[Part, pl.Series]:
+    """By part which rows it answers; of those that have none, nothing."""
+    if in_force.release.trial is None:
+        return {in_force.champion: pl.repeat(True, len(about), eager=True)}
+    parts = [in_force.release.part_for(entity) for entity in about]
+    return {part: pl.Series([each == part for each in parts]) for part in dict.fromkeys(parts)}
+
+
+def _said(
+    in_force: InForce, part: Part, rows: pl.DataFrame, features: pl.DataFrame, sent: pl.DataFrame
+) -> pl.DataFrame:
+    """What a version says to some rows, or why it failed, with all that the log is to have of them."""
+    loaded, personal = in_force.of(part), in_force.spec.serving.personal
+    others = [name for name in sent.columns if name not in (*features.columns, *personal)]
+    try:
+        said, error = to_column(loaded.model.predict(features)), None
+    except Exception as failure:  # whatever it is, it is one version's, and told as such
+        dtype = to_column(loaded.model.predict(features.clear())).dtype
+        said, error = pl.Series([None] * rows.height, dtype=dtype), why(failure)
+    return rows.with_columns(
+        said.alias("prediction"),
+        pl.lit(part.version).alias("version"),
+        pl.lit(part.role).alias("role"),
+        pl.Series("input", _json(sent.select(others))),
+        pl.Series("features", _json(features.drop(personal, strict=False))),
+        pl.lit(error, pl.String).alias("error"),
+    )
+
+
+def _json(rows: pl.DataFrame) -> pl.Series:
+    """Each row as an object of JSON."""
+    if not rows.width:
+        return pl.repeat("{}", rows.height, eager=True)
+    return rows.select(pl.struct(pl.all()).struct.json_encode()).to_series()
