@@ -2,33 +2,35 @@
 
 import argparse
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from core.errors import SpecError
 from core.projects import folder_of
 from core.settings import Settings
-from flows.running import console, opened
+from flows.running import console
 from flows.show import headed_table
 from serving.access.guard import RATE
 from serving.access.keys import SCOPES, Keys
+from stages.workspace import open_workspace
 
 
 def serve(settings: Settings, arguments: argparse.Namespace) -> int:
-    """Serve a project until Ctrl-C or SIGTERM, from now on or, for a history that is over, from its end on."""
+    """Serve a project until Ctrl-C or SIGTERM: as of now or, for a history that is over, from its end on."""
     from serving.run import Clock  # it takes seconds to import
     from serving.run import serve as until_ended
 
-    workspace, as_of = opened(settings, arguments)
-    behind = datetime.now(UTC) - as_of
-    host, port = settings.serve_host, settings.serve_port
-    print(f"{workspace.spec.title}: http://{host}:{port} (Ctrl-C ends it)")
-    if behind > timedelta(minutes=1):
-        print(f"it stands at {as_of:%Y-%m-%d %H:%M} UTC, where the history of {workspace.project.name} ends")
+    workspace = open_workspace(arguments.project, settings)
+    end, now = workspace.spec.batches.calendar().batches()[-1].end, datetime.now(UTC)
+    stands = min(now, arguments.as_of.astimezone(UTC) if arguments.as_of else end)
+    told = [f"{workspace.spec.title}: http://{settings.serve_host}:{settings.serve_port}, until Ctrl-C"]
+    if stands < now:
+        told.append(f"as of {stands:%Y-%m-%d %H:%M} UTC, where the history of {workspace.project.name} ends")
     if settings.serve_open:
-        print("without API keys: whoever can reach this machine's loopback may ask")
+        told.append("without API keys: whoever is on this machine may ask")
     elif not Keys(settings.registry, workspace.project.name).live():
-        print("nobody has a key yet: make one by `make api-key NAME=… SCOPES=predict,outcomes,admin`")
-    until_ended(workspace.project.name, settings, Clock(max(behind, timedelta())))
+        told.append("nobody has a key yet: make api-key NAME=me SCOPES=predict,outcomes,admin")
+    print("\n".join(told), flush=True)
+    until_ended(workspace.project.name, settings, Clock(now - stands))
     return 0
 
 

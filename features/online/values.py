@@ -106,6 +106,8 @@ def _whole(limits: "np.iinfo[Any]") -> Callable[[Any], int | None]:
     least, most = int(limits.min), int(limits.max)
 
     def read(value: Any) -> int | None:
+        if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+            value = int(value)  # JSON, and who writes it, has one kind of number
         whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
         return int(value) if whole and least <= value <= most else None
 

@@ -53,7 +53,8 @@ def test_a_request_says_what_a_column_holds(dtype: pl.DataType, value: Any) -> N
         (pl.Enum(["a"]), "b"),
         (pl.Boolean(), 1),
         (pl.UInt8(), -1),
-        (pl.Int32(), 2.0),
+        (pl.Int32(), 2.5),
+        (pl.Int64(), 2.0**53),
         (pl.Int64(), "5"),
         (pl.Float64(), "0.1"),
         (pl.Float64(), True),
@@ -109,3 +110,9 @@ def test_values_are_finished_as_offline(kind: Any, dtype: pl.DataType, values: l
     column = pl.Series("x", [*values, None], dtype)
     offline = column.to_frame().select(finished("x", kind, dtype)).to_series().to_list()
     assert [finisher("x", kind, dtype)(value) for value in as_held(column, "x")] == offline
+
+
+def test_a_whole_number_may_be_written_as_a_float_as_json_has_one_kind_of_number() -> None:
+    read = reader("x", pl.Int32())
+    assert [read(2.0), read(-3.0)] == [2, -3]
+    assert all(isinstance(read(value), int) for value in (2.0, 2))
