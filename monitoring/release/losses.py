@@ -1,5 +1,6 @@
 """Whether a canary surely loses more than the champion: by what it expects of itself, and by the outcomes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,11 +10,13 @@ import polars as pl
 from core.releasing import ReleaseRules
 from core.spec import Outcome
 from models.answers import from_column
+from models.calibration.form import Calibration
 from models.measures.paired import Interval
 from models.measures.sequential import Arm, Floats, difference
 from models.problem import Problem
 from models.rows import Rows
 from monitoring.performance.expected import expected_parts, is_probable
+from monitoring.performance.refit import recalibrated
 from monitoring.release.sides import Sides, arms
 from monitoring.release.watches import Watch, few, judged, numbers, of_each
 
@@ -32,12 +35,19 @@ class Losses:
         return arms(self.rows, self.values)
 
 
-def estimated_loss(sides: Sides, problem: Problem, rules: ReleaseRules) -> Watch:
-    """Whether the answers themselves lead to expect a greater loss, where they say what they expect."""
+def estimated_loss(
+    sides: Sides, problem: Problem, rules: ReleaseRules, calibrations: Mapping[str, Calibration]
+) -> Watch:
+    """Whether the answers themselves lead to expect a greater loss, where they say what they expect.
+
+    `calibrations` are those that versions were found to need (`monitoring.performance.refit`): a champion
+    that has become too sure of itself expects less than an honest canary.
+    """
     if not is_probable(problem):
         kind = "scores" if problem.kind == "ranking" else "values"
         return Watch("estimated loss", "unknown", f"Answers that are {kind} do not say what they may lose")
-    return _watch("estimated loss", expected_losses(sides.answered(), problem), sides, rules)
+    lost = expected_losses(sides.answered(), problem, calibrations)
+    return _watch("estimated loss", lost, sides, rules)
 
 
 def realised_loss(sides: Sides, problem: Problem, outcome: Outcome, rules: ReleaseRules) -> Watch:
@@ -52,11 +62,15 @@ def labelled(sides: Sides) -> pl.DataFrame:
     return sides.answered().filter(pl.col("label").is_not_null())
 
 
-def expected_losses(rows: pl.DataFrame, problem: Problem) -> Losses:
-    """The loss that probabilities expect of themselves."""
+def expected_losses(rows: pl.DataFrame, problem: Problem, calibrations: Mapping[str, Calibration]) -> Losses:
+    """The loss that probabilities expect of themselves, calibrated anew where that is known."""
     said = from_column(rows["prediction"])
+    chances = said.copy()
+    for version, calibration in calibrations.items():
+        of = (rows["version"] == version).to_numpy()
+        chances[of] = recalibrated(calibration, said[of])
     unlabelled = Rows(rows, np.zeros(rows.height), rows["at"])
-    return Losses(expected_parts(problem, unlabelled, said, said)["loss"], rows)
+    return Losses(expected_parts(problem, unlabelled, said, chances)["loss"], rows)
 
 
 def losses(rows: pl.DataFrame, problem: Problem, outcome: Outcome) -> Losses:

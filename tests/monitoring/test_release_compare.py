@@ -8,6 +8,8 @@ import pytest
 from core.errors import PerennialError
 from core.spec import Spec
 from models.measures.sequential import LEAST
+from models.problem import problem_of
+from monitoring.performance.refit import refit
 from monitoring.release.compare import compare
 from monitoring.release.watches import WATCHES, Watch
 from tests.monitoring.released import CANARY, CHAMPION, Log, broken, spec
@@ -108,6 +110,20 @@ def test_answers_that_are_no_probabilities_expect_no_loss(kind: str) -> None:
     found = watch("estimated loss", Log(kind, 1_000, 0.5).frame(1), spec(kind))
     assert (found.state, found.numbers) == ("unknown", {})
     assert "do not say what they may lose" in found.reason
+
+
+def test_an_honest_canary_is_not_blamed_for_a_champion_that_is_too_sure_of_itself() -> None:
+    rows, canary = EVEN.frame(1), pl.col("version") == CANARY
+    sure = 1 / (1 + (1 / LAST - 1) ** 2)
+    rows = rows.with_columns(prediction=pl.when(canary).then("prediction").otherwise(sure))
+    past = rows.filter(version=CHAMPION).drop_nulls("label")
+    found = refit(problem_of(SPEC), past["prediction"].to_numpy(), past["label"].cast(pl.Float64).to_numpy())
+    believed, honest = (
+        next(each for each in compare(SPEC, rows, CANARY, CHAMPION, given) if each.name == "estimated loss")
+        for given in (None, {CHAMPION: found})
+    )
+    assert (believed.state, honest.state) == ("alarm", "calm")
+    assert honest.numbers["champion"] > believed.numbers["champion"]
 
 
 def test_what_cannot_be_told_yet_is_unknown_and_says_why() -> None:
