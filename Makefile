@@ -166,6 +166,9 @@ bench-projects: $(READY) ## run every demo (or that of PROJECT) and hold its cha
 gate-power: $(READY) ## simulate how often the gate of PROJECT promotes what is no better, and what is
 	@OPENBLAS_NUM_THREADS=1 POLARS_MAX_THREADS=1 $(VENV)/bin/python -m benchmarks.gate_power $(PROJECT)
 
+bench-peeking: $(READY) ## simulate how often a test that is looked at again and again finds what is not there
+	@OPENBLAS_NUM_THREADS=1 $(VENV)/bin/python -m benchmarks.sequential_validity
+
 bench-estimates: $(READY) ## measure estimates of performance without labels against what the labels said
 	@OPENBLAS_NUM_THREADS=1 $(VENV)/bin/python -m benchmarks.estimates
 
