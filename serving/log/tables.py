@@ -16,14 +16,16 @@ _INSTANT = pl.Datetime("us", "UTC")
 class Prediction(NamedTuple):
     """One answered row, or one that could not be answered (`error` names the kind of error).
 
-    `role` is what the version was in the release: champion, canary, shadow, or a or b of a test. `at` is when
-    it was asked, `seconds` the time that the service took. `entity` and the event's `key` are texts. `input`
-    is the row as it was sent, `features` what the model was given; either may be a dict, and is kept as JSON.
+    `role` is what the version was in the `release` of this number: champion, canary, test or shadow. `at` is
+    when it was asked, `seconds` the time that the service took. `entity` and the event's `key` are texts.
+    `input` is the row as it was sent, `features` what the model was given; either may be a dict, and is kept
+    as JSON.
     """
 
     request_id: str
     version: str
     role: str
+    release: int
     at: datetime
     decision_time: datetime
     entity: str
@@ -55,6 +57,7 @@ def schemas(label: pl.DataType, *, wide: bool) -> dict[str, pl.Schema]:
     others: dict[str, pl.DataType] = {
         **dict.fromkeys(("at", "decision_time", "known_at"), _INSTANT),
         "prediction": pl.List(pl.Float64()) if wide else pl.Float64(),
+        "release": pl.Int64(),
         "seconds": pl.Float64(),
         "degraded": pl.Boolean(),
         "label": label,

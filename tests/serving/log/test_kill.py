@@ -29,7 +29,7 @@ def row(number):
     at = datetime.now(UTC)
     values = {"distance": number, "carrier": "UA"}
     return Prediction(
-        str(number), "7", "champion", at, at, "EWR", None, values, values, 0.5, 1e-3, False, None
+        str(number), "7", "champion", 1, at, at, "EWR", None, values, values, 0.5, 1e-3, False, None
     )
 """
 
