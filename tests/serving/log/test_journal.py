@@ -124,6 +124,19 @@ def test_bulk_is_logged_and_a_full_segment_can_be_collected_while_the_journal_li
         journal.append_frame(PREDICTIONS, many.drop("error"))
 
 
+def test_bulk_is_written_at_once_however_much_comes_in(log: Log, row: Row) -> None:
+    """More than what may wait, within an interval, on a disk that takes it: nothing of it is dropped."""
+    journal = Journal(log.folder, log.schemas, interval=3600)
+    rows = [row(number, input="{}", features="{}") for number in range(50_000)]
+    many = pl.DataFrame(rows, log.schemas[PREDICTIONS], orient="row")
+    for _ in range(8):
+        journal.append_frame(PREDICTIONS, many)
+        until(lambda: journal.facts().waiting < 150_000)
+    until(lambda: journal.facts().waiting == 0)
+    assert (journal.facts().written, journal.facts().dropped) == (400_000, 0)
+    journal.close()
+
+
 def test_a_closed_journal_takes_nothing_more(log: Log, journal: Journal, row: Row) -> None:
     journal.append(PREDICTIONS, [row(1)])
     journal.close()
