@@ -97,8 +97,8 @@ def test_rows_that_no_table_can_hold_cost_no_other(log: Log, journal: Journal, r
         journal.append(PREDICTIONS, [row(number)])
     unfit = [row(1, prediction="high"), row(1, input=object()), row(1)[:-1], row(1, at=None, input={1: {2j}})]
     for each in unfit:
-        journal.append(PREDICTIONS, [row(100), each])  # type: ignore[list-item]
-    asked = [journal.durable(PREDICTIONS, [each]) for each in (row(101), unfit[0], row(102))]  # type: ignore[list-item]
+        journal.append(PREDICTIONS, [row(100), each])
+    asked = [journal.durable(PREDICTIONS, [each]) for each in (row(101), unfit[0], row(102))]
     assert [answer.result(20) for answer in asked] == [True, False, True]
     until(lambda: journal.facts().waiting == 0)
     assert (journal.facts().written, journal.facts().unfit) == (106, 4)
