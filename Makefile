@@ -72,7 +72,10 @@ monitor: $(READY) ## judge the predictions of BATCH and decide, or of all that a
 retrain: $(READY) ## train challengers at the end of BATCH and let them meet the champion
 	@$(RUN) retrain --project $(PROJECT) $(if $(BATCH),--batch $(BATCH))
 
-rollback: $(READY) ## make an earlier champion the champion again (VERSION; the last one by default)
+release: $(READY) ## let VERSION take over by steps, or have it SHARE of the traffic (ROLE=canary, shadow or test: METRIC)
+	@$(RUN) release --project $(PROJECT) $(if $(VERSION),--version $(VERSION)) $(call asked,SHARE,share) $(call asked,ROLE,role) $(call asked,METRIC,metric) $(call asked,MINIMUM,minimum) $(call asked,MAXIMUM,maximum)
+
+rollback: $(READY) ## end what is released beside the champion, else make an earlier champion it again (VERSION)
 	@$(RUN) rollback --project $(PROJECT) $(if $(VERSION),--version $(VERSION))
 
 replay: $(READY) ## compare retraining policies on PROJECT's history (POLICY: some, with ; between; START, END)

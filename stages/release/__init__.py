@@ -1,1 +1,1 @@
-"""Releases: a version let answer some of the traffic, watched while it does, and taken back if it does worse."""
+"""Releases: a version answers some of the traffic, is watched while it does, and goes back if it is worse."""

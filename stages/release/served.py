@@ -1,20 +1,20 @@
 """Served: what the log of predictions has of a release, with the outcomes that are known."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import polars as pl
 
 from features.online.layout import entity_text
 from features.online.values import as_held
-from models.registry.releases import Release
 from serving.log.tables import OUTCOMES, PREDICTIONS
 from serving.record import key_on_record
 from serving.service import label_type
 from stages.workspace import Workspace
 
 
-def served_under(workspace: Workspace, release: Release, as_of: datetime) -> pl.DataFrame | None:
-    """The logged rows of a release, with the `label` of each that was known at `as_of`, else null.
+def served_under(workspace: Workspace, releases: Sequence[int], as_of: datetime) -> pl.DataFrame | None:
+    """The logged rows of releases, by their numbers, with the `label` that was known at `as_of`, or null.
 
     Labels are those that were told to the service, by request or by key, or were ingested. Rows that the
     champion answered because another version failed are left out: they are on nobody's side. None where
@@ -22,7 +22,7 @@ def served_under(workspace: Workspace, release: Release, as_of: datetime) -> pl.
     """
     if not workspace.lake.exists(PREDICTIONS):
         return None
-    rows = workspace.lake.scan(PREDICTIONS).filter(pl.col("release") == release.number).collect()
+    rows = workspace.lake.scan(PREDICTIONS).filter(pl.col("release").is_in(releases)).collect()
     if rows.is_empty():
         return None
     answers = pl.col("role") == "champion"
@@ -47,12 +47,13 @@ def _told(workspace: Workspace, as_of: datetime) -> list[tuple[str, pl.DataFrame
 
 def _ingested(workspace: Workspace, rows: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
     """The labels of events whose outcomes were ingested, by key: known after the first of these decisions."""
-    spec, found = workspace.spec, pl.DataFrame(schema={"key": pl.String, "label": label_type(workspace.spec)})
+    spec = workspace.spec
     if not workspace.lake.exists("outcomes"):
-        return found
+        return pl.DataFrame(schema={"key": pl.String, "label": label_type(spec)})
     known, first = pl.col("known_at"), rows["decision_time"].min()
     outcomes = workspace.lake.scan("outcomes").filter(known > first, known <= as_of).collect()
     columns = [as_held(outcomes[name], name).to_list() for name in spec.datasets[spec.events].key]
     keys = [key_on_record(spec, entity_text(values)) for values in zip(*columns, strict=True)]
-    told = pl.DataFrame({"key": pl.Series(keys, dtype=pl.String), "label": outcomes["label"].cast(found["label"].dtype)})
+    labels = outcomes["label"].cast(label_type(spec))
+    told = pl.DataFrame({"key": pl.Series(keys, dtype=pl.String), "label": labels})
     return told.unique("key", keep="last")
