@@ -339,6 +339,8 @@ def test_by_steps_the_gate_lets_through_and_does_not_crown(made: Path, tmp_path:
     trained = workspace.batch("2013-03").end + timedelta(days=1)
     constant, linear = fits(workspace, trained)
     at = trained - timedelta(hours=1)
+    schema = schemas(pl.Boolean(), wide=False)[PREDICTIONS]
+    workspace.lake.append(PREDICTIONS, "tests", {1: by_day(pl.DataFrame(schema=schema))})  # it is served
     workspace.registry.promote(constant, over=None, why="", evidence={}, at=at, by="tests")
     report = promote(workspace, [linear], trained)
     assert report.accepted, report.reasons
