@@ -158,7 +158,7 @@ def _settle(
 
 
 def _goes_by_steps(workspace: Workspace) -> bool:
-    """Whether the gate's winner takes over by steps: nobody asks a history that is lived through or replayed."""
+    """Whether the gate's winner takes over by steps: nobody asks a history that is lived through."""
     rules, served_online = workspace.spec.release, workspace.lake.exists(PREDICTIONS)
     is_live = served_online and workspace.shared is None
     return is_live and rules.after_gate == "by steps" and rules.steps[0] < 1
