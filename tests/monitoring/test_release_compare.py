@@ -177,9 +177,12 @@ def test_one_customer_who_asks_again_and_again_is_no_alarm() -> None:
 
 
 def test_a_request_of_many_rows_fails_once() -> None:
+    """One of its rows is enough."""
     rows = EVEN.frame(1).with_columns(request_id=pl.format("r{}-{}", ROW // 50, "version"))
-    found = watch("errors", rows)
+    first = pl.when(ROW.over("request_id") == ROW.min().over("request_id")).then(pl.lit("model"))
+    found = watch("errors", broken(rows, error=first))
     assert found.numbers["canary_rows"] + found.numbers["champion_rows"] == rows["request_id"].n_unique()
+    assert (found.numbers["canary"], found.numbers["champion"]) == (1, 0)
 
 
 def test_rows_without_an_entity_stand_for_themselves() -> None:
