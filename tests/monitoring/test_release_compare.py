@@ -136,6 +136,15 @@ def test_what_cannot_be_told_yet_is_unknown_and_says_why() -> None:
     assert none[-1].reason == "No outcomes are known yet"
 
 
+@pytest.mark.parametrize("kind", ["binary", *WORSE])
+def test_sides_without_rows_or_answers_break_nothing(kind: str) -> None:
+    rows, framed = Log(kind, 600, 0.5).frame(1), spec(kind)
+    alone = compare(framed, rows.filter(version=CANARY), CANARY, CHAMPION)
+    assert {each.state for each in (*alone, *compare(framed, rows[:0], CANARY, CHAMPION))} == {"unknown"}
+    both_fail = compare(framed, rows.with_columns(error=pl.lit("model")), CANARY, CHAMPION)
+    assert [each.state for each in both_fail] == ["calm", "calm", "unknown", "unknown", "unknown"]
+
+
 def test_without_labels_all_but_the_realised_loss_is_watched() -> None:
     states = [each.state for each in compare(SPEC, EVEN.frame(1).drop("label"), CANARY, CHAMPION)]
     assert states == ["calm", "calm", "calm", "calm", "unknown"]
