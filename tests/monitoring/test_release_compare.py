@@ -11,6 +11,8 @@ from models.measures.sequential import LEAST
 from models.problem import problem_of
 from monitoring.performance.refit import refit
 from monitoring.release.compare import compare
+from monitoring.release.shift import histograms
+from monitoring.release.sides import Sides
 from monitoring.release.watches import WATCHES, Watch
 from tests.monitoring.released import CANARY, CHAMPION, Log, broken, spec
 
@@ -210,3 +212,20 @@ def test_other_versions_are_passed_over() -> None:
 def test_a_log_that_lacks_a_column_is_refused() -> None:
     with pytest.raises(PerennialError, match="lack the columns \\['seconds'\\]"):
         compare(SPEC, EVEN.frame(1).drop("seconds"), CANARY, CHAMPION)
+
+
+def test_what_samples_reach_by_chance_is_no_shift() -> None:
+    """Both are the same: beyond chance the PSI is 0 on average, at any size."""
+    found = [watch("prediction shift", Log(rows=1_500, share=0.5).frame(seed)).numbers for seed in range(30)]
+    beyond = sum(each["psi"] - each["by_chance"] for each in found) / 30
+    assert abs(beyond) < 0.25 * sum(each["by_chance"] for each in found) / 30
+    assert all(each["low"] < each["psi"] - each["by_chance"] for each in found)
+    (one,) = histograms(Sides.of(EVEN.frame(1), CANARY, CHAMPION).answered(), problem_of(SPEC))
+    assert one.beyond_chance(1_000, 0.98).value == pytest.approx(one.distance - one.by_chance)
+
+
+def test_a_shift_below_the_limit_is_no_alarm_while_samples_are_small() -> None:
+    """The PSI of the answers of all is 0.15: of a thousand it may be above 0.2."""
+    frames = [broken(Log(rows=2_000, share=0.5).frame(seed), prediction=LAST**1.35) for seed in range(10)]
+    assert sum(watch("prediction shift", each).numbers["psi"] > 0.2 for each in frames) >= 1
+    assert all(watch("prediction shift", each).state == "calm" for each in frames)
