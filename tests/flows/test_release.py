@@ -10,7 +10,8 @@ import pytest
 from core.settings import Settings
 from stages.monitoring.alerts import alerts_of
 from stages.release.change import in_force
-from tests.stages.shops import Shop, copy_shop, make_shop
+from stages.release.give import begin
+from tests.stages.shops import NOW, Shop, copy_shop, make_shop
 
 pytestmark = pytest.mark.slow
 
@@ -88,10 +89,7 @@ def test_a_canary_that_fails_is_taken_back_by_the_flow_with_an_alert_and_a_recor
 
 def test_a_release_by_steps_ends_with_a_new_champion(run: Run, made: Path, tmp_path: Path) -> None:
     shop = copy_shop(made, tmp_path / "copy", hold="0s", steps=[0.5, 1])
-    command(run, shop, "release", "--version", shop.challenger.id, "--share", "0.5")
-    from stages.release.give import begin
-    from tests.stages.shops import NOW
-
+    command(run, shop, "release", "--version", shop.challenger.id, "--share", "0.5")  # as far as the first
     begin(shop.workspace, shop.challenger, NOW, "tests")
     shop.log(1_000)
     done = command(run, shop, "release")

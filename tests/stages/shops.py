@@ -50,14 +50,7 @@ class Shop:
             fails = ours and random.random() < how.get("failing", 0)
             slow = 10 if ours and random.random() < how.get("slow", 0) else 1
             at = NOW + timedelta(milliseconds=user)
-            facts = {
-                "key": None,
-                "input": "{}",
-                "features": "{}",
-                "degraded": False,
-                "at": at,
-                "decision_time": at,
-            }
+            facts = {"key": None, "input": "{}", "features": "{}", "degraded": False}
             who = {"request_id": f"r{user}", "version": part.version, "role": part.role, "entity": entity}
             row = Prediction(
                 **who,  # type: ignore[arg-type]

@@ -133,6 +133,16 @@ def test_a_share_is_given_changed_and_ended_by_hand(shop: Shop) -> None:
         end(shop.workspace, shop.refused.id, NOW, "tests")
 
 
+def test_a_release_by_steps_goes_on_beside_a_new_shadow_and_stops_where_a_hand_holds_it(shop: Shop) -> None:
+    begin(shop.workspace, shop.challenger, NOW, "tests")
+    give(shop.workspace, shop.refused, "shadow", 1.0, NOW, "tests")
+    assert in_force(shop.workspace).advances
+    end(shop.workspace, shop.refused.id, NOW, "tests")
+    assert in_force(shop.workspace).advances
+    give(shop.workspace, shop.challenger, "canary", 0.2, NOW, "tests")
+    assert not in_force(shop.workspace).advances
+
+
 def test_a_file_that_was_changed_is_not_released(shop: Shop) -> None:
     name = f"{shop.challenger.metrics['serves']}.onnx"
     path = shop.workspace.registry.file(shop.challenger, name)
