@@ -12,6 +12,7 @@ from models.registry.releases import Release
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
 """The variable that names the folder in which the workers of one service keep what they count."""
+TROUBLE = "perennial_trouble"
 TYPE = "text/plain; version=0.0.4; charset=utf-8"
 SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 
@@ -47,7 +48,7 @@ class Meters:
             "perennial_log_waiting_rows", "Rows that are not on disk yet", multiprocess_mode="livesum"
         )
         self.trouble = Gauge(
-            "perennial_trouble",
+            TROUBLE,
             "1 while something is wrong: the log, the registry, the store, or the release that is refused",
             ["what"],
             multiprocess_mode="livemax",

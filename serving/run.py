@@ -22,8 +22,10 @@ from core.errors import PerennialError
 from core.lake import Lake
 from core.projects import load
 from core.settings import Settings
+from core.spec import Spec
 from serving.access.opening import require_guarded
 from serving.access.rates import allocate
+from serving.alarms import Alarms
 from serving.log.collect import collect
 from serving.log.tables import OUTCOMES, PREDICTIONS
 from serving.metrics import SHARED, forget
@@ -61,7 +63,7 @@ def serve(project: str, settings: Settings, clock: Clock) -> None:
     be open to others without keys.
     """
     require_guarded(settings.serve_host, open_to_all=settings.serve_open)
-    load(project, settings)
+    spec = load(project, settings).spec
     with _listening(settings) as listener, _shared() as shared:
         os.environ[SHARED] = str(shared)
         allocate(shared / RATES)
@@ -77,7 +79,7 @@ def serve(project: str, settings: Settings, clock: Clock) -> None:
             backlog=CONNECTIONS,
         )
         config.configure_logging()
-        collector = Collector(project, settings, shared)
+        collector = Collector(settings, spec, clock, shared)
         collector.start()
         try:
             Multiprocess(config, sockets=[listener]).run()
@@ -86,10 +88,11 @@ def serve(project: str, settings: Settings, clock: Clock) -> None:
 
 
 class Collector:
-    """Takes what the workers have logged into the lake, in a thread of the process that keeps them."""
+    """Takes what the workers have logged into the lake, and tells of their troubles, in a thread."""
 
-    def __init__(self, project: str, settings: Settings, shared: Path) -> None:
-        self._folder, self._lake = log_folder(settings, project), Lake(settings.lake, project)
+    def __init__(self, settings: Settings, spec: Spec, clock: Clock, shared: Path) -> None:
+        self._folder, self._lake = log_folder(settings, spec.name), Lake(settings.lake, spec.name)
+        self._alarms = Alarms(settings, spec, clock)
         self._shared, self._ended = shared, threading.Event()
         self._thread = threading.Thread(target=self._run, name="collector", daemon=True)
         self._told: tuple[str, ...] = ()
@@ -118,6 +121,7 @@ class Collector:
                 _LOG.error("the log of predictions: %s", fault)
         self._told = faults
         self._bury()
+        self._alarms.look()
 
     def _bury(self) -> None:
         """Take what was true of dead workers out of the metrics."""

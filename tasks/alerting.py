@@ -15,7 +15,8 @@ from monitoring.alerts.alerts import Alerts
 from monitoring.alerts.messages import message
 from monitoring.alerts.news import News
 from monitoring.alerts.outbox import Claimed, claim, settle
-from stages.monitoring.alerts import Told, alerts_of, record, routes
+from monitoring.alerts.routes import routes
+from stages.monitoring.alerts import Told, alerts_of, record
 from stages.workspace import Workspace, open_workspace
 from tasks.notifying import SENDER, send
 
@@ -70,7 +71,7 @@ def _deliver(workspace: Workspace, now: datetime) -> None:
     waiting, title = alerts_of(workspace), workspace.spec.title
     deadline = time.monotonic() + PATIENCE
     senders = []
-    for route in routes(workspace):
+    for route in routes(workspace.spec.alerts):
         if claimed := claim(waiting, route, now):
             # Prefect finds its settings in the context. A thread that hangs does not hold up the end.
             run = contextvars.copy_context().run

@@ -8,6 +8,7 @@ from prefect.artifacts import create_markdown_artifact
 from stages.release.give import begin
 from stages.release.look import Look, look
 from stages.workspace import open_workspace
+from tasks.alerting import deliver_pending
 from tasks.ingestion import slug
 from tasks.news import tell_released
 from tasks.recovery import PATIENT
@@ -24,6 +25,7 @@ def begin_release(project: str, version: str, as_of: datetime) -> str:
 def look_at_release(project: str, as_of: datetime) -> Look | None:
     """Look once at who answers beside the champion, and do what that calls for; None where nobody does."""
     workspace = open_workspace(project)
+    deliver_pending(project, workspace=workspace)  # what the service told, which has no way to send it
     looked = look(workspace, as_of)
     if looked is not None:
         tell_released(workspace, looked, as_of)

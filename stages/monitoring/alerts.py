@@ -3,10 +3,11 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
-from core.operating import SEVERITIES, Severity
+from core.operating import Severity
 from models.gate.judge import GateReport
 from monitoring.alerts.alerts import Alert, Alerts
 from monitoring.alerts.news import Kind, News, Over
+from monitoring.alerts.routes import routes
 from stages.monitoring.monitor import Judged
 from stages.release.look import Look
 from stages.workspace import Workspace
@@ -25,18 +26,9 @@ def alerts_of(workspace: Workspace) -> Alerts:
     return Alerts(workspace.settings.registry, workspace.project.name)
 
 
-def routes(workspace: Workspace) -> dict[str, Severity]:
-    """The least severity that each block of the spec's routes is sent; named twice, it takes the lesser."""
-    found: dict[str, Severity] = {}
-    for route in workspace.spec.alerts:
-        least = found.get(route.block, route.severity)
-        found[route.block] = min(least, route.severity, key=SEVERITIES.index)
-    return found
-
-
 def record(workspace: Workspace, told: Iterable[News | Over]) -> None:
     """Put news on record, to be sent along the routes of the spec."""
-    alerts_of(workspace).record(told, routes(workspace))
+    alerts_of(workspace).record(told, routes(workspace.spec.alerts))
 
 
 def stopped(

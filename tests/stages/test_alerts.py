@@ -10,6 +10,7 @@ import pytest
 
 from models.gate.judge import Check, GateReport
 from monitoring.alerts.alerts import Alert
+from monitoring.alerts.routes import routes
 from stages.monitoring.alerts import (
     alerts_of,
     decided,
@@ -19,7 +20,6 @@ from stages.monitoring.alerts import (
     opened,
     record,
     rolled_back,
-    routes,
     stopped,
     succeeded,
 )
@@ -138,4 +138,4 @@ def test_a_block_that_is_named_twice_takes_the_lesser_severity(
         {"block": block, "severity": each} for each in ("critical", "info", "warning")
     ]
     depot.spec(lambda document: document.update(alerts=named))
-    assert routes(depot.open()) == {block: "info"}
+    assert routes(depot.open().spec.alerts) == {block: "info"}
