@@ -91,6 +91,8 @@ class Retention(Model):
     """Feature rows and outcomes; they stay while `training.window` reaches back to them."""
     predictions: Window | None = None
     """Predictions, once they are judged. Profiles and metrics are small, and are kept."""
+    served: Window | None = None
+    """The log of predictions, and the outcomes that the service was told, by the day on which they came."""
     flow_runs: Window | None = timedelta(days=30)
     """Runs of Prefect that have ended, with their logs and task runs."""
     versions: int | None = Field(default=20, ge=1)

@@ -6,6 +6,7 @@ from stages.housekeeping.files import delivered_files, temporary_files, tracked_
 from stages.housekeeping.housekept import Housekept, Instants
 from stages.housekeeping.models import model_files
 from stages.housekeeping.retention import end_retention
+from stages.housekeeping.served import end_served
 from stages.housekeeping.tables import compact_tables, vacuum_tables
 from stages.housekeeping.versions import retire_versions
 from stages.workspace import Workspace
@@ -15,6 +16,7 @@ Step = Callable[[Workspace, Instants, Housekept], None]
 # In this order: what a step lets go of, a later one may remove.
 STEPS: dict[str, Step] = {
     "retention": end_retention,
+    "served": end_served,
     "versions": retire_versions,
     "compaction": compact_tables,
     "vacuum": vacuum_tables,
