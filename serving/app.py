@@ -20,6 +20,9 @@ from serving.access.keys import Scope
 from serving.metrics import TYPE, exposition
 from serving.openapi import document
 from serving.outcomes import take_outcomes
+from serving.pages.documentation import documentation_page
+from serving.pages.live import live_page
+from serving.pages.traffic import traffic
 from serving.predict import predict
 from serving.problems import Problem, answered
 from serving.service import Service, Watch, troubles
@@ -50,7 +53,10 @@ def app_of(service: Service) -> FastAPI:
         ("/v1/{project}/predict", "POST", predict, "predict"),
         ("/v1/{project}/outcomes", "POST", take_outcomes, "outcomes"),
         ("/v1/{project}/model", "GET", model_card, "predict"),
+        ("/v1/{project}/traffic", "GET", traffic_so_far, "admin"),
         ("/metrics", "GET", metrics, "admin"),
+        ("/", "GET", page, None),
+        ("/docs", "GET", docs, None),
         ("/openapi.json", "GET", openapi, None),
         ("/healthz", "GET", healthz, None),
         ("/readyz", "GET", readyz, None),
@@ -122,6 +128,21 @@ async def readyz(service: Service, request: Request, request_id: str, started: f
 async def metrics(service: Service, request: Request, request_id: str, started: float) -> Response:
     """The metrics of all workers, as Prometheus reads them."""
     return Response(await asyncio.to_thread(exposition), media_type=TYPE)
+
+
+async def traffic_so_far(service: Service, request: Request, request_id: str, started: float) -> Response:
+    """What the page shows: the release, what all workers have counted, and the last judgement."""
+    return answered(await asyncio.to_thread(traffic, service), request_id)
+
+
+async def page(service: Service, request: Request, request_id: str, started: float) -> Response:
+    """The page of the service, which asks for what it shows itself."""
+    return await asyncio.to_thread(live_page, service, request_id)
+
+
+async def docs(service: Service, request: Request, request_id: str, started: float) -> Response:
+    """What the OpenAPI document says, for people."""
+    return await asyncio.to_thread(documentation_page, service, str(request.base_url), request_id)
 
 
 async def model_card(service: Service, request: Request, request_id: str, started: float) -> Response:

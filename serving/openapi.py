@@ -33,6 +33,7 @@ def document(service: Service) -> Schema:
             **{f"/v1/{name}/{path}": {method: each} for path, (method, each) in answers.items()},
             "/healthz": {"get": _plain("Whether the service lives", "alive")},
             "/readyz": {"get": _plain("Whether it answers, and what is wrong", "ready", 503)},
+            f"/v1/{name}/traffic": {"get": _traffic()},
             "/metrics": {"get": _metrics()},
         },
         "components": {
@@ -180,7 +181,7 @@ def _body(row: Schema, most: int, *, arrow: bool = False) -> Schema:
 def _responses(status: int, schema: Schema, *, arrow: bool = False) -> Schema:
     stream = {ARROW: {"schema": {"type": "string", "contentMediaType": ARROW}}} if arrow else {}
     answered = {"description": "answered", "content": {"application/json": {"schema": schema}, **stream}}
-    return {str(status): answered, **{code: _refusal(why) for code, why in _REFUSALS.items()}}
+    return {str(status): answered, **{code: _refusal(why) for code, why in REFUSALS.items()}}
 
 
 def _refusal(why: str) -> Schema:
@@ -194,10 +195,19 @@ def _plain(summary: str, told: str, *others: int) -> Schema:
     return {"summary": summary, "security": [], "responses": responses}
 
 
+def _traffic() -> Schema:
+    content = {"application/json": {"schema": {"type": "object"}}}
+    told = {"200": {"description": "answered", "content": content}, **_refused("401", "403", "404")}
+    return {"summary": "The release, the traffic so far and the last judgement", "responses": told}
+
+
 def _metrics() -> Schema:
     text = {"description": "Prometheus", "content": {"text/plain": {"schema": {"type": "string"}}}}
-    told = {code: _refusal(why) for code, why in _REFUSALS.items() if code in ("401", "403", "429", "503")}
-    return {"summary": "Metrics of all workers", "responses": {"200": text, **told}}
+    return {"summary": "Metrics of all workers", "responses": {"200": text, **_refused("401", "403")}}
+
+
+def _refused(*codes: str) -> Schema:
+    return {code: _refusal(REFUSALS[code]) for code in (*codes, "429", "500", "503")}
 
 
 def _switch(name: str, what: str) -> Schema:
@@ -211,7 +221,7 @@ _DEADLINE: Schema = {
     "description": "milliseconds within which an answer is of use",
     "schema": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 86_400_000},
 }
-_REFUSALS = {
+REFUSALS = {
     "400": "the body broke off",
     "401": "no API key, or a wrong one",
     "403": "the API key lacks the scope",

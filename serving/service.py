@@ -4,11 +4,11 @@ import logging
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from time import monotonic
 
 import polars as pl
 from sqlalchemy.exc import SQLAlchemyError
@@ -31,6 +31,7 @@ from serving.access.rates import Rates
 from serving.current import Current
 from serving.featurise import Featuriser
 from serving.fields import Fields
+from serving.judgement import LastJudgement
 from serving.limits import Pool, Pulse
 from serving.log.journal import Facts, Journal
 from serving.log.tables import schemas
@@ -38,6 +39,7 @@ from serving.metrics import Meters, meters
 
 _LOG = logging.getLogger(__name__)
 LOOK = 1.0  # seconds between two looks at the registry, the keys and the log
+LOOK_AT_DRIFT = 30.0  # seconds between two looks at what was judged last
 PATIENCE = 1.0  # seconds that a request waits for the online store
 RATES = "rates"
 
@@ -59,6 +61,7 @@ class Service:
     log: Mapping[str, pl.Schema]
     guard: Guard | None
     meters: Meters
+    judged: LastJudgement
     pulse: Pulse
     pool: Pool
 
@@ -100,8 +103,9 @@ def open_service(
         current=Current(settings, spec),
         journal=Journal(log_folder(settings, project.name), log),
         log=log,
-        guard=None if settings.serve_open or shared is None else Guard(Rates(shared / RATES), time.monotonic),
+        guard=None if settings.serve_open or shared is None else Guard(Rates(shared / RATES), monotonic),
         meters=meters(),
+        judged=LastJudgement(settings.registry, project.name),
         pulse=Pulse(),
         pool=Pool(),
     )
@@ -127,6 +131,7 @@ class Watch:
         self._ended = threading.Event()
         self._told: Release | None = None
         self._logged = Facts(0, 0, 0, 0, None)
+        self._drift_due = monotonic()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
     def start(self) -> None:
@@ -143,6 +148,7 @@ class Watch:
         """Look at all of it once; nothing is raised."""
         self._service.current.look()
         self._look_at_keys()
+        self._look_at_drift()
         self._tell()
 
     def _run(self) -> None:
@@ -164,6 +170,14 @@ class Watch:
             service.guard.refresh(Keys(service.settings.registry, service.name))
         except (PerennialError, SQLAlchemyError, OSError):
             return  # the present keys hold
+
+    def _look_at_drift(self) -> None:
+        service = self._service
+        if monotonic() < self._drift_due:
+            return
+        self._drift_due = monotonic() + LOOK_AT_DRIFT
+        if service.judged.look():
+            service.meters.drifted(service.judged.drift)
 
     def _tell(self) -> None:
         """Tell the metrics how things stand."""
