@@ -72,7 +72,10 @@ monitor: $(READY) ## judge the predictions of BATCH and decide, or of all that a
 retrain: $(READY) ## train challengers at the end of BATCH and let them meet the champion
 	@$(RUN) retrain --project $(PROJECT) $(if $(BATCH),--batch $(BATCH))
 
-rollback: $(READY) ## make an earlier champion the champion again (VERSION; the last one by default)
+release: $(READY) ## let VERSION take over by steps, or have it SHARE of the traffic (ROLE=canary, shadow or test: METRIC)
+	@$(RUN) release --project $(PROJECT) $(if $(VERSION),--version $(VERSION)) $(call asked,SHARE,share) $(call asked,ROLE,role) $(call asked,METRIC,metric) $(call asked,MINIMUM,minimum) $(call asked,MAXIMUM,maximum)
+
+rollback: $(READY) ## end what is released beside the champion, else make an earlier champion it again (VERSION)
 	@$(RUN) rollback --project $(PROJECT) $(if $(VERSION),--version $(VERSION))
 
 replay: $(READY) ## compare retraining policies on PROJECT's history (POLICY: some, with ; between; START, END)
@@ -165,6 +168,9 @@ bench-projects: $(READY) ## run every demo (or that of PROJECT) and hold its cha
 
 gate-power: $(READY) ## simulate how often the gate of PROJECT promotes what is no better, and what is
 	@OPENBLAS_NUM_THREADS=1 POLARS_MAX_THREADS=1 $(VENV)/bin/python -m benchmarks.gate_power $(PROJECT)
+
+bench-peeking: $(READY) ## simulate how often a test that is looked at again and again finds what is not there
+	@OPENBLAS_NUM_THREADS=1 $(VENV)/bin/python -m benchmarks.sequential_validity
 
 bench-estimates: $(READY) ## measure estimates of performance without labels against what the labels said
 	@OPENBLAS_NUM_THREADS=1 $(VENV)/bin/python -m benchmarks.estimates

@@ -39,6 +39,8 @@ class Schedules(Model):
     """Batches that are over are scored."""
     monitor: Cron | None = "35 * * * *"
     """Scored batches are checked for drift and judged by the outcomes that are in."""
+    release: Cron | None = "*/10 * * * *"
+    """Who answers beside the champion is looked at, and goes on, holds, or goes back."""
     housekeeping: Cron | None = "30 3 * * *"
     """What is out of use is put away, tables are compacted, alerts that could not be sent are."""
 

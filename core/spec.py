@@ -20,6 +20,7 @@ from core.gating import Gate
 from core.learning import METRICS, Constraints, Metric, Objective, Outcome, ProblemKind, Training
 from core.operating import Retention, Route, Schedules
 from core.past import Lag, Past, TargetRate, Trailing
+from core.releasing import ReleaseRules
 from core.replaying import Replay
 from core.scalars import NAME, Duration, FeatureKind, Kind, Model, Share, example
 from core.serving import Serving
@@ -50,6 +51,7 @@ __all__ = [
     "PackageSource",
     "Past",
     "QuarantineRules",
+    "ReleaseRules",
     "Replay",
     "Retention",
     "Retraining",
@@ -112,6 +114,8 @@ class Spec(Model):
     """How models are fitted."""
     gate: Gate = Gate()
     """What a challenger must show."""
+    release: ReleaseRules = ReleaseRules()
+    """How a version takes over the traffic, and what sends it back."""
     monitoring: Monitoring = Monitoring()
     """When a batch counts as drifted, and what opens a retraining."""
     replay: Replay = Replay()

@@ -29,6 +29,7 @@ COMMANDS = (
     "serve",
     "monitor",
     "retrain",
+    "release",
     "rollback",
     "replay",
     "report",
@@ -97,6 +98,7 @@ def _run(arguments: argparse.Namespace) -> int:
         "housekeeping_command",
         "replay_commands",
         "serving_commands",
+        "release_command",
         "commands",
     )
     found = (import_module(f"flows.{name}") for name in modules)  # one after the other: they take seconds
@@ -113,6 +115,13 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--dataset", help="the events by default")
     parser.add_argument("--start", help="the first batch, or a day in it")
     parser.add_argument("--end", help="the last batch, or a day in it")
+    parser.add_argument(
+        "--share", help="of a release: a share of the traffic, such as 0.1 or 10%%; 0 ends it"
+    )
+    parser.add_argument("--role", help="of a release: canary (by default), shadow or test")
+    parser.add_argument("--metric", help="of a test: loss (by default) or label")
+    parser.add_argument("--minimum", type=int, help="of a test: entities a version before it may be decided")
+    parser.add_argument("--maximum", type=int, help="of a test: entities a version when it is over")
     parser.add_argument("--version", help="a model version, such as shop/2")
     parser.add_argument("--policy", help="of a replay: the names of some policies, with ; between them")
     parser.add_argument("--change", help="of a what-if: what the spec would say, as YAML")

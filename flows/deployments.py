@@ -28,6 +28,7 @@ from flows.housekeeping import housekeeping
 from flows.ingest import ingest
 from flows.lifecycle import lifecycle
 from flows.monitor import monitor
+from flows.progressive_release import progressive_release
 from flows.release_quarantine import release_quarantine
 from flows.replay import replay
 from flows.retrain import retrain
@@ -46,6 +47,7 @@ FLOWS: Mapping[Flow[..., Any], str | None] = {
     ingest: "ingest",
     score: "score",
     monitor: "monitor",
+    progressive_release: "release",
     housekeeping: "housekeeping",
     retrain: None,
     backfill: None,
@@ -59,7 +61,7 @@ FLOWS: Mapping[Flow[..., Any], str | None] = {
 # then starts the run, which takes seconds; our code lies where it is.
 _JOB = {"command": shlex.join([sys.executable, "-m", "prefect.engine"]), "working_dir": str(CHECKOUT)}
 # Those of which a second run has nothing to add to the one that is at it; of the others it waits.
-_ONCE = ("ingest", "housekeeping")
+_ONCE = ("ingest", "progressive-release", "housekeeping")
 
 
 def deployments(settings: Settings) -> list[RunnerDeployment]:

@@ -11,7 +11,9 @@ from flows.running import alone, console
 from models.registry.versions import Version
 from stages.models.archive import archive
 from stages.models.reproduce import reproduce as make_again
-from stages.monitoring.alerts import record, rolled_back
+from stages.monitoring.alerts import record, rolled_back, taken_back
+from stages.release.change import end, in_force
+from stages.release.look import BACK
 from stages.workspace import Workspace, open_workspace
 
 
@@ -36,19 +38,24 @@ def retire(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def rollback(settings: Settings, arguments: argparse.Namespace) -> int:
-    """Make an earlier champion the champion again."""
-    workspace = open_workspace(arguments.project, settings)
+    """Give all traffic back to the champion or, where it has it, to an earlier champion."""
+    workspace, now = open_workspace(arguments.project, settings), datetime.now(UTC)
     with alone(settings, workspace):
-        champion = workspace.registry.rollback(
-            workspace.project.name,
-            to=arguments.version,
-            why="rolled back by hand",
-            at=datetime.now(UTC),
-            by="make rollback",
-        )
-        record(workspace, rolled_back(workspace, champion.id, "rolled back by hand", datetime.now(UTC)))
+        candidate = in_force(workspace).candidate
+        if candidate is not None and not arguments.version:
+            ended = end(workspace, candidate.version, now, "make rollback", action=BACK, why="by hand")
+            record(workspace, taken_back(workspace, candidate.version, ended.champion, "by hand", now))
+        else:
+            champion = workspace.registry.rollback(
+                workspace.project.name,
+                to=arguments.version,
+                why="rolled back by hand",
+                at=now,
+                by="make rollback",
+            )
+            record(workspace, rolled_back(workspace, champion.id, "rolled back by hand", now))
     _send(settings, workspace)
-    print(f"champion: {champion}")
+    print(f"release: {in_force(workspace)}")
     return 0
 
 

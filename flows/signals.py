@@ -17,6 +17,8 @@ SCORED = "perennial.scored"
 JUDGED = "perennial.judged"
 REQUESTED = "perennial.retrain.requested"
 RETRAINED = "perennial.retrained"
+RELEASED = "perennial.released"
+ROLLED_BACK = "perennial.release.rolled_back"
 
 
 def resource(project: str) -> str:

@@ -86,7 +86,7 @@ def _answer_columns(
 
 def _sides(in_force: InForce, about: Sequence[str]) -> dict[Part, pl.Series]:
     """By part which rows it answers; of those that have none, nothing."""
-    if in_force.release.trial is None:
+    if in_force.release.candidate is None:
         return {in_force.champion: pl.repeat(True, len(about), eager=True)}
     parts = [in_force.release.part_for(entity) for entity in about]
     return {part: pl.Series([each == part for each in parts]) for part in dict.fromkeys(parts)}

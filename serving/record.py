@@ -31,7 +31,7 @@ def put_on_record(
             spread.labels(version).observe(shown(each.said))
         if each.known.degraded:
             meters.degraded.inc()
-        rows.append(logged(spec, each, at, seconds))
+        rows.append(logged(spec, in_force, each, at, seconds))
     return rows
 
 
@@ -51,7 +51,10 @@ def put_frame_on_record(
         for said in answered.gather_every(max(1, len(answered) // 1_000)).to_list():
             spread.labels(version).observe(shown(said))
     told = _discreet_columns(service.project.spec, done).with_columns(
-        at=pl.lit(at, INSTANT), seconds=pl.lit(seconds), degraded=pl.lit(False)
+        release=in_force.release.number,
+        at=pl.lit(at, INSTANT),
+        seconds=pl.lit(seconds),
+        degraded=pl.lit(False),
     )
     service.journal.append_frame(PREDICTIONS, told.select(schema.names()).cast(schema))
 
@@ -64,7 +67,7 @@ async def append(service: Service, rows: Sequence[Prediction], durable: bool) ->
     return await asyncio.wrap_future(service.journal.durable(PREDICTIONS, rows))
 
 
-def logged(spec: Spec, done: Answered, at: datetime, seconds: float) -> Prediction:
+def logged(spec: Spec, in_force: InForce, done: Answered, at: datetime, seconds: float) -> Prediction:
     """What the log is to have of an answer, without the values of personal fields.
 
     What was sent is there once: as a feature, or else as it was sent. Whom a row is about stays to be told
@@ -77,6 +80,7 @@ def logged(spec: Spec, done: Answered, at: datetime, seconds: float) -> Predicti
         request_id=known.id,
         version=done.part.version,
         role=done.part.role,
+        release=in_force.release.number,
         at=at,
         decision_time=known.row.decision_time,
         entity=disguised(known.entity) if hidden else known.entity,

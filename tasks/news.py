@@ -12,6 +12,7 @@ from models.gate.judge import GateReport
 from monitoring.alerts.alerts import Alerts
 from stages.monitoring import alerts
 from stages.monitoring.monitor import Judged
+from stages.release.look import Look
 from stages.workspace import Workspace, open_workspace
 from tasks.alerting import tell
 
@@ -39,6 +40,11 @@ def tell_gate(workspace: Workspace, report: GateReport, as_of: datetime) -> None
 def tell_rolled_back(workspace: Workspace, champion: str, why: str, as_of: datetime) -> None:
     """Tell that an earlier champion serves again."""
     tell(workspace, lambda: alerts.rolled_back(workspace, champion, why, as_of))
+
+
+def tell_released(workspace: Workspace, looked: Look, as_of: datetime) -> None:
+    """Tell what a look at a release did, if anything."""
+    tell(workspace, lambda: alerts.released(workspace, looked, as_of))
 
 
 def tell_opened(

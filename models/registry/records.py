@@ -94,6 +94,13 @@ def move(connection: Connection, version: Version, stage: Stage, facts: Mapping[
     return replace(version, stage=stage)
 
 
+def note(connection: Connection, version: Version, facts: Mapping[str, Any]) -> None:
+    """Put on record what was decided about a version whose stage stays as it is."""
+    key = {"project": version.project, "number": version.number}
+    stays = {"before": version.stage, "after": version.stage}
+    connection.execute(insert(transitions).values(key | stays | dict(facts)))
+
+
 def require_out_of_use(connection: Connection, version: Version) -> None:
     """PerennialError for a version that serves, or has a part in the release."""
     if version.stage == "champion":

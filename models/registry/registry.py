@@ -196,6 +196,16 @@ class Registry:
             facts = {"action": "rollback", "why": why, "evidence": plain(evidence), "at": at, "by": by}
             return records.crown(connection, records.get(connection, target), champion, facts)
 
+    def accept(
+        self, version: Version | str, *, why: str, evidence: Mapping[str, Any], at: datetime, by: str
+    ) -> Version:
+        """Put on record that the gate let a challenger through, which takes the traffic over by steps."""
+        with self.writing(records.project_of(version)) as connection:
+            found = records.get(connection, version)
+            facts = {"action": "accept", "why": why, "evidence": plain(evidence), "at": at, "by": by}
+            records.note(connection, found, facts)
+            return found
+
     def retire(
         self, version: Version | str, *, why: str, evidence: Mapping[str, Any], at: datetime, by: str
     ) -> Version:

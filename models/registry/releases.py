@@ -33,7 +33,7 @@ def parts_of(champion: str, *others: Part) -> tuple[Part, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Which versions take which share from an instant on: the champion, and beside it what is on trial.
+    """Which versions take which share from an instant on: the champion, and beside it those that are tried.
 
     One other version at most answers: a canary, or the one that a `test` holds against the champion. A
     canary that `advances` takes more in steps, as long as nothing speaks against it.
@@ -71,7 +71,7 @@ class Release:
         return next(part.version for part in self.parts if part.role == "champion")
 
     @property
-    def trial(self) -> Part | None:
+    def candidate(self) -> Part | None:
         """The part of the one that answers beside the champion: a canary, or one that is tested."""
         return next((part for part in self.parts if part.role in ("canary", "test")), None)
 
@@ -87,9 +87,9 @@ class Release:
 
     def part_for(self, entity: str) -> Part:
         """Whose answer an entity gets; as a share grows, who was on its side stays there."""
-        trial = self.trial
-        if trial is not None and lot(entity, trial.version) < trial.share:
-            return trial
+        candidate = self.candidate
+        if candidate is not None and lot(entity, candidate.version) < candidate.share:
+            return candidate
         return next(part for part in self.parts if part.role == "champion")
 
     def shadows_for(self, entity: str) -> list[Part]:
@@ -101,7 +101,7 @@ class Release:
 
 
 def lot(entity: str, version: str) -> float:
-    """Where an entity lies between 0 and 1, for the trial of a version: another trial draws anew.
+    """Where an entity lies between 0 and 1, for the release of a version: that of another draws anew.
 
     >>> 0 <= lot('["A"]', "shop/2") < 1
     True

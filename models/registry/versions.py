@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Literal, Self
 
 Stage = Literal["challenger", "champion", "retired"]
-Action = Literal["promote", "rollback", "retire"]
+Action = Literal["promote", "accept", "rollback", "retire"]
 
 
 @dataclass(frozen=True, slots=True)

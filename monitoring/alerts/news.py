@@ -12,7 +12,10 @@ Kind = Literal[
     "retraining opened",
     "promoted",
     "refused",
+    "released",
     "rolled back",
+    "release rolled back",
+    "service",
     "failed",
     "housekeeping failed",
 ]
@@ -21,13 +24,18 @@ SEVERITY: dict[Kind, Severity] = {
     "decision": "warning",  # the model is, or may be, worse than it was; to watch it is `info`
     "retraining opened": "info",  # all as it should be
     "promoted": "info",
+    "released": "info",
     "refused": "warning",  # what called for the retraining goes on
     "rolled back": "critical",  # what serves is not what the gate let through last
+    "release rolled back": "critical",  # what the gate let through does worse on what it was asked
+    "service": "critical",  # it answers, but not as it should, or nothing is put on record
     "failed": "critical",  # what a project lives on has not been done
     "housekeeping failed": "warning",  # nothing stands still, but the disk fills up
 }
 """How grave each kind is, and so which routes it takes."""
-EVENTS: frozenset[Kind] = frozenset({"retraining opened", "promoted", "refused", "rolled back"})
+EVENTS: frozenset[Kind] = frozenset(
+    {"retraining opened", "promoted", "refused", "released", "rolled back", "release rolled back"}
+)
 """What happens at an instant: told once, and over at once. The other kinds last until they end."""
 
 

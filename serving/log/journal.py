@@ -46,6 +46,7 @@ class Journal:
         self._asked: dict[str, list[Asked]] = {table: [] for table in schemas}
         # What comes in just after a flush began is on disk when the next one ends.
         self._pause = interval / 2
+        self._due = monotonic() + self._pause
         self._wake, self._lock, self._closed = Event(), Lock(), False
         self._thread = Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
@@ -55,11 +56,16 @@ class Journal:
         self._writers[table].waiting.add(rows)
 
     def append_frame(self, table: str, frame: pl.DataFrame) -> None:
-        """Log many rows; IntegrityError where the frame is not of the table's schema."""
+        """Log many rows, which are too many to be kept for long: they are written at once.
+
+        IntegrityError where the frame is not of the table's schema.
+        """
         schema = self._schemas[table]
         if frame.schema != schema:
             raise IntegrityError(f"{table}: rows of {frame.schema} were to be logged; right is {schema}")
         self._writers[table].waiting.add(frame)
+        self._due = 0.0
+        self._wake.set()
 
     def durable(self, table: str, rows: Sequence[Row]) -> Future[bool]:
         """Log rows at once: True when they are on disk, False if they cannot be and are not logged at all."""
@@ -91,13 +97,12 @@ class Journal:
         self._thread.join()
 
     def _run(self) -> None:
-        due = monotonic() + self._pause
         while not self._closed:
-            self._wake.wait(max(0.0, due - monotonic()))
+            self._wake.wait(max(0.0, self._due - monotonic()))
             self._wake.clear()
             self._write_asked()
-            if monotonic() >= due:
-                due = monotonic() + self._pause
+            if monotonic() >= self._due:
+                self._due = monotonic() + self._pause
                 for writer in self._writers.values():
                     writer.write_waiting()
         self._write_asked()

@@ -1,7 +1,7 @@
 """The tables of the log: what was answered, and the outcomes that were told later."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -16,14 +16,16 @@ _INSTANT = pl.Datetime("us", "UTC")
 class Prediction(NamedTuple):
     """One answered row, or one that could not be answered (`error` names the kind of error).
 
-    `role` is what the version was in the release: champion, canary, shadow, or a or b of a test. `at` is when
-    it was asked, `seconds` the time that the service took. `entity` and the event's `key` are texts. `input`
-    is the row as it was sent, `features` what the model was given; either may be a dict, and is kept as JSON.
+    `role` is what the version was in the `release` of this number: champion, canary, test or shadow. `at` is
+    when it was asked, `seconds` the time that the service took. `entity` and the event's `key` are texts.
+    `input` is the row as it was sent, `features` what the model was given; either may be a dict, and is kept
+    as JSON.
     """
 
     request_id: str
     version: str
     role: str
+    release: int
     at: datetime
     decision_time: datetime
     entity: str
@@ -55,6 +57,7 @@ def schemas(label: pl.DataType, *, wide: bool) -> dict[str, pl.Schema]:
     others: dict[str, pl.DataType] = {
         **dict.fromkeys(("at", "decision_time", "known_at"), _INSTANT),
         "prediction": pl.List(pl.Float64()) if wide else pl.Float64(),
+        "release": pl.Int64(),
         "seconds": pl.Float64(),
         "degraded": pl.Boolean(),
         "label": label,
@@ -73,23 +76,10 @@ def served(lake: Lake, table: str, schema: pl.Schema, since: datetime | None = N
     """
     if not lake.exists(table):
         return pl.LazyFrame(schema=schema)
-    rows = lake.scan(table)
-    if since is not None:
-        # The batch is told first: it spares the files of the days before.
-        rows = rows.filter(pl.col("batch") >= day(since), pl.col("at") >= since)
-    return rows.select(schema.names())
-
-
-def day(at: datetime) -> str:
-    """The batch of an instant: its day in UTC.
-
-    >>> from datetime import timedelta, timezone
-    >>> day(datetime(2013, 12, 31, 23, tzinfo=timezone(timedelta(hours=-5))))
-    '2014-01-01'
-    """
-    return at.astimezone(UTC).strftime("%Y-%m-%d")
+    rows = lake.scan(table).select(schema.names())
+    return rows if since is None else rows.filter(pl.col("at") >= since)
 
 
 def by_day(rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows with the `batch` that each belongs to."""
+    """The rows with the `batch` of each: the day of its `at`, in UTC."""
     return rows.with_columns(pl.col("at").dt.convert_time_zone("UTC").dt.strftime("%Y-%m-%d").alias("batch"))

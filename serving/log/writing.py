@@ -14,7 +14,7 @@ from serving.log.segments import OpenSegment
 from serving.log.waiting import Asked, Frame, Part, Waiting
 
 _BOUND = 200_000  # rows of a table that wait
-_ROWS, _SECONDS = 65_536, 30.0  # a segment is closed after so many rows, or so long
+_ROWS, _SECONDS = 16_384, 30.0  # a segment is closed after so many rows, or so long
 # Any value may come in, and a row that cannot be encoded must not cost those beside it.
 _UNFIT = (Exception, pl.exceptions.PanicException)
 
@@ -32,16 +32,15 @@ class Writer:
         self.failure: str | None = None
 
     def write_waiting(self) -> None:
-        """Write what waits, as far as the disk takes it; a segment that is full or old is closed."""
+        """Write what waits, as far as the disk takes it."""
         frames = self._frames(self.waiting.take())
         for place, frame in enumerate(frames):
             if not self._write(frame):
                 self.waiting.put_back(frames[place:])
                 break
             self.waiting.settle(frame.rows)
-        segment = self._segment
-        if segment and (segment.rows >= _ROWS or monotonic() - self._begun >= _SECONDS):
-            self._close(segment)
+        if self._segment and monotonic() - self._begun >= _SECONDS:
+            self._close(self._segment)
 
     def write_asked(self, asked: Sequence[Asked]) -> None:
         """Write rows that somebody waits for, all at once, and answer."""
@@ -108,6 +107,8 @@ class Writer:
             return False
         self.written += frame.rows
         self.failure = None
+        if self._segment.rows >= _ROWS:
+            self._close(self._segment)
         return True
 
     def _close(self, segment: OpenSegment) -> None:

@@ -17,6 +17,7 @@ from models.rows import Rows
 from stages.features.featurise import labelled
 from stages.models.bundle import FITTED
 from stages.models.cards import write_card
+from stages.release.change import take_over
 from stages.score import served
 from stages.workspace import Workspace
 
@@ -144,11 +145,17 @@ def _settle(
         if version.id != report.challenger and version.stage == "challenger":
             why = f"{report.challenger} was the better candidate"
             workspace.registry.retire(version, why=why, evidence={}, at=as_of, by=BY)
-    why = "; ".join(report.reasons)
-    evidence = {"gate": report}
-    if report.accepted:
-        workspace.registry.promote(
-            report.challenger, over=champion, why=why, evidence=evidence, at=as_of, by=BY
-        )
+    change: dict[str, Any] = {"why": "; ".join(report.reasons), "evidence": {"gate": report}}
+    change |= {"at": as_of, "by": BY}
+    if not report.accepted:
+        workspace.registry.retire(report.challenger, **change)
+    elif champion is not None and _goes_by_steps(workspace):
+        take_over(workspace, report.challenger, as_of, BY, "the gate let it through")
+        workspace.registry.accept(report.challenger, **change)
     else:
-        workspace.registry.retire(report.challenger, why=why, evidence=evidence, at=as_of, by=BY)
+        workspace.registry.promote(report.challenger, over=champion, **change)
+
+
+def _goes_by_steps(workspace: Workspace) -> bool:
+    rules = workspace.spec.release
+    return rules.after_gate == "by steps" and rules.steps[0] < 1

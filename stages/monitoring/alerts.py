@@ -8,6 +8,7 @@ from models.gate.judge import GateReport
 from monitoring.alerts.alerts import Alert, Alerts
 from monitoring.alerts.news import Kind, News, Over
 from stages.monitoring.monitor import Judged
+from stages.release.look import Look
 from stages.workspace import Workspace
 
 Told = list[News | Over]
@@ -88,11 +89,36 @@ def judged_by_gate(workspace: Workspace, report: GateReport, as_of: datetime) ->
     if not report.accepted:
         title = f"{report.challenger} refused, {report.champion or 'no version'} stays champion"
         return [News("refused", report.challenger, title, reasons, link, as_of)]
+    if workspace.registry.version(report.challenger).stage == "challenger":
+        title = f"{report.challenger} let through, it takes over from {report.champion} by steps"
+        return [News("released", report.challenger, title, reasons, link, as_of)]
     title = f"{report.challenger} promoted" + (f" over {report.champion}" if report.champion else "")
     return [
         News("promoted", report.challenger, title, reasons, link, as_of),
         Over("decision", None, as_of),
     ]
+
+
+def released(workspace: Workspace, looked: Look, as_of: datetime) -> Told:
+    """What a look at a release did: nothing is told of one that changed nothing."""
+    if looked.outcome == "held":
+        return []
+    if looked.outcome == "rolled back":
+        return taken_back(workspace, looked.version, looked.champion, "; ".join(looked.reasons), as_of)
+    link, subject = page(workspace, LIFECYCLE), f"{looked.version} {as_of.isoformat()}"
+    titles = {
+        "advanced": f"{looked.version} answers {100 * looked.now:g} % from now on",
+        "promoted": f"{looked.version} answers all, in place of {looked.champion}",
+        "ended": f"the test of {looked.version} is over, {looked.champion} answers alone",
+    }
+    return [News("released", subject, titles[looked.outcome], looked.reasons, link, as_of)]
+
+
+def taken_back(workspace: Workspace, version: str, champion: str, why: str, as_of: datetime) -> Told:
+    """What was released beside the champion answers nobody any more."""
+    title = f"{version} taken back, {champion} answers alone"
+    link, subject = page(workspace, LIFECYCLE), f"{version} {as_of.isoformat()}"
+    return [News("release rolled back", subject, title, (why,), link, as_of)]
 
 
 def rolled_back(workspace: Workspace, champion: str, why: str, as_of: datetime) -> Told:

@@ -51,7 +51,7 @@ def row() -> Callable[..., Prediction]:
         at = NOON + timedelta(minutes=number % 600)
         values: Any = {"hour": 9}
         made = Prediction(
-            *(str(number), "7", "champion", at, at, "EWR", None), values, values, 0.25, 1e-3, False, None
+            *(str(number), "7", "champion", 1, at, at, "EWR", None), values, values, 0.25, 1e-3, False, None
         )
         return made._replace(**changes)
 

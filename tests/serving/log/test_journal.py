@@ -97,8 +97,8 @@ def test_rows_that_no_table_can_hold_cost_no_other(log: Log, journal: Journal, r
         journal.append(PREDICTIONS, [row(number)])
     unfit = [row(1, prediction="high"), row(1, input=object()), row(1)[:-1], row(1, at=None, input={1: {2j}})]
     for each in unfit:
-        journal.append(PREDICTIONS, [row(100), each])  # type: ignore[list-item]
-    asked = [journal.durable(PREDICTIONS, [each]) for each in (row(101), unfit[0], row(102))]  # type: ignore[list-item]
+        journal.append(PREDICTIONS, [row(100), each])
+    asked = [journal.durable(PREDICTIONS, [each]) for each in (row(101), unfit[0], row(102))]
     assert [answer.result(20) for answer in asked] == [True, False, True]
     until(lambda: journal.facts().waiting == 0)
     assert (journal.facts().written, journal.facts().unfit) == (106, 4)
@@ -122,6 +122,19 @@ def test_bulk_is_logged_and_a_full_segment_can_be_collected_while_the_journal_li
     assert log.numbers() == list(range(70_001))
     with pytest.raises(IntegrityError, match="were to be logged; right is Schema"):
         journal.append_frame(PREDICTIONS, many.drop("error"))
+
+
+def test_bulk_is_written_at_once_however_much_comes_in(log: Log, row: Row) -> None:
+    """More than what may wait, within an interval, on a disk that takes it: nothing of it is dropped."""
+    journal = Journal(log.folder, log.schemas, interval=3600)
+    rows = [row(number, input="{}", features="{}") for number in range(50_000)]
+    many = pl.DataFrame(rows, log.schemas[PREDICTIONS], orient="row")
+    for _ in range(8):
+        journal.append_frame(PREDICTIONS, many)
+        until(lambda: journal.facts().waiting < 150_000)
+    until(lambda: journal.facts().waiting == 0)
+    assert (journal.facts().written, journal.facts().dropped) == (400_000, 0)
+    journal.close()
 
 
 def test_a_closed_journal_takes_nothing_more(log: Log, journal: Journal, row: Row) -> None:
