@@ -23,7 +23,7 @@ from serving.outcomes import take_outcomes
 from serving.pages.documentation import documentation_page
 from serving.pages.live import live_page
 from serving.pages.traffic import traffic
-from serving.predict import predict
+from serving.predict import predict, switched_on
 from serving.problems import Problem, answered
 from serving.service import Service, Watch, troubles
 
@@ -132,7 +132,8 @@ async def metrics(service: Service, request: Request, request_id: str, started: 
 
 async def traffic_so_far(service: Service, request: Request, request_id: str, started: float) -> Response:
     """What the page shows: the release, what all workers have counted, and the last judgement."""
-    return answered(await asyncio.to_thread(traffic, service), request_id)
+    with_past = switched_on(request, "past")
+    return answered(await asyncio.to_thread(traffic, service, with_past=with_past), request_id)
 
 
 async def page(service: Service, request: Request, request_id: str, started: float) -> Response:

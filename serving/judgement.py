@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from time import monotonic
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import PerennialError
 from core.ledger import Ledger
+
+EVERY = 30.0  # seconds between two looks: batches are judged far less often
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class LastJudgement:
         """`url` is that of the registry's database, in which the ledger lies."""
         self._url, self._project = url, project
         self._ledger: Ledger | None = None
+        self._due = 0.0
         self.newest: Judgement | None = None
 
     @property
@@ -49,7 +53,10 @@ class LastJudgement:
         return self.newest.drift if self.newest else {}
 
     def look(self) -> bool:
-        """Look for another judgement, and say whether there is one; nothing is raised."""
+        """Look for another judgement, if it is time to, and say whether there is one; nothing is raised."""
+        if monotonic() < self._due:
+            return False
+        self._due = monotonic() + EVERY
         try:
             self._ledger = self._ledger or Ledger(self._url, self._project)
             found = self._ledger.last("monitor")

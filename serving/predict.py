@@ -114,11 +114,13 @@ def _shadow(service: Service, in_force: InForce, asked: Asked, known: Sequence[K
 
 
 def _switches(request: Request) -> dict[str, bool]:
-    """What else is asked for; Problem (422) where a switch is neither on nor off."""
-    found = {}
-    for name in SWITCHES:
-        said = request.query_params.get(name, "false").lower()
-        if said not in ("true", "false"):
-            raise Problem(422, f"{name} should be true or false, not {said[:40]!r}")
-        found[name] = said == "true"
-    return found
+    """What else is asked for."""
+    return {name: switched_on(request, name) for name in SWITCHES}
+
+
+def switched_on(request: Request, name: str) -> bool:
+    """Whether a request has a switch on; Problem (422) where it is neither on nor off."""
+    said = request.query_params.get(name, "false").lower()
+    if said not in ("true", "false"):
+        raise Problem(422, f"{name} should be true or false, not {said[:40]!r}")
+    return said == "true"

@@ -27,6 +27,7 @@ from serving.access.rates import allocate
 from serving.log.collect import collect
 from serving.log.tables import OUTCOMES, PREDICTIONS
 from serving.metrics import SHARED, forget
+from serving.pages.past import Keeper
 from serving.service import RATES, log_folder, open_service
 
 _LOG = logging.getLogger(__name__)
@@ -77,11 +78,13 @@ def serve(project: str, settings: Settings, clock: Clock) -> None:
             backlog=CONNECTIONS,
         )
         config.configure_logging()
-        collector = Collector(project, settings, shared)
+        collector, keeper = Collector(project, settings, shared), Keeper(shared)
         collector.start()
+        keeper.start()
         try:
             Multiprocess(config, sockets=[listener]).run()
         finally:
+            keeper.end()
             collector.end()
 
 

@@ -39,7 +39,6 @@ from serving.metrics import Meters, meters
 
 _LOG = logging.getLogger(__name__)
 LOOK = 1.0  # seconds between two looks at the registry, the keys and the log
-LOOK_AT_DRIFT = 30.0  # seconds between two looks at what was judged last
 PATIENCE = 1.0  # seconds that a request waits for the online store
 RATES = "rates"
 
@@ -49,6 +48,7 @@ class Service:
     """A worker: what it serves, to whom, and where it puts it on record.
 
     `clock` tells the instant at which the service stands. Without a `guard` everybody may ask.
+    `shared` is the folder in which the workers of one service meet.
     """
 
     settings: Settings
@@ -64,6 +64,7 @@ class Service:
     judged: LastJudgement
     pulse: Pulse
     pool: Pool
+    shared: Path | None
 
     @property
     def name(self) -> str:
@@ -108,6 +109,7 @@ def open_service(
         judged=LastJudgement(settings.registry, project.name),
         pulse=Pulse(),
         pool=Pool(),
+        shared=shared,
     )
 
 
@@ -131,7 +133,6 @@ class Watch:
         self._ended = threading.Event()
         self._told: Release | None = None
         self._logged = Facts(0, 0, 0, 0, None)
-        self._drift_due = monotonic()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
     def start(self) -> None:
@@ -148,7 +149,8 @@ class Watch:
         """Look at all of it once; nothing is raised."""
         self._service.current.look()
         self._look_at_keys()
-        self._look_at_drift()
+        if self._service.judged.look():
+            self._service.meters.drifted(self._service.judged.drift)
         self._tell()
 
     def _run(self) -> None:
@@ -170,14 +172,6 @@ class Watch:
             service.guard.refresh(Keys(service.settings.registry, service.name))
         except (PerennialError, SQLAlchemyError, OSError):
             return  # the present keys hold
-
-    def _look_at_drift(self) -> None:
-        service = self._service
-        if monotonic() < self._drift_due:
-            return
-        self._drift_due = monotonic() + LOOK_AT_DRIFT
-        if service.judged.look():
-            service.meters.drifted(service.judged.drift)
 
     def _tell(self) -> None:
         """Tell the metrics how things stand."""

@@ -2,15 +2,16 @@
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from starlette.responses import Response
 
-from serving.openapi import Schema, document
-from serving.pages.example import example_row, placeholder
+from serving.openapi import document
+from serving.pages.example import counting, example_row, placeholder
 from serving.pages.page import page
+from serving.schemas import Schema
 from serving.service import Service
 
 _NAMES = {"date-time": "instant (ISO 8601)", "date": "date (ISO 8601)", "int64": "integer"}
@@ -39,7 +40,10 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A route and a method, as the page tells them. `many` is how many rows a list of them may have."""
+    """A route and a method, as the page tells them.
+
+    `many` is how many rows a list of them may have; fields that are `unread` are of no account.
+    """
 
     method: str
     path: str
@@ -49,6 +53,7 @@ class Operation:
     takes: tuple[str, ...]
     many: int | None
     body: tuple[Field, ...]
+    unread: tuple[Field, ...]
     answer: tuple[Field, ...]
     answers: tuple[Told, ...]
     refusals: tuple[Told, ...]
@@ -58,9 +63,9 @@ class Operation:
 def documentation_page(service: Service, url: str, request_id: str) -> Response:
     """The page; `url` is that of the service, as who reads it has reached it."""
     told, url = document(service), url.rstrip("/")
-    examples = _examples(service, told)
+    unread, examples = service.fields.columns.keys() - counting(service), _examples(service, told)
     operations = [
-        _operation(told, path, method, each, _curl(told, url + path, each, examples.get(path)))
+        _operation(told, path, method, each, unread, _curl(told, url + path, each, examples.get(path)))
         for path, methods in told["paths"].items()
         for method, each in methods.items()
     ]
@@ -86,7 +91,9 @@ def _examples(service: Service, told: Schema) -> dict[str, Any]:
     return {f"{path}/predict": row, f"{path}/outcomes": {"key": key, "label": label}}
 
 
-def _operation(told: Schema, path: str, method: str, each: Schema, curl: str) -> Operation:
+def _operation(
+    told: Schema, path: str, method: str, each: Schema, unread: Collection[str], curl: str
+) -> Operation:
     content = each.get("requestBody", {}).get("content", {})
     form, many = _one(told, content[_JSON]["schema"]) if content else ({}, None)
     status = min(each["responses"])
@@ -100,7 +107,8 @@ def _operation(told: Schema, path: str, method: str, each: Schema, curl: str) ->
         parameters=tuple(map(_parameter, each.get("parameters", []))),
         takes=tuple(content),
         many=many,
-        body=_fields(form),
+        body=tuple(field for field in _fields(form) if field.name not in unread),
+        unread=tuple(field for field in _fields(form) if field.name in unread),
         answer=_fields(answer),
         answers=tuple(one for one in answers if one.status < "400"),
         refusals=tuple(one for one in answers if one.status >= "400"),
@@ -157,5 +165,8 @@ def _curl(told: Schema, url: str, each: Schema, body: Mapping[str, Any] | None) 
     if each.get("security", told["security"]):
         parts.append('-H "Authorization: Bearer $PERENNIAL_KEY"')
     if body is not None:
-        parts += [f"-H 'Content-Type: {_JSON}'", f"-d {shlex.quote(json.dumps(body, ensure_ascii=False))}"]
+        parts += [
+            f"-H 'Content-Type: {_JSON}'",
+            f"-d {shlex.quote(json.dumps(body, ensure_ascii=False, indent=2))}",
+        ]
     return " \\\n  ".join(parts)

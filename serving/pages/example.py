@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from core.lake import Lake
-from serving.openapi import Schema
+from serving.schemas import Schema
 from serving.service import Service
 
 
@@ -16,8 +16,7 @@ def example_row(service: Service, row: Schema) -> dict[str, Any]:
     A field that is personal, and all fields where keys are asked for, are told by their type alone. `row`
     is the schema of the rows.
     """
-    spec = service.project.spec
-    count = {*service.featuriser.reads, *row["required"], *spec.datasets[spec.events].key}
+    spec, count = service.project.spec, counting(service)
     names = [name for name in row["properties"] if name in count]
     seen = {} if service.guard else _newest(service, names)
     return {
@@ -26,6 +25,12 @@ def example_row(service: Service, row: Schema) -> dict[str, Any]:
         else placeholder(row["properties"][name])
         for name in names
     }
+
+
+def counting(service: Service) -> set[str]:
+    """The fields that a row may need: those that features read, that it may not lack, or of its key."""
+    spec = service.project.spec
+    return {*service.featuriser.reads, *spec.serving.required, *spec.datasets[spec.events].key}
 
 
 def placeholder(schema: Schema) -> Any:

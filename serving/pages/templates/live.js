@@ -15,22 +15,23 @@ function say(state, words) {
 async function ask() {
   const key = sessionStorage.getItem(KEPT);
   const headers = key ? { Authorization: `Bearer ${key}` } : {};
-  const response = await fetch(`/v1/${data.project}/traffic`, { headers, signal: AbortSignal.timeout(PATIENCE) });
+  const path = `/v1/${data.project}/traffic?past=${!looks.all.length}`; // the page itself keeps what it has seen
+  const response = await fetch(path, { headers, signal: AbortSignal.timeout(PATIENCE) });
   const told = await response.json();
   if (!response.ok) throw Object.assign(new Error(told.error), { status: response.status });
   return told;
 }
 
 function show(told) {
-  looks.add(told, Date.now());
+  looks.add(told);
   const now = looks.last, before = looks.before(now, LATELY);
   find("figures").hidden = false;
   showFacts(looks, now, before);
   showHealth(looks, now);
   showRelease(now, before);
   showJudgement(told.judgement);
-  drawRequests(looks, now);
-  drawLatency(looks, now);
+  drawRequests(looks);
+  drawLatency(looks);
   drawAnswers(now);
   drawShares(looks, now);
 }
@@ -45,24 +46,32 @@ function wantKey(why) {
   find("key").focus();
 }
 
+/** Say why nothing was told; whether to go on looking. */
+function excuse({ status, message }) {
+  if (status === 401 || status === 403) {
+    wantKey(sessionStorage.getItem(KEPT) ? `The service refused this key: ${message}.` : "");
+    return false;
+  }
+  silent ??= Date.now();
+  const long = `since ${clock(silent)}, for ${ago(Date.now() - silent)}`;
+  const last = looks.last ? ` What is below is from ${clock(looks.last.time)}.` : "";
+  if (status) say("watch", `${message}, ${long}.${last}`);
+  else say("act", `The service does not answer ${long}.${last}`);
+  return true;
+}
+
 /** Look once; whether to go on looking. */
 async function look() {
+  let told;
   try {
-    const told = await ask();
-    silent = null;
-    show(told);
-    say("good", `as of ${clock(Date.now())}; running since ${clock(told.running_since)}, for ${ago(Date.now() - Date.parse(told.running_since))}`);
+    told = await ask();
   } catch (error) {
-    if (error.status === 401 || error.status === 403) {
-      wantKey(sessionStorage.getItem(KEPT) ? `The service refused this key: ${error.message}.` : "");
-      return false;
-    }
-    silent ??= Date.now();
-    const long = `since ${clock(silent)}, for ${ago(Date.now() - silent)}`;
-    const told = looks.all.length ? ` What is below is from ${clock(looks.last.time)}.` : "";
-    if (error.status) say("watch", `${error.message}, ${long}.${told}`);
-    else say("act", `The service does not answer ${long}.${told}`);
+    return excuse(error);
   }
+  silent = null;
+  show(told);
+  const running = ago(looks.last.time - Date.parse(told.running_since));
+  say("good", `as of ${clock(looks.last.time)}; running for ${running}`);
   return true;
 }
 

@@ -8,11 +8,12 @@ const PREDICT = "/v1/{project}/predict";
 class Looks {
   all = [];
 
-  add(told, time) {
-    const again = this.all.length && this.last.told.running_since !== told.running_since;
-    if (again) this.all = []; // another run of the service counts from nothing
-    this.all.push({ told, time });
-    this.all = this.all.filter((look) => look.time >= time - SPAN - LATELY);
+  /** Add what was told now, and what is told of the past; another run of the service counts from nothing. */
+  add(told) {
+    const isAnother = this.all.length && this.last.told.running_since !== told.running_since;
+    const before = isAnother ? [] : this.all;
+    const [now, ...past] = [told, ...told.past].map((each) => ({ told: each, time: Date.parse(each.told_at) }));
+    this.all = [...past, ...before, now].filter((look) => look.time >= now.time - SPAN - LATELY);
   }
 
   get last() { return this.all[this.all.length - 1]; }

@@ -1,4 +1,6 @@
-// Numbers and instants in words.
+// Numbers and instants in words, and elements to put them in.
+const find = (id) => document.getElementById(id);
+const { dataset: data } = document.querySelector("main");
 const NONE = "–";
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const three = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
@@ -8,6 +10,14 @@ const percent = (share) => `${three.format(100 * share)}%`;
 const plural = (value, one, many = `${one}s`) => `${number(value)} ${value === 1 ? one : many}`;
 const clock = (time) => new Date(time).toLocaleTimeString("en-GB");
 const instant = (iso) => `${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC`;
+
+/** An element of HTML of a class, with texts and elements in it. */
+function made(name, kind, ...children) {
+  const element = document.createElement(name);
+  if (kind) element.className = kind;
+  element.append(...children);
+  return element;
+}
 
 /** Seconds in the unit that reads best. */
 function duration(seconds) {
