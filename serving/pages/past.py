@@ -40,11 +40,13 @@ class Keeper:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._ended.wait(EVERY):
+        while True:
             try:
                 self.look()
             except (PerennialError, OSError) as error:
                 _LOG.warning("what was counted of late is not kept: %s", error)
+            if self._ended.wait(EVERY):
+                return
 
     def look(self) -> None:
         """Look once; raises what `core.whole.whole` does where it cannot be kept."""
