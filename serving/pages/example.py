@@ -53,7 +53,7 @@ def _newest(service: Service, names: list[str]) -> dict[str, Any]:
     by = spec.datasets[spec.events].event_time
     rows = lake.scan(table, [newest])
     there = [name for name in names if name in rows.collect_schema()]
-    found = (rows.sort(by) if by else rows).select(there).tail(1).collect()
+    found = (rows.sort(by, maintain_order=True) if by else rows).select(there).tail(1).collect()
     return {name: _plain(value) for name, value in found.row(0, named=True).items()}
 
 
