@@ -210,7 +210,7 @@ def test_keys_are_asked_for_and_a_service_that_is_killed_is_told(
             expect(page.locator("#champion")).to_have_text(shop.linear)
             assert page.evaluate("[localStorage.length, document.cookie]") == [0, ""]
             service.kill()
-            expect(page.locator("#state")).to_contain_text("The service does not answer since", timeout=SOON)
+            expect(page.locator("#state")).to_contain_text("The service has not answered since", timeout=SOON)
             expect(page.locator("main")).to_have_class(re.compile("stale"))
             assert texts(page, "#champion") == [shop.linear]
 

@@ -2,7 +2,7 @@
 const EVERY = 2_000, PATIENCE = 5_000; // milliseconds
 const KEPT = `perennial-key:${data.project}`;
 const looks = new Looks();
-let silent = null; // since when the service has not answered
+let heard = Date.now(); // when the service has answered last, or the page was opened
 
 const wait = (milliseconds) => new Promise((done) => { setTimeout(done, milliseconds); });
 
@@ -52,11 +52,10 @@ function excuse({ status, message }) {
     wantKey(sessionStorage.getItem(KEPT) ? `The service refused this key: ${message}.` : "");
     return false;
   }
-  silent ??= Date.now();
-  const long = `since ${clock(silent)}, for ${ago(Date.now() - silent)}`;
+  const long = `since ${clock(heard)}, for ${ago(Date.now() - heard)}`;
   const last = looks.last ? ` What is below is from ${clock(looks.last.time)}.` : "";
   if (status) say("watch", `${message}, ${long}.${last}`);
-  else say("act", `The service does not answer ${long}.${last}`);
+  else say("act", `The service has not answered ${long}.${last}`);
   return true;
 }
 
@@ -68,7 +67,7 @@ async function look() {
   } catch (error) {
     return excuse(error);
   }
-  silent = null;
+  heard = Date.now();
   show(told);
   const running = ago(looks.last.time - Date.parse(told.running_since));
   say("good", `as of ${clock(looks.last.time)}; running for ${running}`);
