@@ -14,7 +14,7 @@ const text = (x, y, anchor, words, kind = "") => svg("text", { x, y, "text-ancho
 /** The next number up that reads well, by which a scale ends. */
 function roundUp(value) {
   const power = 10 ** Math.floor(Math.log10(value));
-  return power * [1, 2, 4, 5, 10].find((step) => step * power >= value * 0.9999);
+  return power * [1, 2, 3, 4, 6, 8, 10].find((step) => step * power >= value * 0.9999);
 }
 
 /** Points in runs without a null. */
