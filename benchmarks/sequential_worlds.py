@@ -81,6 +81,13 @@ def bursts(random: Random, rows: int, share: float) -> Stream:
     return _together(random, values, entities, share)
 
 
+def few(random: Random, rows: int, share: float) -> Stream:
+    """About ten entities in the smaller arm, of which all rows are."""
+    entities = random.integers(0, round(10 / share), rows)
+    values = random.normal(0, 0.1, round(10 / share))[entities] + random.normal(0, 1, rows)
+    return _together(random, values, entities, share)
+
+
 def unlike(random: Random, rows: int, share: float) -> Stream:
     """Two models of the same mean loss, one of which is seldom far off, the other often a little."""
     found = _alone(random, random.exponential(1, rows), share)
@@ -95,6 +102,7 @@ WORLDS: Mapping[str, World] = {
     "entities of skewed sizes": clustered,
     "entities of skewed sizes, failing": clustered_failing,
     "entities that come in bursts": bursts,
+    "few entities": few,
     "unlike losses of one mean": unlike,
 }
 """No difference between the arms in any of them."""

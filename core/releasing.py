@@ -36,8 +36,8 @@ class ReleaseRules(Model):
     model_config = example({"steps": [0.05, 0.25, 1], "requests": 5000, "hold": "1h", "loss": 0.05})
 
     after_gate: Literal["at once", "by steps"] = "at once"
-    """How a version that the gate lets through takes the champion's place: at once, or by the steps below,
-    which is for projects that are served."""
+    """How a version that the gate lets through takes the champion's place: at once, or by the steps below
+    where the project has been served online."""
     steps: Annotated[tuple[Share, ...], AfterValidator(_rising_to_all)] = (0.01, 0.1, 0.5, 1.0)
     """The shares of the traffic that the canary takes, one after the other; they rise, and end in 1."""
     requests: int = Field(default=1000, ge=100)

@@ -32,6 +32,7 @@ STATE = (
     "replays",
     "registry.db*",
     "reports",
+    "serving",
     "staging",
     "up",
     "verdicts",

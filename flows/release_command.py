@@ -9,7 +9,7 @@ from core.errors import SpecError
 from core.settings import Settings
 from core.words import nearest
 from flows.backend import backend
-from flows.running import alone
+from flows.running import alone, hush
 from models.registry.releases import Role
 from models.registry.versions import Version
 from monitoring.release.trial import Trial, TrialMetric
@@ -20,6 +20,7 @@ from stages.workspace import Workspace, open_workspace
 
 BY = "make release"
 LOOK = 10.0  # seconds between two looks at a release that is followed
+OVER = ("promoted", "rolled back", "ended")
 ROLES: tuple[Role, ...] = ("canary", "shadow", "test")
 
 METRICS: tuple[TrialMetric, ...] = get_args(TrialMetric)
@@ -49,31 +50,38 @@ def release(settings: Settings, arguments: argparse.Namespace) -> int:
 
 def _follow(settings: Settings, workspace: Workspace, version: str | None) -> int:
     """Begin the release of a version, if one is named, and look at what is on its way until it is over."""
-    name = workspace.project.name
-    print(
-        "Ctrl-C leaves the release as it stands; the deployment of `make up`, or this again, goes on with it"
-    )
+    name, told = workspace.project.name, ""
     with backend(settings) as server:
         from flows.progressive_release import progressive_release
 
+        hush()
         server.wait()
-        told = ""
         while True:
             with alone(settings, workspace):
                 looked = progressive_release(name, version)
             version = None
-            line = _line(looked) if looked else f"release: {in_force(workspace)}"
-            if line != told:
+            if looked is None:
+                print(f"release: {in_force(workspace)}")
+                return 0
+            if (line := _told(looked)) != told:
                 print(f"{datetime.now(UTC):%H:%M:%S} {line}", flush=True)
             told = line
-            if looked is None or looked.outcome in ("promoted", "rolled back", "ended"):
-                return 1 if looked and looked.outcome == "rolled back" else 0
+            if looked.outcome in OVER or not _goes_on(workspace):
+                return 1 if looked.outcome == "rolled back" else 0
             time.sleep(LOOK)
 
 
-def _line(looked: Look) -> str:
+def _goes_on(workspace: Workspace) -> bool:
+    """Whether there is more to come without a hand: Ctrl-C leaves it as it stands, and others look on."""
+    present = in_force(workspace)
+    return present.advances or present.test is not None
+
+
+def _told(looked: Look) -> str:
+    """What a look came to, and below it what each watch says."""
     head = f"{looked.version} {looked.outcome}, {100 * looked.now:g} % of the traffic"
-    return f"{head}: {'; '.join(looked.reasons)}"
+    watched = [f"  {watch.name:<16} {watch.state:<7} {watch.reason}" for watch in looked.watches]
+    return "\n".join([f"{head}: {'; '.join(looked.reasons)}", *watched])
 
 
 def _role(said: str | None) -> Role:

@@ -71,11 +71,15 @@ def running(
 
         with shared_cluster():
             import_module("flows.lifecycle")
-            # What a command says in its last line, Prefect need not say with a stack trace.
-            for name in ("prefect.flow_runs", "prefect.task_runs"):
-                logging.getLogger(name).addFilter(_is_news)
+            hush()
             server.wait()
             yield
+
+
+def hush() -> None:
+    """What a command says in its last line, Prefect need not say with a stack trace."""
+    for name in ("prefect.flow_runs", "prefect.task_runs"):
+        logging.getLogger(name).addFilter(_is_news)
 
 
 def _is_news(record: logging.LogRecord) -> bool:

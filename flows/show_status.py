@@ -53,8 +53,12 @@ def standing(console: Console, found: Standing) -> None:
     champion, newest = found["champion"], found["newest"]
     since = f" ({champion['family']}), since {_when(champion['since'])}" if champion else ""
     console.print(f"champion   {champion['version'] if champion else 'none'}{since}", highlight=False)
-    shares = ", ".join(f"{share:.0%} {version}" for version, share in found["release"].items())
-    console.print(f"release    {shares or 'none'}", highlight=False)
+    shares = [f"{100 * share:.4g}% {version}" for version, share in found["release"].items()]
+    shadows = [f"{version} as a shadow" for version in found["shadows"]]
+    console.print(f"release    {', '.join([*shares, *shadows]) or 'none'}", highlight=False)
+    if (candidate := found["candidate"]) is not None:
+        told = f"{candidate['role']} since {_when(candidate['since'])}, {candidate['why']}"
+        console.print(f"           {told}", highlight=False, markup=False)
     told = ", ".join(f"{stage} {batch or 'none'}" for stage, batch in newest.items())
     console.print(f"newest     {told}", highlight=False)
     for head, *below in (_decided(found["decided"]), _asked(found["retraining"])):

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TypedDict
 
+from models.registry.releases import Release
 from monitoring.alerts.alerts import Alert
 from monitoring.retraining.requests import Request
 from stages.champion.retraining import requests_of
@@ -71,11 +72,23 @@ class Open(TypedDict):
     unsent: dict[str, str]
 
 
+class Candidate(TypedDict):
+    """Who answers beside the champion, since when at this share, and why."""
+
+    version: str
+    role: str
+    share: float
+    since: str
+    why: str
+
+
 class Standing(TypedDict):
     """How a project stands. `release` is the share of the requests that each version answers."""
 
     champion: Champion | None
     release: dict[str, float]
+    candidate: Candidate | None
+    shadows: list[str]
     newest: Newest
     decided: Decided | None
     retraining: Asked | None
@@ -88,13 +101,31 @@ def standing(workspace: Workspace, as_of: datetime) -> Standing:
     The retraining and the alerts are those of now.
     """
     champion, newest = _champion(workspace, as_of), _newest(workspace, as_of)
+    released = workspace.registry.releases(workspace.project.name)[-1:]
+    parts = [part for release in released for part in release.parts]
     return {
         "champion": champion,
-        "release": {champion["version"]: 1.0} if champion else {},
+        "release": {part.version: part.share for part in parts if part.role != "shadow"},
+        "candidate": next((_candidate(release) for release in released), None),
+        "shadows": [part.version for part in parts if part.role == "shadow"],
         "newest": newest,
         "decided": _decided(workspace, newest["judged"]),
         "retraining": _asked(workspace),
         "alerts": [_open(alert) for alert in open_alerts(workspace)],
+    }
+
+
+def _candidate(release: Release) -> Candidate | None:
+    part = release.candidate
+    if part is None:
+        return None
+    since = release.at.isoformat()
+    return {
+        "version": part.version,
+        "role": part.role,
+        "share": part.share,
+        "since": since,
+        "why": release.why,
     }
 
 

@@ -11,9 +11,12 @@ V is the estimated variance of the difference, and t what is known by now as a s
 of independent rows would tell. c makes it tightest at t = 1; for alpha = 0.05 it reaches 3.0 standard errors
 there, 3.3 at ten times as much, where an interval for a single look would reach 1.96.
 
-What was drawn by lot is the entity: its rows hang together, and V is the jackknife's over entities.
+What was drawn by lot is the entity, whose rows hang together. So V is the jackknife's over entities, or
+what it would be if the rows of both arms varied alike, where that is more.
 """
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Self
@@ -26,7 +29,8 @@ from models.measures.paired import Interval
 
 Floats = NDArray[np.float64]
 
-# Of fewer entities in an arm nothing is said: see `benchmarks.sequential_validity`.
+# Of fewer entities in an arm nothing is said: the variance is too unsure. Simulated, of 5 an arm a difference
+# was wrongly found in up to 4.5 % of streams at 95 %, and in 1.3 % at 99 %; of 10 in 2 % and 1.2 %.
 LEAST = 10
 
 
@@ -75,6 +79,21 @@ class Arm:
         influences = (self.sums - self.mean * self.rows) / (self.count - self.rows)
         return float(influences @ influences)
 
+    @property
+    def pairs(self) -> float:
+        """How many pairs there are of a row and another one of the same entity."""
+        return float((self.rows * (self.rows - 1)).sum())
+
+    @property
+    def products(self) -> float:
+        """The sum over these pairs of the products of how far each is from the mean."""
+        off = self.sums - self.mean * self.rows
+        return float(off @ off) - self.squared(self.mean)
+
+    def squared(self, mean: float) -> float:
+        """The sum of the squares of how far each row is from a mean."""
+        return float(self.squares.sum() - 2 * mean * self.sums.sum() + mean**2 * self.count)
+
 
 def difference(ours: Arm, theirs: Arm, sample: int, confidence: float) -> Interval:
     """How much higher the mean of `ours` is than that of `theirs`, valid at all looks together.
@@ -86,13 +105,15 @@ def difference(ours: Arm, theirs: Arm, sample: int, confidence: float) -> Interv
     if not (ours.count and theirs.count):
         return Interval(np.nan, -np.inf, np.inf)
     value = ours.mean - theirs.mean
-    independent = _independent(ours, theirs)
-    if min(ours.entities, theirs.entities) < LEAST or not independent.all():
+    arms, alike = (ours, theirs), _Alike.of((ours, theirs))
+    if min(ours.entities, theirs.entities) < LEAST or not alike.square:
         return Interval(value, -np.inf, np.inf)
-    # An arm that happens to have no rare value yet knows little of how far values reach: the other does.
-    variance = np.maximum([ours.variance, theirs.variance], independent).sum()
-    time = min(ours.count, theirs.count) / sample * independent.sum() / variance
-    reach = boundary(time, 1 - confidence) * float(np.sqrt(variance))
+    # An arm in which nothing rare has come yet, and no entity of many rows, knows little of how far values
+    # reach: the other does. Without this 6 % of streams of 1 % against 99 % were wrongly found.
+    variance = sum(max(arm.variance, alike.variance(arm)) for arm in arms)
+    independent = sum(alike.square / arm.count for arm in arms)
+    time = min(arm.count for arm in arms) / sample * independent / variance
+    reach = boundary(time, 1 - confidence) * math.sqrt(variance)
     return Interval(value, value - reach, value + reach)
 
 
@@ -112,9 +133,26 @@ def _tightest(alpha: float) -> float:
     return float(-lambertw(-(alpha**2) / np.e, -1).real - 1)
 
 
-def _independent(ours: Arm, theirs: Arm) -> Floats:
-    """The variance of each mean [2] if rows did not hang together, and both arms' varied alike."""
-    rows = np.array([ours.count, theirs.count])
-    mean = (ours.sums.sum() + theirs.sums.sum()) / rows.sum()
-    spread = (ours.squares.sum() + theirs.squares.sum()) / rows.sum() - mean**2
-    return np.asarray(max(float(spread), 0.0) / rows, np.float64)
+@dataclass(frozen=True, slots=True)
+class _Alike:
+    """How rows vary if those of both arms vary alike: the mean square, and the mean product of an entity's.
+
+    The square is about the common mean, as if there were no difference. The product is about the mean of
+    each arm: a true difference is no sign that rows hang together. Below 0 it counts as none.
+    """
+
+    square: float
+    product: float
+
+    @classmethod
+    def of(cls, arms: Sequence[Arm]) -> Self:
+        """Of the rows of all arms."""
+        rows = sum(arm.count for arm in arms)
+        mean = sum(float(arm.sums.sum()) for arm in arms) / rows
+        square = sum(arm.squared(mean) for arm in arms) / rows
+        pairs, products = sum(arm.pairs for arm in arms), sum(arm.products for arm in arms)
+        return cls(max(square, 0.0), max(products / pairs, 0.0) if pairs else 0.0)
+
+    def variance(self, arm: Arm) -> float:
+        """The variance of an arm's mean, with as many rows of each entity as it has."""
+        return (self.square * arm.count + self.product * arm.pairs) / arm.count**2

@@ -46,8 +46,9 @@ def estimated_loss(
     if not is_probable(problem):
         kind = "scores" if problem.kind == "ranking" else "values"
         return Watch("estimated loss", "unknown", f"Answers that are {kind} do not say what they may lose")
-    lost = expected_losses(sides.answered(), problem, calibrations)
-    return _watch("estimated loss", lost, sides, rules)
+    if not (rows := sides.answered()).height:
+        return Watch("estimated loss", "unknown", "There are no answers yet")
+    return _watch("estimated loss", expected_losses(rows, problem, calibrations), sides, rules)
 
 
 def realised_loss(sides: Sides, problem: Problem, outcome: Outcome, rules: ReleaseRules) -> Watch:

@@ -45,8 +45,10 @@ class Histograms:
         variance is the jackknife's over entities.
         """
         rows = self.ours.sum(0) + self.theirs.sum(0)
-        shares = np.maximum(rows / rows.sum(), FLOOR)
-        return float(((_variances(self.ours) + _variances(self.theirs)) / shares).sum())
+        shares = rows / rows.sum()
+        common = shares > FLOOR  # rarer ones count as FLOOR on both sides
+        variances = _variances(self.ours) + _variances(self.theirs)
+        return float((variances[common] / shares[common]).sum())
 
     def beyond_chance(self, sample: int, confidence: float) -> Interval:
         """The PSI less what is to be expected by chance, with ends that hold at every look.

@@ -14,6 +14,7 @@ from models.family import family
 from models.gate.judge import Check, Contender, GateReport, Served, judge
 from models.registry.versions import Version
 from models.rows import Rows
+from serving.log.tables import PREDICTIONS
 from stages.features.featurise import labelled
 from stages.models.bundle import FITTED
 from stages.models.cards import write_card
@@ -157,5 +158,7 @@ def _settle(
 
 
 def _goes_by_steps(workspace: Workspace) -> bool:
-    rules = workspace.spec.release
-    return rules.after_gate == "by steps" and rules.steps[0] < 1
+    """Whether the gate's winner takes over by steps: nobody asks a history that is lived through."""
+    rules, served_online = workspace.spec.release, workspace.lake.exists(PREDICTIONS)
+    is_live = served_online and workspace.shared is None
+    return is_live and rules.after_gate == "by steps" and rules.steps[0] < 1

@@ -15,10 +15,12 @@ UNJUDGED = timedelta(days=7)
 def retire_versions(workspace: Workspace, instants: Instants, found: Housekept) -> None:
     """Retire challengers that were left without a judgement; archive what is retired and none of the newest.
 
-    What was ever champion is not archived: a rollback may need it.
+    What was ever champion is not archived: a rollback may need it. What has a part in the release is in use.
     """
-    versions = workspace.registry.versions(workspace.project.name)
+    versions, serving = workspace.registry.versions(workspace.project.name), released(workspace)
     for version in versions:
+        if version.id in serving:
+            continue
         if version.stage == "challenger" and _is_left(workspace, version, instants):
             found.attempt(f"retiring {version}", _retired, workspace, version, instants)
     if workspace.spec.retention.versions is None:
@@ -31,6 +33,13 @@ def former_champions(workspace: Workspace) -> set[str]:
     """The versions that are or ever were champion."""
     history = workspace.registry.transitions(workspace.project.name)
     return {change.version for change in history if change.after == "champion"}
+
+
+def released(workspace: Workspace) -> set[str]:
+    """The versions that have a part in the release in force."""
+    return {
+        each for found in workspace.registry.releases(workspace.project.name)[-1:] for each in found.versions
+    }
 
 
 def _is_left(workspace: Workspace, version: Version, instants: Instants) -> bool:
@@ -54,11 +63,9 @@ def _retired(workspace: Workspace, version: Version, instants: Instants) -> Iter
 def _out_of_use(workspace: Workspace, newest: int) -> list[Version]:
     versions = workspace.registry.versions(workspace.project.name)
     archived = {each.version for each in workspace.registry.archives(workspace.project.name)}
-    crowned = former_champions(workspace)
+    needed = former_champions(workspace) | released(workspace) | archived
     return [
-        version
-        for version in versions[:-newest]
-        if version.stage == "retired" and version.id not in crowned | archived
+        version for version in versions[:-newest] if version.stage == "retired" and version.id not in needed
     ]
 
 

@@ -89,7 +89,7 @@ def judged_by_gate(workspace: Workspace, report: GateReport, as_of: datetime) ->
     if not report.accepted:
         title = f"{report.challenger} refused, {report.champion or 'no version'} stays champion"
         return [News("refused", report.challenger, title, reasons, link, as_of)]
-    if workspace.registry.version(report.challenger).stage == "challenger":
+    if report.challenger in _on_the_way(workspace):
         title = f"{report.challenger} let through, it takes over from {report.champion} by steps"
         return [News("released", report.challenger, title, reasons, link, as_of)]
     title = f"{report.challenger} promoted" + (f" over {report.champion}" if report.champion else "")
@@ -97,6 +97,12 @@ def judged_by_gate(workspace: Workspace, report: GateReport, as_of: datetime) ->
         News("promoted", report.challenger, title, reasons, link, as_of),
         Over("decision", None, as_of),
     ]
+
+
+def _on_the_way(workspace: Workspace) -> list[str]:
+    """Who answers beside the champion."""
+    in_force = workspace.registry.releases(workspace.project.name)[-1:]
+    return [release.candidate.version for release in in_force if release.candidate]
 
 
 def released(workspace: Workspace, looked: Look, as_of: datetime) -> Told:

@@ -48,6 +48,13 @@ def sliced(workspace: Workspace, batch: Batch, predictions: pl.DataFrame, as_of:
     return pl.DataFrame(found, schema=SLICED)
 
 
+def realised_by(workspace: Workspace, batch: Batch, version: str, as_of: datetime) -> pl.DataFrame:
+    """The predictions of a version in a batch whose outcomes are known, with their `label`, by time."""
+    every = workspace.lake.scan("predictions", [batch.id])
+    own = every.filter(pl.col("version") == version).collect()
+    return joined(own, _outcomes(workspace, batch), as_of, _judgement(workspace, batch))
+
+
 SLICED = {
     "slice": pl.String,
     "part": pl.String,

@@ -33,9 +33,7 @@ def put(
     advances: bool = False,
     test: Mapping[str, Any] | None = None,
 ) -> Release:
-    """Put a release in force in place of the `present` one, whose candidate goes on as it did if it stays."""
-    if present.candidate in parts:
-        advances, test = present.advances, present.test
+    """Put a release in force in place of the `present` one; IntegrityError where another is by now."""
     return release(
         workspace.registry,
         workspace.project.name,
@@ -49,6 +47,24 @@ def put(
         advances=advances,
         test=test,
     )
+
+
+def beside(
+    workspace: Workspace,
+    present: Release,
+    parts: Sequence[Part],
+    action: str,
+    as_of: datetime,
+    by: str,
+    *,
+    why: str = "by hand",
+    evidence: Mapping[str, Any] | None = None,
+) -> Release:
+    """The same, where a candidate that stays goes on as it did."""
+    stays = present.candidate in parts
+    advances, test = (present.advances, present.test) if stays else (False, None)
+    facts = (workspace, present, parts, action, as_of, by)
+    return put(*facts, why=why, evidence=evidence, advances=advances, test=test)
 
 
 def end(
@@ -66,7 +82,7 @@ def end(
     parts = [part for part in present.parts if part.role != "champion" and part.version != version]
     if len(parts) == len(present.parts) - 1:
         raise PerennialError(f"{version} has no part beside the champion: in force is {present}")
-    return put(
+    return beside(
         workspace,
         present,
         parts,

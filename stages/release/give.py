@@ -11,7 +11,7 @@ from models.registry.versions import Version
 from monitoring.release.trial import Trial
 from stages.champion.promote import decisions
 from stages.models.cards import write_card
-from stages.release.change import in_force, put, take_over
+from stages.release.change import beside, in_force, put, take_over
 from stages.score import served
 from stages.workspace import Workspace
 
@@ -28,8 +28,10 @@ def give(
     require_fit(workspace, version, role, present)
     if role == "canary" and share == 1:
         return crown(workspace, version, present, "all traffic is given to it", {}, as_of, by)
-    others = _beside(present, version) if role == "shadow" else _shadows(present, version)
-    return put(workspace, present, [*others, Part(version.id, role, share)], role, as_of, by)
+    part = Part(version.id, role, share)
+    if role == "shadow":
+        return beside(workspace, present, [*_others(present, version), part], role, as_of, by)
+    return put(workspace, present, [*_shadows(present, version), part], role, as_of, by)
 
 
 def begin(workspace: Workspace, version: Version, as_of: datetime, by: str) -> Release:
@@ -98,9 +100,9 @@ def _require_let_through(workspace: Workspace, version: Version) -> None:
         )
 
 
-def _beside(present: Release, version: Version) -> list[Part]:
+def _others(present: Release, version: Version) -> list[Part]:
     return [part for part in present.parts if part.role != "champion" and part.version != version.id]
 
 
 def _shadows(present: Release, version: Version) -> list[Part]:
-    return [part for part in _beside(present, version) if part.role == "shadow"]
+    return [part for part in _others(present, version) if part.role == "shadow"]

@@ -13,6 +13,7 @@ from models.registry.releases import Part, Release
 from monitoring.release.compare import compare
 from monitoring.release.trial import Trial, TrialResult, result
 from monitoring.release.watches import Watch, WatchName
+from stages.release.calibrated import calibrations
 from stages.release.change import end, put
 from stages.release.give import crown
 from stages.release.served import served_under
@@ -100,7 +101,8 @@ def _seen(workspace: Workspace, present: Release, candidate: Part, as_of: dateti
         return _Seen(workspace, present, candidate, as_of, 0, (), None)
     own = rows.filter(pl.col("version") == candidate.version, pl.col("role") == candidate.role)
     others = rows.filter(pl.col("role") != "shadow")
-    watches = compare(workspace.spec, others, candidate.version, present.champion)
+    asked = calibrations(workspace, present.champion, as_of)
+    watches = compare(workspace.spec, others, candidate.version, present.champion, asked)
     test = None
     if present.test is not None:
         test = result(Trial(**present.test), workspace.spec, others)

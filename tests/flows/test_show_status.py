@@ -22,7 +22,15 @@ def said(show: Any, *facts: Any) -> list[str]:
 def standing(retraining: Asked | None) -> Standing:
     return {
         "champion": {"version": "shop/2", "family": "linear", "since": "2024-01-01T00:00:00+00:00"},
-        "release": {"shop/2": 1.0},
+        "release": {"shop/2": 0.9, "shop/3": 0.1},
+        "candidate": {
+            "version": "shop/3",
+            "role": "canary",
+            "share": 0.1,
+            "since": "2013-08-04T04:00:00+00:00",
+            "why": "shop/3: no alarm in 1,200 requests at 1 %",
+        },
+        "shadows": ["shop/1"],
         "newest": {"ingested": "2024-02", "scored": "2024-02", "judged": "2024-02"},
         "decided": {"batch": "2024-02", "decision": "recalibrate", "final": False, "reasons": REASONS},
         "retraining": retraining,
@@ -45,6 +53,13 @@ def asked(**facts: Any) -> Asked:
         "runs": [],
     }
     return told | facts  # type: ignore[return-value]
+
+
+def test_who_answers_beside_the_champion_is_told_with_the_reason() -> None:
+    lines = said(show_status.standing, standing(None))
+    place = lines.index("release    90% shop/2, 10% shop/3, shop/1 as a shadow")
+    why = "canary since 2013-08-04 04:00, shop/3: no alarm in 1,200 requests at 1 %"
+    assert lines[place + 1] == f"           {why}"
 
 
 def test_a_decision_is_told_with_its_weightiest_reason_and_whether_it_is_provisional() -> None:

@@ -97,3 +97,23 @@ def test_what_one_entity_asks_again_and_again_counts_once() -> None:
     """1 of 100 entities fails 500 times; so do 500 of 600 requests."""
     ours = Arm.of(np.array([1.0] * 500 + [0.0] * 100), np.array([0] * 500 + list(range(1, 101))))
     assert difference(ours, arm([0.0], 5_000), SAMPLE, 0.95).low < 0
+
+
+def test_rows_that_say_the_same_add_nothing() -> None:
+    random = np.random.default_rng(1)
+    values = random.normal(0, 1, (2, 300))
+    once, often = (
+        difference(
+            *(Arm.of(np.repeat(each, times), np.repeat(np.arange(300), times)) for each in values), 100, 0.95
+        )
+        for times in (1, 20)
+    )
+    assert often.value == pytest.approx(once.value)
+    assert often.high - often.low == pytest.approx(once.high - once.low, rel=0.01)
+
+
+def test_an_arm_of_entities_that_happen_to_be_alike_is_not_surely_better() -> None:
+    """Half of all entities fail always, and none of the 12 that it has."""
+    theirs = Arm.of(np.repeat([0.0, 1.0], 1_000), np.arange(2_000) // 10)
+    found = difference(Arm.of(np.zeros(120), np.arange(120) // 10), theirs, SAMPLE, 0.95)
+    assert found.low < 0 < found.high

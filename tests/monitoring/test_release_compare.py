@@ -11,6 +11,8 @@ from models.measures.sequential import LEAST
 from models.problem import problem_of
 from monitoring.performance.refit import refit
 from monitoring.release.compare import compare
+from monitoring.release.shift import histograms
+from monitoring.release.sides import Sides
 from monitoring.release.watches import WATCHES, Watch
 from tests.monitoring.released import CANARY, CHAMPION, Log, broken, spec
 
@@ -136,6 +138,15 @@ def test_what_cannot_be_told_yet_is_unknown_and_says_why() -> None:
     assert none[-1].reason == "No outcomes are known yet"
 
 
+@pytest.mark.parametrize("kind", ["binary", *WORSE])
+def test_sides_without_rows_or_answers_break_nothing(kind: str) -> None:
+    rows, framed = Log(kind, 600, 0.5).frame(1), spec(kind)
+    alone = compare(framed, rows.filter(version=CANARY), CANARY, CHAMPION)
+    assert {each.state for each in (*alone, *compare(framed, rows[:0], CANARY, CHAMPION))} == {"unknown"}
+    both_fail = compare(framed, rows.with_columns(error=pl.lit("model")), CANARY, CHAMPION)
+    assert [each.state for each in both_fail] == ["calm", "calm", "unknown", "unknown", "unknown"]
+
+
 def test_without_labels_all_but_the_realised_loss_is_watched() -> None:
     states = [each.state for each in compare(SPEC, EVEN.frame(1).drop("label"), CANARY, CHAMPION)]
     assert states == ["calm", "calm", "calm", "calm", "unknown"]
@@ -177,9 +188,12 @@ def test_one_customer_who_asks_again_and_again_is_no_alarm() -> None:
 
 
 def test_a_request_of_many_rows_fails_once() -> None:
+    """One of its rows is enough."""
     rows = EVEN.frame(1).with_columns(request_id=pl.format("r{}-{}", ROW // 50, "version"))
-    found = watch("errors", rows)
+    first = pl.when(ROW.over("request_id") == ROW.min().over("request_id")).then(pl.lit("model"))
+    found = watch("errors", broken(rows, error=first))
     assert found.numbers["canary_rows"] + found.numbers["champion_rows"] == rows["request_id"].n_unique()
+    assert (found.numbers["canary"], found.numbers["champion"]) == (1, 0)
 
 
 def test_rows_without_an_entity_stand_for_themselves() -> None:
@@ -198,3 +212,20 @@ def test_other_versions_are_passed_over() -> None:
 def test_a_log_that_lacks_a_column_is_refused() -> None:
     with pytest.raises(PerennialError, match="lack the columns \\['seconds'\\]"):
         compare(SPEC, EVEN.frame(1).drop("seconds"), CANARY, CHAMPION)
+
+
+def test_what_samples_reach_by_chance_is_no_shift() -> None:
+    """Both are the same: beyond chance the PSI is 0 on average, at any size."""
+    found = [watch("prediction shift", Log(rows=1_500, share=0.5).frame(seed)).numbers for seed in range(30)]
+    beyond = sum(each["psi"] - each["by_chance"] for each in found) / 30
+    assert abs(beyond) < 0.25 * sum(each["by_chance"] for each in found) / 30
+    assert all(each["low"] < each["psi"] - each["by_chance"] for each in found)
+    (one,) = histograms(Sides.of(EVEN.frame(1), CANARY, CHAMPION).answered(), problem_of(SPEC))
+    assert one.beyond_chance(1_000, 0.98).value == pytest.approx(one.distance - one.by_chance)
+
+
+def test_a_shift_below_the_limit_is_no_alarm_while_samples_are_small() -> None:
+    """The PSI of the answers of all is 0.15: of a thousand it may be above 0.2."""
+    frames = [broken(Log(rows=2_000, share=0.5).frame(seed), prediction=LAST**1.35) for seed in range(10)]
+    assert sum(watch("prediction shift", each).numbers["psi"] > 0.2 for each in frames) >= 1
+    assert all(watch("prediction shift", each).state == "calm" for each in frames)

@@ -20,6 +20,8 @@ def test_only_what_was_done_and_is_over_at_the_instant_counts(make_project: Call
     assert standing(workspace, april) == {
         "champion": None,
         "release": {},
+        "candidate": None,
+        "shadows": [],
         "newest": nothing,
         "decided": None,
         "retraining": None,
