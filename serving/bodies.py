@@ -3,8 +3,6 @@
 from typing import Any
 
 import msgspec
-import polars as pl
-import pyarrow as pa
 from starlette.requests import ClientDisconnect, Request
 
 from serving.fields import Fault
@@ -12,10 +10,7 @@ from serving.problems import Problem, unprocessable
 
 ARROW = "application/vnd.apache.arrow.stream"
 SHORT = 16_384  # bytes that are taken apart at once; longer bodies take their turn in a thread
-UNFOLDED = 20  # times its length that the columns of a packed stream may take
 _DECODER = msgspec.json.Decoder()
-# Polars panics at some types that it does not know.
-_NO_STREAM = (pa.ArrowException, OSError, ValueError, pl.exceptions.PolarsError, pl.exceptions.PanicException)
 
 
 async def body_of(request: Request, most_mb: float) -> bytes:
@@ -65,45 +60,10 @@ def rows_of(body: bytes, most: int) -> tuple[list[Any], bool]:
     return sent, True
 
 
-def frame_of(body: bytes, most: int) -> pl.DataFrame:
-    """The rows of an Arrow stream; Problem: 422 where it is none, or holds none, 413 for too many rows."""
-    batches, rows, size = [], 0, 0
-    most_unfolded = UNFOLDED * len(body) + 1_000_000
-    try:
-        with pa.ipc.open_stream(body) as stream:
-            for batch in stream:  # which may be packed: what it unfolds to is looked at before the next
-                rows, size = rows + batch.num_rows, size + batch.nbytes
-                require_few(rows, most)
-                if size > most_unfolded:
-                    raise _unfolded()
-                batch.validate(full=True)  # an offset that points elsewhere would be followed there
-                batches.append(batch)
-            frame = pl.from_arrow(pa.Table.from_batches(batches, stream.schema))
-    except _NO_STREAM as error:
-        why = (str(error).splitlines() or ["it is empty"])[0]
-        raise unprocessable([Fault(0, "", f"the body is no Arrow stream: {why}")]) from None
-    if not isinstance(frame, pl.DataFrame) or frame.is_empty():
-        raise unprocessable([Fault(0, "", "the stream should have rows")])
-    if sum(map(_length, frame.iter_columns())) > most_unfolded:
-        raise _unfolded()
-    return frame
-
-
 def require_few(rows: int, most: int) -> None:
     """Problem (413) for too many rows."""
     if rows > most:
         raise Problem(413, f"{rows:,} rows are more than the {most:,} of one request: send them in parts")
-
-
-def _length(column: pl.Series) -> int:
-    """The bytes of a column's texts, each as often as it is there, though it may be sent once."""
-    if column.dtype == pl.String:
-        return int(column.str.len_bytes().sum())
-    return int(column.cat.len_bytes().sum()) if column.dtype == pl.Categorical else 0
-
-
-def _unfolded() -> Problem:
-    return Problem(413, "the stream unfolds to far more than its length: send it in parts")
 
 
 def _too_long(most_mb: float) -> Problem:

@@ -13,12 +13,13 @@ from features.entities import entity_columns
 from models.answers import to_column
 from models.registry.releases import Part
 from serving.answers import VersionFailed, answer, why
-from serving.bodies import ARROW, frame_of
+from serving.bodies import ARROW
 from serving.columns import decided, features_of, texts, typed
 from serving.loaded import InForce
 from serving.log.tables import PREDICTIONS
 from serving.record import put_frame_on_record, put_on_record
 from serving.service import Service
+from serving.streams import frame_of
 
 
 def answer_stream(
