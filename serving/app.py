@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 from fastapi import FastAPI
+from polars.exceptions import PanicException
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -47,7 +48,14 @@ def app_of(service: Service) -> FastAPI:
         await asyncio.to_thread(service.close)
 
     title = service.project.spec.title
-    app = FastAPI(title=title, lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title=title,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+    )
     routes = Routes(service)
     taken: tuple[tuple[str, str, Answer, Scope | None], ...] = (
         ("/v1/{project}/predict", "POST", predict, "predict"),
@@ -86,7 +94,7 @@ class Routes:
                 response = await answer(service, request, request_id, started)
             except Problem as problem:
                 response = problem.response(request_id)
-            except Exception as error:
+            except (Exception, PanicException) as error:
                 # Not the words of the error: they may hold what was sent.
                 where = "".join(traceback.format_tb(error.__traceback__))
                 _LOG.error("request %s failed, %s:\n%s", request_id, type(error).__name__, where)
@@ -153,7 +161,8 @@ async def model_card(service: Service, request: Request, request_id: str, starte
     version = request.query_params.get("version", champion)
     number = version.rpartition("/")[2]
     path = service.settings.reports / service.name / "models" / f"{number}.json"
-    if not number.isdecimal() or version != f"{service.name}/{number}" or not path.is_file():
+    is_one = number.isdecimal() and len(number) < 20 and version == f"{service.name}/{number}"
+    if not is_one or not path.is_file():
         raise Problem(404, f"there is no card of {version[:60]!r}: name a version, such as {champion!r}")
     return answered(json.loads(path.read_text(encoding="utf-8")), request_id)
 

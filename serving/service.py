@@ -13,6 +13,7 @@ from time import monotonic
 import polars as pl
 from sqlalchemy.exc import SQLAlchemyError
 
+from core.database import require_there
 from core.errors import PerennialError
 from core.lake import Lake
 from core.projects import Project
@@ -169,6 +170,7 @@ class Watch:
         if service.guard is None:
             return
         try:
+            require_there(service.settings.registry)
             service.guard.refresh(Keys(service.settings.registry, service.name))
         except (PerennialError, SQLAlchemyError, OSError):
             return  # the present keys hold

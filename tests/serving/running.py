@@ -48,7 +48,8 @@ class Running:
     def workers(self) -> list[psutil.Process]:
         """The processes that answer."""
         children = psutil.Process(self.process.pid).children()
-        return [each for each in children if "spawn_main" in " ".join(each.cmdline())]
+        alive = [each for each in children if each.status() != psutil.STATUS_ZOMBIE]
+        return [each for each in alive if "spawn_main" in " ".join(each.cmdline())]
 
     def limit(self, size: int) -> None:
         """How many bytes any file of its workers may have."""

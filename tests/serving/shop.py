@@ -76,8 +76,9 @@ class Shop:
 
     def copied(self, root: Path) -> "Shop":
         """The same in another folder, for who breaks it."""
-        shutil.copytree(self.settings.home.parent, root, dirs_exist_ok=True)
-        return Shop(_settings(root), self.constant, self.linear, self.trees)
+        runs = shutil.ignore_patterns("wandb")
+        shutil.copytree(self.settings.home.parent, root, ignore=runs)
+        return shop_in(root)
 
     def ruled(self, **rules: Any) -> None:
         """Write into the spec how it is served."""
@@ -137,5 +138,7 @@ def make_shop(root: Path, problem: str = "binary") -> Shop:
     return Shop(settings, constant, linear, trees)
 
 
-def _settings(root: Path) -> Settings:
-    return Settings(home=root / "state", projects=root / "projects", suites=root / "expectations")
+def shop_in(root: Path) -> Shop:
+    """The project that lies in a folder."""
+    settings = Settings(home=root / "state", projects=root / "projects", suites=root / "expectations")
+    return Shop(settings, *(f"orders/{number}" for number in (1, 2, 3)))
