@@ -27,6 +27,7 @@ OPERATIONS = (
     "POST /v1/orders/predict",
     "POST /v1/orders/outcomes",
     "GET /v1/orders/model",
+    "GET /v1/orders/traffic",
     "GET /healthz",
     "GET /readyz",
     "GET /metrics",

@@ -16,7 +16,7 @@ from serving.access.keys import Keys, Scope
 from stages.monitoring.monitor import judge_batch
 from stages.score import score
 from tests.serving.running import PREDICT, Running, running, wait
-from tests.serving.shop import NOW, Shop, make_shop
+from tests.serving.shop import NOW, Shop
 from tests.serving.visits import DESK, PHONE, Visit, chromium
 
 pytestmark = pytest.mark.slow
@@ -32,20 +32,20 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    """The shop, of which the newest batch was scored and judged."""
-    made = make_shop(tmp_path_factory.mktemp("shop"))
-    workspace = made.workspace
+def judged(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """A copy of the project, whose last batches were scored and judged."""
+    own = shop.copied(tmp_path_factory.mktemp("judged") / "shop")
+    workspace = own.workspace
     for name in ("2013-04", "2013-05"):
         score(workspace, workspace.batch(name), AHEAD)
         assert judge_batch(workspace, workspace.batch(name), AHEAD)
-    return made
+    return own
 
 
 @pytest.fixture(scope="module")
-def service(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """The shop's service, in two workers, open to all."""
-    with running(shop.settings, tmp_path_factory.mktemp("outputs"), workers=2) as started:
+def service(judged: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Its service, in two workers, open to all."""
+    with running(judged.settings, tmp_path_factory.mktemp("outputs"), workers=2) as started:
         yield started
 
 
@@ -71,14 +71,14 @@ def ask(service: Running, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def test_the_page_tells_who_answers_and_what_was_decided_last(
-    browser: Browser, service: Running, shop: Shop
+    browser: Browser, service: Running, judged: Shop
 ) -> None:
     visit = Visit(browser, service.url)
     with visit as page:
         expect(page.locator("#state")).to_contain_text("answers")
-        assert texts(page, "#champion") == [shop.linear]
-        assert table(page)[shop.linear][:2] == ["champion, linear", "100%"]
-        told = shop.workspace.ledger.result("monitor", "2013-05")
+        assert texts(page, "#champion") == [judged.linear]
+        assert table(page)[judged.linear][:2] == ["champion, linear", "100%"]
+        told = judged.workspace.ledger.result("monitor", "2013-05")
         assert told and texts(page, "#reasons li") == told["reasons"]
         assert told["decision"] in page.locator("#decision").inner_text()
         assert "2013-05" in page.locator("#judged").inner_text()
@@ -88,17 +88,17 @@ def test_the_page_tells_who_answers_and_what_was_decided_last(
     assert visit.hosts == {service.url.removeprefix("http://")}
 
 
-def test_requests_appear_as_they_are_made(browser: Browser, service: Running, shop: Shop) -> None:
+def test_requests_appear_as_they_are_made(browser: Browser, service: Running, judged: Shop) -> None:
     visit = Visit(browser, service.url)
     with visit as page:
         expect(page.locator("#state")).to_contain_text("answers")
-        before = int(table(page)[shop.linear][3])
-        answers = ask(service, shop.rows(30))
+        before = int(table(page)[judged.linear][3])
+        answers = ask(service, judged.rows(30))
         with service.client() as client:
             assert client.post(PREDICT, json={"nothing": 1}).status_code == 422
         expect(page.locator("#health")).to_contain_text("1 \N{MULTIPLICATION SIGN} 422", timeout=SOON)
-        assert {answer["version"] for answer in answers} == {shop.linear}
-        version, failed = table(page)[shop.linear], page.locator("#failed")
+        assert {answer["version"] for answer in answers} == {judged.linear}
+        version, failed = table(page)[judged.linear], page.locator("#failed")
         assert int(version[3]) == before + 30 and version[4].endswith("ms") and version[6] == "0"
         assert failed.inner_text() == "0"
         for name in ("requests", "latency", "answers", "shares"):
@@ -106,7 +106,7 @@ def test_requests_appear_as_they_are_made(browser: Browser, service: Running, sh
             assert max(box["height"] for shape in shapes.all() if (box := shape.bounding_box())) > 5, name
         assert re.search(r"answered 0\.\d|answered [1-9]", drawn(page, "requests"))
         assert re.search(r"median [\d.]+ ms", drawn(page, "latency"))
-        assert f"{shop.linear}, {before + 30} answers" in drawn(page, "answers")
+        assert f"{judged.linear}, {before + 30} answers" in drawn(page, "answers")
     assert visit.said == []
 
 
@@ -115,22 +115,22 @@ def drawn(page: Page, figure: str) -> str:
     return page.locator(f"#{figure} svg").get_attribute("aria-label") or ""
 
 
-def test_a_new_release_appears_without_a_reload(browser: Browser, service: Running, shop: Shop) -> None:
+def test_a_new_release_appears_without_a_reload(browser: Browser, service: Running, judged: Shop) -> None:
     visit = Visit(browser, service.url)
     with visit as page:
         expect(page.locator("#versions tr")).to_have_count(1)
-        shop.release(Part(shop.trees, "canary", 0.25), Part(shop.constant, "shadow", 1.0))
+        judged.release(Part(judged.trees, "canary", 0.25), Part(judged.constant, "shadow", 1.0))
         expect(page.locator("#versions tr")).to_have_count(3, timeout=SOON)
-        assert table(page)[shop.trees][:2] == ["canary, lightgbm", "25%"]
-        assert table(page)[shop.constant][:2] == ["shadow, constant", "100%, unseen"]
+        assert table(page)[judged.trees][:2] == ["canary, lightgbm", "25%"]
+        assert table(page)[judged.constant][:2] == ["shadow, constant", "100%, unseen"]
         assert "75%" in texts(page, "#shares svg text")
-        answers = ask(service, shop.rows(60, seed=2))
-        own = str(sum(answer["version"] == shop.trees for answer in answers))
-        expect(page.locator("#versions tr", has_text=shop.trees).locator("td").nth(3)).to_have_text(
+        answers = ask(service, judged.rows(60, seed=2))
+        own = str(sum(answer["version"] == judged.trees for answer in answers))
+        expect(page.locator("#versions tr", has_text=judged.trees).locator("td").nth(3)).to_have_text(
             own, timeout=SOON
         )
-        assert own != "0" and shop.trees in drawn(page, "answers")
-        shop.release(hours=2)
+        assert own != "0" and judged.trees in drawn(page, "answers")
+        judged.release(hours=2)
         expect(page.locator("#versions tr")).to_have_count(1, timeout=SOON)
     assert visit.said == []
 
@@ -173,8 +173,8 @@ def test_a_page_is_allowed_nothing_but_its_own(service: Running) -> None:
             assert "unsafe" not in policy and "http" not in policy and "*" not in policy
 
 
-def test_who_opens_the_page_sees_the_last_minutes(browser: Browser, service: Running, shop: Shop) -> None:
-    ask(service, shop.rows(5))
+def test_who_opens_the_page_sees_the_last_minutes(browser: Browser, service: Running, judged: Shop) -> None:
+    ask(service, judged.rows(5))
 
     def looks() -> int:
         with service.client() as client:
@@ -190,11 +190,11 @@ def test_who_opens_the_page_sees_the_last_minutes(browser: Browser, service: Run
 
 
 def test_keys_are_asked_for_and_a_service_that_is_killed_is_told(
-    browser: Browser, shop: Shop, tmp_path: Path
+    browser: Browser, judged: Shop, tmp_path: Path
 ) -> None:
-    right, wrong = key_to(shop.settings, "admin"), key_to(shop.settings, "predict")
-    with running(shop.settings, tmp_path, open=False) as service:
-        assert nothing_leaks(service.url, shop)
+    right, wrong = key_to(judged.settings, "admin"), key_to(judged.settings, "predict")
+    with running(judged.settings, tmp_path, open=False) as service:
+        assert nothing_leaks(service.url, judged)
         with Visit(browser, service.url) as page:
             expect(page.locator("#door")).to_be_visible()
             for key, why in ((wrong, "no scope 'admin'"), (f"{right}x", "not, or no longer")):
@@ -204,21 +204,21 @@ def test_keys_are_asked_for_and_a_service_that_is_killed_is_told(
                 expect(page.locator("#figures")).to_be_hidden()
             page.fill("#key", right)
             page.click("#door button")
-            expect(page.locator("#champion")).to_have_text(shop.linear)
+            expect(page.locator("#champion")).to_have_text(judged.linear)
             expect(page.locator("#door")).to_be_hidden()
             page.reload()
-            expect(page.locator("#champion")).to_have_text(shop.linear)
+            expect(page.locator("#champion")).to_have_text(judged.linear)
             assert page.evaluate("[localStorage.length, document.cookie]") == [0, ""]
             service.kill()
             expect(page.locator("#state")).to_contain_text("The service has not answered since", timeout=SOON)
             expect(page.locator("main")).to_have_class(re.compile("stale"))
-            assert texts(page, "#champion") == [shop.linear]
+            assert texts(page, "#champion") == [judged.linear]
 
 
-def nothing_leaks(url: str, shop: Shop) -> bool:
+def nothing_leaks(url: str, judged: Shop) -> bool:
     """Whether who has no key is told neither figures nor values."""
     assert httpx.get(url + TRAFFIC).status_code == 401
     pages = httpx.get(url).text + httpx.get(f"{url}/docs").text
-    versions = (shop.constant, shop.linear, shop.trees)
-    cities = shop.orders()["city"].unique().to_list()
+    versions = (judged.constant, judged.linear, judged.trees)
+    cities = judged.orders()["city"].unique().to_list()
     return not any(value in pages for value in (*versions, *cities))
