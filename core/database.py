@@ -76,6 +76,13 @@ def connect(url: str, metadata: MetaData) -> Engine:
     raise failure
 
 
+def require_there(url: str) -> None:
+    """ConnectionError where the database is a file that is gone: to connect would put an empty one there."""
+    place = make_url(url)
+    if place.get_backend_name() == "sqlite" and place.database and not Path(place.database).exists():
+        raise ConnectionError(f"{place.database} is not there")
+
+
 def _engine(place: URL) -> Engine:
     if (kind := place.get_backend_name()) not in _ALONE:
         raise PerennialError(f"the registry's URL must begin with {' or '.join(_ALONE)}, not with {kind!r}")

@@ -81,6 +81,13 @@ class Ledger:
         with self._engine.connect() as connection:
             return {row.subject: row.result for row in connection.execute(query)}
 
+    def last(self, step: str) -> dict[str, Any] | None:
+        """The recorded result of a step for the last of its subjects in their order; None without any."""
+        of_step = _STEPS.c.project == self._project, _STEPS.c.step == step
+        query = select(_STEPS.c.result).where(*of_step).order_by(_STEPS.c.subject.desc()).limit(1)
+        with self._engine.connect() as connection:
+            return connection.scalar(query)
+
     def count(self, step: str) -> int:
         """How many subjects a step has a result for."""
         of_step = _STEPS.c.project == self._project, _STEPS.c.step == step

@@ -41,13 +41,14 @@ def write(path: Path, text: str) -> Path:
 
 def render(template: str, **values: object) -> str:
     """A template of `reports/templates/` with these values; a value that is missing is an error."""
-    return _environment().get_template(template).render(values)
+    return environment().get_template(template).render(values)
 
 
 @cache  # templates are compiled once
-def _environment() -> Environment:
+def environment(*folders: Path) -> Environment:
+    """What finds templates in these folders and in `reports/templates/`, and fills them in."""
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        loader=FileSystemLoader([*folders, Path(__file__).parent / "templates"]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

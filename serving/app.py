@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 from fastapi import FastAPI
+from polars.exceptions import PanicException
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,7 +21,10 @@ from serving.access.keys import Scope
 from serving.metrics import TYPE, exposition
 from serving.openapi import document
 from serving.outcomes import take_outcomes
-from serving.predict import predict
+from serving.pages.documentation import documentation_page
+from serving.pages.live import live_page
+from serving.pages.traffic import traffic
+from serving.predict import predict, switched_on
 from serving.problems import Problem, answered
 from serving.service import Service, Watch, troubles
 
@@ -44,13 +48,23 @@ def app_of(service: Service) -> FastAPI:
         await asyncio.to_thread(service.close)
 
     title = service.project.spec.title
-    app = FastAPI(title=title, lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title=title,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+    )
     routes = Routes(service)
     taken: tuple[tuple[str, str, Answer, Scope | None], ...] = (
         ("/v1/{project}/predict", "POST", predict, "predict"),
         ("/v1/{project}/outcomes", "POST", take_outcomes, "outcomes"),
         ("/v1/{project}/model", "GET", model_card, "predict"),
+        ("/v1/{project}/traffic", "GET", traffic_so_far, "admin"),
         ("/metrics", "GET", metrics, "admin"),
+        ("/", "GET", page, None),
+        ("/docs", "GET", docs, None),
         ("/openapi.json", "GET", openapi, None),
         ("/healthz", "GET", healthz, None),
         ("/readyz", "GET", readyz, None),
@@ -80,7 +94,7 @@ class Routes:
                 response = await answer(service, request, request_id, started)
             except Problem as problem:
                 response = problem.response(request_id)
-            except Exception as error:
+            except (Exception, PanicException) as error:
                 # Not the words of the error: they may hold what was sent.
                 where = "".join(traceback.format_tb(error.__traceback__))
                 _LOG.error("request %s failed, %s:\n%s", request_id, type(error).__name__, where)
@@ -124,6 +138,22 @@ async def metrics(service: Service, request: Request, request_id: str, started: 
     return Response(await asyncio.to_thread(exposition), media_type=TYPE)
 
 
+async def traffic_so_far(service: Service, request: Request, request_id: str, started: float) -> Response:
+    """What the page shows: the release, what all workers have counted, and the last judgement."""
+    with_past = switched_on(request, "past")
+    return answered(await asyncio.to_thread(traffic, service, with_past=with_past), request_id)
+
+
+async def page(service: Service, request: Request, request_id: str, started: float) -> Response:
+    """The page of the service, which asks for what it shows itself."""
+    return await asyncio.to_thread(live_page, service, request_id)
+
+
+async def docs(service: Service, request: Request, request_id: str, started: float) -> Response:
+    """What the OpenAPI document says, for people."""
+    return await asyncio.to_thread(documentation_page, service, str(request.base_url), request_id)
+
+
 async def model_card(service: Service, request: Request, request_id: str, started: float) -> Response:
     """The card of the champion, or of the `version` that is named; Problem (404) where there is none."""
     in_force = service.current.in_force
@@ -131,7 +161,8 @@ async def model_card(service: Service, request: Request, request_id: str, starte
     version = request.query_params.get("version", champion)
     number = version.rpartition("/")[2]
     path = service.settings.reports / service.name / "models" / f"{number}.json"
-    if not number.isdecimal() or version != f"{service.name}/{number}" or not path.is_file():
+    is_one = number.isdecimal() and len(number) < 20 and version == f"{service.name}/{number}"
+    if not is_one or not path.is_file():
         raise Problem(404, f"there is no card of {version[:60]!r}: name a version, such as {champion!r}")
     return answered(json.loads(path.read_text(encoding="utf-8")), request_id)
 

@@ -3,15 +3,13 @@
 from typing import Any
 
 import msgspec
-import polars as pl
-import pyarrow as pa
 from starlette.requests import ClientDisconnect, Request
 
 from serving.fields import Fault
 from serving.problems import Problem, unprocessable
 
 ARROW = "application/vnd.apache.arrow.stream"
-UNFOLDED = 20  # times its length that the columns of a packed stream may take
+SHORT = 16_384  # bytes that are taken apart at once; longer bodies take their turn in a thread
 _DECODER = msgspec.json.Decoder()
 
 
@@ -60,26 +58,6 @@ def rows_of(body: bytes, most: int) -> tuple[list[Any], bool]:
         )
     require_few(len(sent), most)
     return sent, True
-
-
-def frame_of(body: bytes, most: int) -> pl.DataFrame:
-    """The rows of an Arrow stream; Problem: 422 where it is none, or holds none, 413 for too many rows."""
-    batches, rows, size = [], 0, 0
-    try:
-        with pa.ipc.open_stream(body) as stream:
-            for batch in stream:  # which may be packed: what it unfolds to is looked at before the next
-                rows, size = rows + batch.num_rows, size + batch.nbytes
-                require_few(rows, most)
-                if size > UNFOLDED * len(body) + 1_000_000:
-                    raise Problem(413, "the stream unfolds to far more than its length: send it in parts")
-                batches.append(batch)
-            frame = pl.from_arrow(pa.Table.from_batches(batches, stream.schema))
-    except (pa.ArrowException, OSError, ValueError, pl.exceptions.PolarsError) as error:
-        why = (str(error).splitlines() or ["it is empty"])[0]
-        raise unprocessable([Fault(0, "", f"the body is no Arrow stream: {why}")]) from None
-    if not isinstance(frame, pl.DataFrame) or frame.is_empty():
-        raise unprocessable([Fault(0, "", "the stream should have rows")])
-    return frame
 
 
 def require_few(rows: int, most: int) -> None:

@@ -13,12 +13,13 @@ from features.entities import entity_columns
 from models.answers import to_column
 from models.registry.releases import Part
 from serving.answers import VersionFailed, answer, why
-from serving.bodies import ARROW, frame_of
-from serving.columns import decided, features_of, texts
+from serving.bodies import ARROW
+from serving.columns import decided, features_of, texts, typed
 from serving.loaded import InForce
 from serving.log.tables import PREDICTIONS
 from serving.record import put_frame_on_record, put_on_record
 from serving.service import Service
+from serving.streams import frame_of
 
 
 def answer_stream(
@@ -28,9 +29,9 @@ def answer_stream(
 
     Raises Malformed, StoreLost and VersionFailed as single rows do; Problem where the body is no stream.
     """
-    sent = frame_of(body, service.project.spec.serving.max_rows)
+    sent = typed(service.fields.dtypes, frame_of(body, service.project.spec.serving.max_rows))
     ids = pl.Series("request_id", [f"{request_id}-{place}" for place in range(sent.height)])
-    if set(service.project.spec.features) <= set(sent.columns):
+    if service.fields.give_all(sent.columns):
         done = _answer_columns(service, in_force, sent, ids, at, started)
     else:
         done = _answer_rows(service, in_force, sent, ids, at, started)
@@ -61,7 +62,7 @@ def _answer_columns(
     service: Service, in_force: InForce, sent: pl.DataFrame, ids: pl.Series, at: datetime, started: float
 ) -> pl.DataFrame:
     spec, rules = service.project.spec, service.project.spec.datasets[service.project.spec.events]
-    features, when = features_of(spec, service.fields.names, sent), decided(sent, at)
+    features, when = features_of(spec, sent), decided(sent, at)
     about = texts(entity_columns(spec), sent.with_columns(features)) or ids.to_list()
     keys = texts(rules.key, sent)
     rows = pl.DataFrame({"request_id": ids, "decision_time": when, "entity": about}).with_columns(

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from core.database import require_there
 from core.errors import PerennialError
 from core.plain import plain
 from core.settings import Settings
@@ -56,9 +57,12 @@ class Current:
         self._take(release, versions)
 
     def _newest(self) -> tuple[Release | None, dict[str, Servable]]:
+        require_there(self._settings.registry)
         registry = self._registry or Registry(self._settings.registry, self._settings.files)
         self._registry = registry
         release = next(iter(registry.releases(self._spec.name)[::-1]), None)
+        if release is None and (self.in_force or self._kept.exists()):
+            raise PerennialError(f"it has no release of {self._spec.name} any more")
         if release is None or _is_same(release, self.in_force):
             return release, {}
         return release, {each: Servable.of(registry.version(each)) for each in release.versions}

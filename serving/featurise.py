@@ -41,6 +41,11 @@ class Featuriser:
         self._lost_until = 0.0
         self.lost: str | None = None
 
+    @property
+    def reads(self) -> list[str]:
+        """The columns of the events that features read: all that a row need have."""
+        return self._online.columns()
+
     def needs_store(self, row: Row) -> bool:
         """Whether some feature is not given by the row itself."""
         return not row.given.keys() >= self._spec.features.keys()

@@ -76,13 +76,16 @@ class Fields:
             if isinstance(it, RowFeature) and it.column in events
         ]
         self.columns = events
+        self.dtypes = {**{name: KINDS[it.kind] for name, it in features.items()}, **events, DECISION: INSTANT}
+        by_name = {name for name, column, _ in self._own if name == column}
+        self._are_all_named = features.keys() | by_name == spec.features.keys()
+        self._features = spec.features.keys()
         self._required = spec.serving.required
         self._key, self._entity = spec.datasets[spec.events].key, entity_columns(spec)
 
-    @property
-    def names(self) -> Collection[str]:
-        """All fields that a row may have."""
-        return self._readers.keys()
+    def give_all(self, names: Collection[str]) -> bool:
+        """Whether fields of these names are all features, each by its name."""
+        return self._are_all_named and self._features <= set(names)
 
     def rows(self, sent: Sequence[Any], now: datetime) -> list[Row]:
         """The rows of a request that came at an instant; Malformed where any of them is none."""
@@ -126,13 +129,16 @@ class Fields:
                 part, read = self._readers[name]
                 parts[part][name] = read(value)
             except KeyError:
-                found[name] = f"is no field of these rows{nearest(name, self._readers)}"
+                found[name] = f"is no field of these rows{nearest(cut(name), self._readers)}"
             except RequestError as error:
                 found[name] = str(error).removeprefix(f"request: {name!r} ")
+            if len(found) == MOST_FAULTS:  # to look for what else was meant takes its time
+                break
         held, given, when = parts
-        decision_time = _instant(when.get(DECISION), now)
-        if decision_time > now:
-            found[DECISION] = f"should not lie after now, {now:%Y-%m-%dT%H:%M:%SZ}: nothing is known then"
+        try:
+            decision_time = instant(when.get(DECISION), now)
+        except RequestError as error:
+            found[DECISION], decision_time = str(error), now
         for name in self._required:
             if held.get(name) is None and given.get(name) is None:
                 found.setdefault(name, "should be there, and not null")
@@ -149,8 +155,15 @@ def _feature(name: str, kind: FeatureKind) -> Callable[[Any], Final]:
     return lambda value: finish(read(value))
 
 
-def _instant(held: int | None, now: datetime) -> datetime:
-    return now if held is None else EPOCH + held * MICROSECOND
+def instant(held: int | None, now: datetime) -> datetime:
+    """An instant as the online store holds it, now by default; RequestError where it has not come."""
+    try:
+        found = now if held is None else EPOCH + held * MICROSECOND
+    except OverflowError:  # it is in such a year elsewhere only
+        raise RequestError("should lie in the years from 1 to 9999, in UTC") from None
+    if found > now:
+        raise RequestError(f"should not lie after now, {now:%Y-%m-%dT%H:%M:%SZ}: nothing is known then")
+    return found
 
 
 def _shown(value: Any) -> str:

@@ -27,7 +27,10 @@ class Meters:
         )
         self.rows = Counter("perennial_rows", "Rows answered, or scored as a shadow", ["version", "role"])
         self.row_seconds = Histogram(
-            "perennial_version_seconds", "Service time by version", ["version"], buckets=SECONDS
+            "perennial_version_seconds",
+            "Service time of requests by who answered",
+            ["version"],
+            buckets=SECONDS,
         )
         self.degraded = Counter("perennial_degraded_rows", "Rows answered without the online store")
         self.failed = Counter("perennial_failed_rows", "Rows that a version could not answer", ["version"])

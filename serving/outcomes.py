@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,10 +12,9 @@ from starlette.responses import Response
 from core.spec import Spec
 from core.words import nearest
 from features.columns import INSTANT
-from features.online.layout import MICROSECOND
-from features.online.values import EPOCH, RequestError, reader
-from serving.bodies import body_of, rows_of
-from serving.fields import Fault, Fields, cut
+from features.online.values import RequestError, reader
+from serving.bodies import SHORT, body_of, rows_of
+from serving.fields import MOST_FAULTS, Fault, Fields, cut, instant
 from serving.limits import Deadline
 from serving.log.tables import OUTCOMES, Outcome
 from serving.problems import Problem, answered, unprocessable
@@ -29,14 +29,13 @@ async def take_outcomes(service: Service, request: Request, request_id: str, sta
     """Put labels on record, on disk before they are acknowledged; raises Problem where they are not."""
     spec, deadline = service.project.spec, Deadline(request, started)
     body = await body_of(request, spec.serving.max_body_mb)
-    sent, _ = rows_of(body, spec.serving.max_rows)
-    read, now = Reader(spec, service.fields), service.clock()
-    faults: list[Fault] = []
-    found = [read.outcome(place, each, now, faults) for place, each in enumerate(sent)]
-    if faults:
-        raise unprocessable(faults[:100])
+    reader, now = Reader(spec, service.fields), service.clock()
+
+    def read() -> list[Outcome]:
+        return reader.outcomes(rows_of(body, spec.serving.max_rows)[0], now)
+
+    rows = await service.pool.run(read, deadline, at_once=len(body) <= SHORT)
     deadline.left()
-    rows = [each for each in found if each is not None]
     if not await asyncio.wrap_future(service.journal.durable(OUTCOMES, rows)):
         raise Problem(503, "the outcomes cannot be put on record now: send them again", retry_after=5.0)
     return answered({"recorded": len(rows), "request_id": request_id}, request_id, 202)
@@ -50,8 +49,19 @@ class Reader:
         self._label = reader("label", label_type(spec))
         self._instant = reader("known_at", INSTANT)
 
-    def outcome(self, place: int, sent: Any, now: datetime, faults: list[Fault]) -> Outcome | None:
-        """One outcome that was sent at an instant; None, and a fault, where it is none."""
+    def outcomes(self, sent: Sequence[Any], now: datetime) -> list[Outcome]:
+        """The outcomes that were sent at an instant; Problem (422) where any of them is none."""
+        faults: list[Fault] = []
+        found = []
+        for place, each in enumerate(sent):
+            found.append(self._outcome(place, each, now, faults))
+            if len(faults) >= MOST_FAULTS:
+                break
+        if faults:
+            raise unprocessable(faults[:MOST_FAULTS])
+        return [each for each in found if each is not None]
+
+    def _outcome(self, place: int, sent: Any, now: datetime, faults: list[Fault]) -> Outcome | None:
         if not isinstance(sent, dict):
             faults.append(Fault(place, "", "should be an object of `request_id` or `key`, and `label`"))
             return None
@@ -61,7 +71,10 @@ class Reader:
             try:
                 found[name] = self._read(name, sent.get(name), now)
             except RequestError as error:
-                faults.append(Fault(place, cut(name), cut(str(error).removeprefix(f"request: {name!r} "))))
+                why = str(error).removeprefix(f"request: {name!r} ").removeprefix("request: ")
+                faults.append(Fault(place, cut(name), cut(why)))
+            if len(faults) >= MOST_FAULTS:
+                break
         if len(faults) == before and (found.get("request_id") is None) == (found.get("key") is None):
             faults.append(Fault(place, "", f"should say which row it is of: by {_ID}, or by its `key`"))
         if len(faults) > before:
@@ -81,12 +94,9 @@ class Reader:
                 raise RequestError(f"should be {_ID}")
             return value.encode().decode()
         if name == "known_at" and value is not None:
-            known_at = EPOCH + self._instant(value) * MICROSECOND
-            if known_at > now:
-                raise RequestError(f"should not lie after now, {now:%Y-%m-%dT%H:%M:%SZ}")
-            return known_at
+            return instant(self._instant(value), now)
         if name not in FIELDS:
-            raise RequestError(f"is no field of an outcome{nearest(name, FIELDS)}")
+            raise RequestError(f"is no field of an outcome{nearest(cut(name), FIELDS)}")
         return None
 
     def _read_label(self, value: Any) -> Any:

@@ -10,14 +10,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from serving.answers import Answered, VersionFailed, answer, shadowed, told
-from serving.bodies import body_of, is_arrow, rows_of
+from serving.bodies import SHORT, body_of, is_arrow, rows_of
 from serving.bulk import answer_stream
 from serving.explain import explained
 from serving.featurise import Known, StoreLost
-from serving.fields import Malformed
+from serving.fields import Malformed, Row
 from serving.limits import Deadline
 from serving.loaded import InForce
-from serving.log.tables import PREDICTIONS
+from serving.log.tables import PREDICTIONS, Prediction
 from serving.problems import Problem, answered, unprocessable
 from serving.record import append, put_on_record
 from serving.service import Service
@@ -65,28 +65,37 @@ async def predict(service: Service, request: Request, request_id: str, started: 
 
 
 async def _answer(service: Service, in_force: InForce, asked: Asked, body: bytes) -> Response:
-    sent, is_list = rows_of(body, service.project.spec.serving.max_rows)
-    rows = service.fields.rows(sent, asked.at)
+    rules, pool = service.project.spec.serving, service.pool
+
+    def read() -> tuple[list[Row], bool]:
+        sent, is_list = rows_of(body, rules.max_rows)
+        return service.fields.rows(sent, asked.at), is_list
+
+    rows, is_list = await pool.run(read, asked.deadline, at_once=len(body) <= SHORT)
+    few = len(rows) <= FEW and not asked.explain and not any(map(service.featuriser.needs_store, rows))
     ids = [f"{asked.id}-{place}" for place in range(len(rows))] if is_list else [asked.id]
 
-    def work() -> tuple[list[Answered], list[Answered]]:
-        return answer(in_force, service.featuriser.known(rows, ids))
+    def work() -> tuple[list[Known], list[Prediction], list[dict[str, Any]]]:
+        return _answered(service, in_force, asked, rows, ids)
 
-    if len(rows) <= FEW and not any(map(service.featuriser.needs_store, rows)):
-        asked.deadline.left()
-        done, failed = work()
-    else:
-        done, failed = await service.pool.run(work, asked.deadline)
-    asked.deadline.left()
-    seconds = perf_counter() - asked.started
-    logged = put_on_record(service, in_force, [*done, *failed], asked.at, seconds)
+    known, logged, answers = await pool.run(work, asked.deadline, at_once=few)
     is_durable = await append(service, logged, asked.durable)
     if in_force.release.shadows:
-        service.pool.spare(lambda: _shadow(service, in_force, asked, [each.known for each in done]))
-    answers = [_told(in_force, asked, each) for each in done]
+        pool.spare(lambda: _shadow(service, in_force, asked, known))
     if is_durable is not None:
         answers = [each | {"durable": is_durable} for each in answers]
     return answered(answers if is_list else answers[0], asked.id)
+
+
+def _answered(
+    service: Service, in_force: InForce, asked: Asked, rows: Sequence[Row], ids: Sequence[str]
+) -> tuple[list[Known], list[Prediction], list[dict[str, Any]]]:
+    """The rows with their features, what the log is to have of them, and the answers to who asked."""
+    done, failed = answer(in_force, service.featuriser.known(rows, ids))
+    answers = [_told(in_force, asked, each) for each in done]
+    asked.deadline.left()
+    logged = put_on_record(service, in_force, [*done, *failed], asked.at, perf_counter() - asked.started)
+    return [each.known for each in done], logged, answers
 
 
 def _told(in_force: InForce, asked: Asked, done: Answered) -> dict[str, Any]:
@@ -114,11 +123,13 @@ def _shadow(service: Service, in_force: InForce, asked: Asked, known: Sequence[K
 
 
 def _switches(request: Request) -> dict[str, bool]:
-    """What else is asked for; Problem (422) where a switch is neither on nor off."""
-    found = {}
-    for name in SWITCHES:
-        said = request.query_params.get(name, "false").lower()
-        if said not in ("true", "false"):
-            raise Problem(422, f"{name} should be true or false, not {said[:40]!r}")
-        found[name] = said == "true"
-    return found
+    """What else is asked for."""
+    return {name: switched_on(request, name) for name in SWITCHES}
+
+
+def switched_on(request: Request, name: str) -> bool:
+    """Whether a request has a switch on; Problem (422) where it is neither on nor off."""
+    said = request.query_params.get(name, "false").lower()
+    if said not in ("true", "false"):
+        raise Problem(422, f"{name} should be true or false, not {said[:40]!r}")
+    return said == "true"

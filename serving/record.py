@@ -22,6 +22,8 @@ def put_on_record(
     """Count what was answered, or failed; the rows that the log is to have of it."""
     meters, spec, rows = service.meters, service.project.spec, []
     spread = meters.predictions(in_force.of(in_force.champion).edges)
+    for version in {each.part.version for each in done}:
+        meters.row_seconds.labels(version).observe(seconds)
     for each in done:
         version = each.part.version
         if each.said is None:
@@ -46,6 +48,7 @@ def put_frame_on_record(
     spread = meters.predictions(in_force.of(in_force.champion).edges)
     for (version, role), own in done.group_by("version", "role"):
         answered = own["prediction"].drop_nulls()
+        meters.row_seconds.labels(version).observe(seconds)
         meters.failed.labels(version).inc(own.height - len(answered))
         meters.rows.labels(version, role).inc(len(answered))
         for said in answered.gather_every(max(1, len(answered) // 1_000)).to_list():

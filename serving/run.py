@@ -29,6 +29,7 @@ from serving.alarms import Alarms
 from serving.log.collect import collect
 from serving.log.tables import OUTCOMES, PREDICTIONS
 from serving.metrics import SHARED, forget
+from serving.pages.past import Keeper
 from serving.service import RATES, log_folder, open_service
 
 _LOG = logging.getLogger(__name__)
@@ -79,11 +80,13 @@ def serve(project: str, settings: Settings, clock: Clock) -> None:
             backlog=CONNECTIONS,
         )
         config.configure_logging()
-        collector = Collector(settings, spec, clock, shared)
+        collector, keeper = Collector(settings, spec, clock, shared), Keeper(shared)
         collector.start()
+        keeper.start()
         try:
             Multiprocess(config, sockets=[listener]).run()
         finally:
+            keeper.end()
             collector.end()
 
 

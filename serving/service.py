@@ -4,15 +4,16 @@ import logging
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from time import monotonic
 
 import polars as pl
 from sqlalchemy.exc import SQLAlchemyError
 
+from core.database import require_there
 from core.errors import PerennialError
 from core.lake import Lake
 from core.projects import Project
@@ -31,6 +32,7 @@ from serving.access.rates import Rates
 from serving.current import Current
 from serving.featurise import Featuriser
 from serving.fields import Fields
+from serving.judgement import LastJudgement
 from serving.limits import Pool, Pulse
 from serving.log.journal import Facts, Journal
 from serving.log.tables import schemas
@@ -47,6 +49,7 @@ class Service:
     """A worker: what it serves, to whom, and where it puts it on record.
 
     `clock` tells the instant at which the service stands. Without a `guard` everybody may ask.
+    `shared` is the folder in which the workers of one service meet.
     """
 
     settings: Settings
@@ -59,8 +62,10 @@ class Service:
     log: Mapping[str, pl.Schema]
     guard: Guard | None
     meters: Meters
+    judged: LastJudgement
     pulse: Pulse
     pool: Pool
+    shared: Path | None
 
     @property
     def name(self) -> str:
@@ -100,10 +105,12 @@ def open_service(
         current=Current(settings, spec),
         journal=Journal(log_folder(settings, project.name), log),
         log=log,
-        guard=None if settings.serve_open or shared is None else Guard(Rates(shared / RATES), time.monotonic),
+        guard=None if settings.serve_open or shared is None else Guard(Rates(shared / RATES), monotonic),
         meters=meters(),
+        judged=LastJudgement(settings.registry, project.name),
         pulse=Pulse(),
         pool=Pool(),
+        shared=shared,
     )
 
 
@@ -143,6 +150,8 @@ class Watch:
         """Look at all of it once; nothing is raised."""
         self._service.current.look()
         self._look_at_keys()
+        if self._service.judged.look():
+            self._service.meters.drifted(self._service.judged.drift)
         self._tell()
 
     def _run(self) -> None:
@@ -161,6 +170,7 @@ class Watch:
         if service.guard is None:
             return
         try:
+            require_there(service.settings.registry)
             service.guard.refresh(Keys(service.settings.registry, service.name))
         except (PerennialError, SQLAlchemyError, OSError):
             return  # the present keys hold

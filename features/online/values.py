@@ -43,8 +43,8 @@ def held(dtype: pl.DataType, asker: str) -> pl.DataType:
 
 def as_held(column: pl.Series, asker: str) -> pl.Series:
     """The column in the dtype of `held`."""
-    wanted = held(column.dtype, asker)
-    return (column.to_physical() if column.dtype in _TEMPORAL else column).cast(wanted)
+    form = held(column.dtype, asker)
+    return (column.to_physical() if column.dtype in _TEMPORAL else column).cast(form)
 
 
 def reader(field: str, dtype: pl.DataType) -> Callable[[Any], Any]:
@@ -61,7 +61,7 @@ def reader(field: str, dtype: pl.DataType) -> Callable[[Any], Any]:
     features.online.values.RequestError: request: 'seats' should be a whole number (Int8), not 300
     """
     held(dtype, f"a request's {field!r}")
-    wanted, read = _reading(dtype)
+    kind, read = _reading(dtype)
 
     def of_request(value: Any) -> Any:
         if value is None:
@@ -71,10 +71,19 @@ def reader(field: str, dtype: pl.DataType) -> Callable[[Any], Any]:
         except (ValueError, TypeError, OverflowError):
             found = None
         if found is None:
-            raise RequestError(f"request: {field!r} should be {wanted}, not {value!r}")
+            raise RequestError(f"request: {field!r} should be {kind}, not {value!r}")
         return found
 
     return of_request
+
+
+def wanted(dtype: pl.DataType) -> str:
+    """What a request's value for a column of this dtype should be, in words.
+
+    >>> wanted(pl.Float64())
+    'a number'
+    """
+    return _reading(dtype)[0]
 
 
 def _reading(dtype: pl.DataType) -> tuple[str, Callable[[Any], Any]]:

@@ -54,6 +54,7 @@ def test_results_are_in_the_order_of_their_subjects(ledger: Ledger) -> None:
         ledger.record("ingest/trips", subject, "f", {"of": subject}, NOON)
     assert list(ledger.results("ingest/trips")) == ["2013-01", "2013-02", "whole"]
     assert ledger.results("ingest/cities") == {}
+    assert ledger.last("ingest/trips") == {"of": "whole"} and ledger.last("ingest/cities") is None
 
 
 def test_a_forgotten_step_runs_again(ledger: Ledger) -> None:
