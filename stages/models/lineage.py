@@ -14,7 +14,8 @@ from stages.data.retained import FEATURES, gone
 from stages.workspace import Workspace
 
 TABLES = ("features", "outcomes")
-LATER = ("monitoring", "replay", "schedules", "alerts", "retention")
+LATER = ("monitoring", "release", "replay", "schedules", "alerts", "serving", "retention")
+"""What a spec says of what is done with a model once it is there."""
 DECIDED_BY = ("gain", "newer_margin", "max_calibration_error")  # of the gate, and no file or figure of a fit
 PACKAGES = ("lightgbm", "numpy", "onnx", "onnxruntime", "onnxruntime-gpu", "polars", "scikit-learn", "torch")
 

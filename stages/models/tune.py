@@ -16,10 +16,11 @@ from models.tuning.search import Attempt, best, is_hopeless, search
 from models.tuning.space import present, space_of
 from models.tuning.trial import Proposal, Trial, evaluate
 from stages.features.featurise import labelled
+from stages.models.lineage import LATER
 from stages.workspace import Workspace
 
 # Of the spec and of its training, what has no say in the loss of a trial beside its rows and parameters.
-_SILENT = {"title", "constraints", "quarantine", "gate", "monitoring", "replay", "training"}
+_SILENT = {"title", "constraints", "quarantine", "gate", "training", *LATER}
 _SILENT_IN_TRAINING = {"families", "first_batches", "parameters", "tuning", "stateful"}
 
 

@@ -17,6 +17,7 @@ from monitoring.performance.blocks import Block
 from monitoring.performance.concept import Change, changes
 from monitoring.performance.estimate_findings import Checked, checked
 from monitoring.performance.realised import Realised
+from stages.models.lineage import LATER
 from stages.monitoring.drifts import drifts
 from stages.monitoring.estimate import contents, estimate, holdout, known_then
 from stages.monitoring.realise import baseline, baseline_of, realise, sliced
@@ -26,7 +27,7 @@ History = Sequence[Mapping[str, Any]]
 
 # What a policy may say of a judgement, and changes nothing that is measured.
 DECIDED_BY = {"retraining", "opened_by", "every", "persistence"}
-_OTHER = {"training", "replay", "schedules", "alerts", "retention"}
+_OTHER = {"training", *LATER} - {"monitoring"}
 
 
 @dataclass(frozen=True, slots=True)
