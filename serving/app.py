@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from serving.access.guard import Refused
 from serving.access.keys import Scope
-from serving.metrics import TYPE, exposition
+from serving.metrics import TYPE, exposition, part
 from serving.openapi import document
 from serving.outcomes import take_outcomes
 from serving.predict import predict
@@ -86,7 +86,7 @@ class Routes:
                 _LOG.error("request %s failed, %s:\n%s", request_id, type(error).__name__, where)
                 response = Problem(500, "the service failed; its log says where").response(request_id)
             seconds.observe(perf_counter() - started)
-            service.meters.requests.labels(path, response.status_code).inc()
+            part(service.meters.requests, path, response.status_code).inc()
             return response
 
         return take

@@ -115,6 +115,8 @@ def _shadow(service: Service, in_force: InForce, asked: Asked, known: Sequence[K
 
 def _switches(request: Request) -> dict[str, bool]:
     """What else is asked for; Problem (422) where a switch is neither on nor off."""
+    if not request.scope["query_string"]:
+        return dict.fromkeys(SWITCHES, False)
     found = {}
     for name in SWITCHES:
         said = request.query_params.get(name, "false").lower()
