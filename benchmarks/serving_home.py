@@ -1,4 +1,4 @@
-"""Where the service is measured: a home with the year of flights, a champion, a key, and one row of features."""
+"""Where the service is measured: a home with the year of flights, a champion, a key, and rows."""
 
 import json
 import os
@@ -19,12 +19,15 @@ from serving.access.keys import Keys
 from stages.workspace import Workspace, open_workspace
 
 PROJECT = "flights"
+LATER = ("dep_time", "dep_delay", "arr_time", "arr_delay", "air_time", "departed_at", "arrived_at", "late")
 UNLIMITED = 1e9  # requests a second
 
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """What is served, to whom: the `rows` are of features, as models take them; `raw` is one as it is sent."""
+    """What is served, to whom. The `rows` are of features, as models take them; of the first there are the
+    fields as they were delivered, `raw`, and with what ingestion has `prepared` of them.
+    """
 
     workspace: Workspace
     champion: Version
@@ -32,6 +35,7 @@ class Home:
     key: str = field(repr=False)
     rows: pl.DataFrame = field(repr=False)
     raw: Mapping[str, Any]
+    prepared: Mapping[str, Any]
 
     @property
     def row(self) -> dict[str, Any]:
@@ -81,15 +85,17 @@ def _key(workspace: Workspace) -> str:
     )
 
 
-def _rows(workspace: Workspace) -> tuple[pl.DataFrame, dict[str, Any]]:
-    """The newest rows that lack no feature, and the raw fields of a flight whose features are asked for."""
-    rules = workspace.spec.datasets[workspace.spec.events]
-    rows = workspace.lake.scan("features").select(*{*rules.key, *workspace.spec.features}).drop_nulls()
+def _rows(workspace: Workspace) -> tuple[pl.DataFrame, dict[str, Any], dict[str, Any]]:
+    """The newest rows that lack no feature; of the first, the fields that are known when it is asked about."""
+    spec = workspace.spec
+    rules = spec.datasets[spec.events]
+    rows = workspace.lake.scan("features").select(*{*rules.key, *spec.features}).drop_nulls()
     newest = rows.tail(50_000).collect()
-    delivered = set(rules.columns) - {"dep_time", "dep_delay", "arr_time", "arr_delay", "air_time"}
-    events = workspace.lake.scan(f"raw/{workspace.spec.events}").filter(
-        *(pl.col(name) == newest[0, name] for name in rules.key)
-    )
-    raw = events.select(name for name in rules.columns if name in delivered).collect().row(0, named=True)
-    told = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in raw.items()}
-    return newest.select(*workspace.spec.features), told
+    this = [pl.col(name) == newest[0, name] for name in rules.key]
+    event = workspace.lake.scan(f"raw/{spec.events}").filter(this).drop("batch", *LATER).collect()
+    prepared = {
+        name: value.isoformat() if isinstance(value, datetime) else value
+        for name, value in event.row(0, named=True).items()
+    }
+    raw = {name: value for name, value in prepared.items() if name in rules.columns}
+    return newest.select(*spec.features), raw, prepared

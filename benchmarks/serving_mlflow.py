@@ -10,7 +10,7 @@ from mlflow.models import infer_signature
 
 
 def main(graph: str, row: str, folder: str) -> None:
-    """Save the graph, with the signature that the row tells: columns of one value, as the graph takes them."""
+    """Save the graph, with the signature that the row tells: columns of values, as the graph takes them."""
     columns = {
         name: np.array([[value]], np.str_ if isinstance(value, str) else np.float32)
         for name, value in json.loads(row).items()

@@ -37,7 +37,15 @@ def ours(home: Home) -> Iterator[int]:
 def empty(home: Home) -> Iterator[Target]:
     """The app with an empty handler."""
     port = free_port()
-    quiet = ["--factory", "--port", str(port), "--no-access-log", "--log-level", "warning", "--no-server-header"]
+    quiet = [
+        "--factory",
+        "--port",
+        str(port),
+        "--no-access-log",
+        "--log-level",
+        "warning",
+        "--no-server-header",
+    ]
     command = [sys.executable, "-m", "uvicorn", *quiet, "benchmarks.serving_empty:app"]
     target = Target.of(port, PATH, home.body)
     with _running(command, target):
@@ -78,7 +86,15 @@ def mlflow(home: Home, python: Path) -> Iterator[Target]:
 def bentoml(home: Home, python: Path) -> Iterator[Target]:
     """BentoML's server."""
     port = free_port()
-    command = [str(python), "-m", "bentoml", "serve", "benchmarks/serving_bento.py:Champion", "--port", str(port)]
+    command = [
+        str(python),
+        "-m",
+        "bentoml",
+        "serve",
+        "benchmarks/serving_bento.py:Champion",
+        "--port",
+        str(port),
+    ]
     target = Target.of(port, "/predict", json.dumps({"row": home.row}).encode())
     quiet = {"BENTOML_DO_NOT_TRACK": "true", "BENTOML_HOME": str(python.parent.parent / "bentoml")}
     with _running(command, target, {"BENCHMARK_GRAPH": str(home.graph), **quiet}):
@@ -86,7 +102,9 @@ def bentoml(home: Home, python: Path) -> Iterator[Target]:
 
 
 @contextmanager
-def _running(command: Sequence[str], ready: Target, variables: Mapping[str, str] | None = None) -> Iterator[None]:
+def _running(
+    command: Sequence[str], ready: Target, variables: Mapping[str, str] | None = None
+) -> Iterator[None]:
     """A command that runs, once it answers the request; PerennialError where it does not."""
     environment = {**os.environ, **(variables or {})}
     process = subprocess.Popen(
