@@ -7,7 +7,6 @@ Then what a request takes inside a worker, many rows as an Arrow stream, and a r
 
 import io
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -30,6 +29,7 @@ from core.settings import CHECKOUT
 from serving.bodies import ARROW
 
 ROUNDS, CONNECTIONS, SECONDS = 5, 16, 2.0
+FEWEST = 4 * CONNECTIONS  # requests of a round
 BULK, BULKS = 20_000, 3  # rows of a stream, streams of a round
 MOST_WAITING = 256  # connections of an open loop
 
@@ -67,6 +67,7 @@ def _started(home: Home, folder: Path, stack: ExitStack) -> Servers:
     targets = {
         "ours": Target.of(port, PATH, home.body, key=home.key),
         "ours, raw fields": Target.of(port, PATH, json.dumps(home.raw).encode(), key=home.key),
+        "ours, prepared fields": Target.of(port, PATH, json.dumps(home.prepared).encode(), key=home.key),
         "empty": stack.enter_context(empty(home)),
     }
     try:
@@ -80,13 +81,13 @@ def _started(home: Home, folder: Path, stack: ExitStack) -> Servers:
 
 def _loads(targets: Mapping[str, Target]) -> dict[str, list[Load]]:
     """Rounds of requests to each server by turns, in each round about as long; the first only warms up."""
-    requests = dict.fromkeys(targets, 20 * CONNECTIONS)
+    requests = dict.fromkeys(targets, FEWEST)
     loads: dict[str, list[Load]] = {name: [] for name in targets}
     for _ in range(ROUNDS + 1):
         for name, target in targets.items():
             load = at_once(target, requests[name], CONNECTIONS)
             loads[name].append(load)
-            requests[name] = max(20 * CONNECTIONS, int(SECONDS * load.rate))
+            requests[name] = max(FEWEST, int(SECONDS * load.rate))
         print({name: f"{each[-1].rate:,.0f}/s" for name, each in loads.items()}, flush=True)
     return {name: each[1:] for name, each in loads.items()}
 

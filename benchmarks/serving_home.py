@@ -86,7 +86,7 @@ def _key(workspace: Workspace) -> str:
 
 
 def _rows(workspace: Workspace) -> tuple[pl.DataFrame, dict[str, Any], dict[str, Any]]:
-    """The newest rows that lack no feature; of the first, the fields that are known when it is asked about."""
+    """The newest rows that lack no feature; of the first, the fields that are known when it is asked for."""
     spec = workspace.spec
     rules = spec.datasets[spec.events]
     rows = workspace.lake.scan("features").select(*{*rules.key, *spec.features}).drop_nulls()

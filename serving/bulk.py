@@ -107,7 +107,7 @@ def _said(
         said.alias("prediction"),
         pl.lit(part.version).alias("version"),
         pl.lit(part.role).alias("role"),
-        pl.Series("input", _json(sent.select(others))),
+        pl.Series("input", _json(sent.select(others)) if others else ["{}"] * rows.height),
         pl.Series("features", _json(features.drop(personal, strict=False))),
         pl.lit(error, pl.String).alias("error"),
     )
@@ -115,6 +115,4 @@ def _said(
 
 def _json(rows: pl.DataFrame) -> pl.Series:
     """Each row as an object of JSON."""
-    if not rows.width:
-        return pl.repeat("{}", rows.height, eager=True)
     return rows.select(pl.struct(pl.all()).struct.json_encode()).to_series()
