@@ -15,7 +15,14 @@ async def nothing(request: Request) -> Response:
 
 
 def app() -> FastAPI:
-    """The app."""
+    """The app, whose handler is declared as FastAPI has it."""
+    made = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    made.post(PATH)(nothing)
+    return made
+
+
+def bare_app() -> FastAPI:
+    """The same without what FastAPI does for a handler: a route of Starlette, as those of our service are."""
     made = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     made.add_route(PATH, nothing, methods=["POST"])
     return made

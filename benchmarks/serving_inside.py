@@ -6,6 +6,7 @@ It reads a row and a key as JSON, and writes the median seconds of each round, b
 import asyncio
 import json
 import os
+import random
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping
@@ -35,7 +36,7 @@ def main() -> int:
 
 
 async def _measured(asked: Mapping[str, Any], shared: Path) -> dict[str, list[float]]:
-    from benchmarks.serving_empty import app as empty_app
+    from benchmarks.serving_empty import app, bare_app
     from serving.access.rates import allocate
     from serving.app import app_of
     from serving.run import Clock
@@ -44,11 +45,13 @@ async def _measured(asked: Mapping[str, Any], shared: Path) -> dict[str, list[fl
     settings, name = Settings().apply(), asked["project"]
     allocate(shared / RATES)
     ours = app_of(open_service(settings, load(name, settings), Clock(), shared))
-    model, empty = Model(Path(asked["graph"]).read_bytes(), asked["graph"]), empty_app()
+    empty, bare = app(), bare_app()
+    model = Model(Path(asked["graph"]).read_bytes(), asked["graph"])
     feed = {name: np.array(values, _dtype(values)) for name, values in asked["feed"].items()}
     ways: dict[str, Callable[[], Awaitable[None]]] = {
         "session": lambda: _run(model, feed),
         "empty": lambda: _ask(empty, asked),
+        "empty, bare": lambda: _ask(bare, asked),
         "ours": lambda: _ask(ours, asked),
     }
     async with ours.router.lifespan_context(ours):
@@ -58,12 +61,14 @@ async def _measured(asked: Mapping[str, Any], shared: Path) -> dict[str, list[fl
 
 
 async def _by_turns(ways: Mapping[str, Callable[[], Awaitable[None]]], turns: int) -> dict[str, float]:
-    """The median seconds of each way, one after the other at each turn."""
+    """The median seconds of each way, at each turn in another order: who comes after the same is warmer."""
     spent: dict[str, list[float]] = {name: [] for name in ways}
+    order, drawn = list(ways), random.Random(0)
     for _ in range(turns):
-        for name, way in ways.items():
+        drawn.shuffle(order)
+        for name in order:
             started = perf_counter()
-            await way()
+            await ways[name]()
             spent[name].append(perf_counter() - started)
         await asyncio.sleep(0)
     return {name: float(np.median(each)) for name, each in spent.items()}

@@ -31,21 +31,13 @@ def ours(home: Home) -> Iterator[int]:
 
 
 @contextmanager
-def empty(home: Home) -> Iterator[Target]:
-    """The app with an empty handler."""
+def empty(home: Home, app: str = "app") -> Iterator[Target]:
+    """The app with an empty handler, or its `bare_app`."""
     port = free_port()
-    quiet = [
-        "--factory",
-        "--port",
-        str(port),
-        "--no-access-log",
-        "--log-level",
-        "warning",
-        "--no-server-header",
-    ]
-    command = [sys.executable, "-m", "uvicorn", *quiet, "benchmarks.serving_empty:app"]
+    quiet = ["--no-access-log", "--log-level", "warning", "--no-server-header"]
+    served = ["--factory", f"benchmarks.serving_empty:{app}", "--port", str(port)]
     target = Target.of(port, PATH, home.body)
-    with _running(command, target):
+    with _running([sys.executable, "-m", "uvicorn", *quiet, *served], target):
         yield target
 
 
