@@ -140,10 +140,10 @@ def _half_load(target: Target, most: float) -> Iterator[Measure]:
     rate = most / 2
     loads = [paced(target, int(2 * SECONDS * rate), rate, MOST_WAITING) for _ in range(ROUNDS)]
     middle, slow = (statistics.median(np.percentile(load.latencies, at) for load in loads) for at in (50, 99))
-    ratio = statistics.median(np.divide(*np.percentile(load.latencies, (99, 50))) for load in loads)
+    ratio = float(statistics.median(np.divide(*np.percentile(load.latencies, (99, 50))) for load in loads))
     yield Measure("half load, median", 1e3 * float(middle), "ms")
     yield Measure("half load, p99", 1e3 * float(slow), "ms")
-    yield Measure("half load, p99 against median", float(ratio), "ratio", "at most 5", ratio <= 5)
+    yield Measure("half load, p99 against median", ratio, "ratio", "at most 5", ratio <= 5)
 
 
 def _bulk(home: Home, port: int) -> Iterator[Measure]:
