@@ -159,6 +159,9 @@ bench-replay: $(READY) ## measure the replay of all policies against its most ex
 bench-reaction: $(READY) ## measure the time from the decision to retrain to a retraining that runs
 	@$(VENV)/bin/python -m benchmarks.reaction
 
+bench-serving: $(READY) ## measure the service against an empty one, MLflow and BentoML, and a release under load
+	@$(VENV)/bin/python -m benchmarks.serving
+
 bench-monitor: $(READY) ## measure the look for drift against Evidently, over windows and by size
 	@$(VENV)/bin/python -m benchmarks.monitor
 

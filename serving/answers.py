@@ -37,11 +37,9 @@ def answer(in_force: InForce, known: Sequence[Known]) -> tuple[list[Answered], l
 
     Where another version than the champion fails, the champion answers; VersionFailed where it fails, too.
     """
-    parts = [in_force.release.part_for(each.entity) for each in known]
     found: dict[int, Answered] = {}
     failed: list[Answered] = []
-    for part in dict.fromkeys(parts):
-        places = [place for place, each in enumerate(parts) if each == part]
+    for part, places in _sides(in_force, known):
         own = [known[place] for place in places]
         given = _answered(in_force, part, own)
         if given[0].error is not None:
@@ -51,6 +49,16 @@ def answer(in_force: InForce, known: Sequence[Known]) -> tuple[list[Answered], l
             raise VersionFailed(in_force.champion, [*failed, *given])
         found |= zip(places, given, strict=True)
     return [found[place] for place in range(len(known))], failed
+
+
+def _sides(in_force: InForce, known: Sequence[Known]) -> list[tuple[Part, Sequence[int]]]:
+    """The places of the rows that each version answers."""
+    if not in_force.is_shared:
+        return [(in_force.champion, range(len(known)))]
+    parts = [in_force.release.part_for(each.entity) for each in known]
+    return [
+        (part, [place for place, each in enumerate(parts) if each == part]) for part in dict.fromkeys(parts)
+    ]
 
 
 def shadowed(in_force: InForce, known: Sequence[Known]) -> list[Answered]:

@@ -6,9 +6,9 @@ import logging
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from secrets import token_hex
 from time import perf_counter
 from typing import Any
-from uuid import uuid4
 
 from fastapi import FastAPI
 from polars.exceptions import PanicException
@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from serving.access.guard import Refused
 from serving.access.keys import Scope
-from serving.metrics import TYPE, exposition
+from serving.metrics import TYPE, exposition, part
 from serving.openapi import document
 from serving.outcomes import take_outcomes
 from serving.pages.documentation import documentation_page
@@ -88,7 +88,7 @@ class Routes:
         service, seconds = self._service, self._service.meters.seconds.labels(path)
 
         async def take(request: Request) -> Response:
-            started, request_id = perf_counter(), uuid4().hex
+            started, request_id = perf_counter(), token_hex(16)
             try:
                 self._require(request, scope)
                 response = await answer(service, request, request_id, started)
@@ -100,7 +100,7 @@ class Routes:
                 _LOG.error("request %s failed, %s:\n%s", request_id, type(error).__name__, where)
                 response = Problem(500, "the service failed; its log says where").response(request_id)
             seconds.observe(perf_counter() - started)
-            service.meters.requests.labels(path, response.status_code).inc()
+            part(service.meters.requests, path, response.status_code).inc()
             return response
 
         return take
@@ -177,4 +177,4 @@ async def not_there(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     why = "use another method" if status == 405 else "there is no such path: see /openapi.json"
     headers = error.headers if isinstance(error, HTTPException) else None
-    return Problem(status, why, headers=headers).response(uuid4().hex)
+    return Problem(status, why, headers=headers).response(token_hex(16))

@@ -87,7 +87,7 @@ def _answer_columns(
 
 def _sides(in_force: InForce, about: Sequence[str]) -> dict[Part, pl.Series]:
     """By part which rows it answers; of those that have none, nothing."""
-    if in_force.release.candidate is None:
+    if not in_force.is_shared:
         return {in_force.champion: pl.repeat(True, len(about), eager=True)}
     parts = [in_force.release.part_for(entity) for entity in about]
     return {part: pl.Series([each == part for each in parts]) for part in dict.fromkeys(parts)}
@@ -108,14 +108,14 @@ def _said(
         said.alias("prediction"),
         pl.lit(part.version).alias("version"),
         pl.lit(part.role).alias("role"),
-        pl.Series("input", _json(sent.select(others))),
-        pl.Series("features", _json(features.drop(personal, strict=False))),
+        pl.Series("input", _json(sent.select(others), rows.height)),
+        pl.Series("features", _json(features.drop(personal, strict=False), rows.height)),
         pl.lit(error, pl.String).alias("error"),
     )
 
 
-def _json(rows: pl.DataFrame) -> pl.Series:
-    """Each row as an object of JSON."""
+def _json(rows: pl.DataFrame, height: int) -> pl.Series:
+    """Each of so many rows as an object of JSON; without a column, a frame does not tell how many it has."""
     if not rows.width:
-        return pl.repeat("{}", rows.height, eager=True)
+        return pl.repeat("{}", height, eager=True)
     return rows.select(pl.struct(pl.all()).struct.json_encode()).to_series()

@@ -13,7 +13,7 @@ from core.words import nearest
 from features.columns import DECISION, INSTANT
 from features.entities import entity_columns
 from features.online.layout import MICROSECOND, entity_text
-from features.online.rows import Final, finisher
+from features.online.rows import Final, finisher, singles
 from features.online.values import EPOCH, RequestError, reader
 
 KINDS: Mapping[FeatureKind, pl.DataType] = {
@@ -70,6 +70,7 @@ class Fields:
             **{name: (_GIVEN, _feature(name, it.kind)) for name, it in features.items()},
             DECISION: (_WHEN, reader(DECISION, INSTANT)),
         }
+        self._numbers = frozenset(name for name, it in features.items() if it.kind == "number")
         self._own = [
             (name, it.column, finisher(name, it.kind, events[it.column]))
             for name, it in spec.features.items()
@@ -124,7 +125,12 @@ class Fields:
             return None
         parts: tuple[dict[str, Any], ...] = ({}, {}, {})
         found: dict[str, str] = {}
+        numbers: list[str] = []
         for name, value in sent.items():
+            if type(value) is float and name in self._numbers:  # most values: they are read all at once
+                numbers.append(name)
+                parts[_GIVEN][name] = value
+                continue
             try:
                 part, read = self._readers[name]
                 parts[part][name] = read(value)
@@ -135,6 +141,7 @@ class Fields:
             if len(found) == MOST_FAULTS:  # to look for what else was meant takes its time
                 break
         held, given, when = parts
+        given |= zip(numbers, singles([given[name] for name in numbers]), strict=True)
         try:
             decision_time = instant(when.get(DECISION), now)
         except RequestError as error:

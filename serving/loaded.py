@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -50,7 +51,7 @@ class Loaded:
     edges: tuple[float, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class InForce:
     """The release in force, with its versions loaded."""
 
@@ -58,10 +59,15 @@ class InForce:
     versions: Mapping[str, Loaded]
     spec: Spec = field(repr=False)
 
-    @property
+    @cached_property
     def champion(self) -> Part:
         """The champion's part."""
         return next(part for part in self.release.parts if part.role == "champion")
+
+    @cached_property
+    def is_shared(self) -> bool:
+        """Whether another version answers beside the champion."""
+        return self.release.candidate is not None
 
     def of(self, part: Part) -> Loaded:
         """The version that has a part."""

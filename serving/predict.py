@@ -124,6 +124,8 @@ def _shadow(service: Service, in_force: InForce, asked: Asked, known: Sequence[K
 
 def _switches(request: Request) -> dict[str, bool]:
     """What else is asked for."""
+    if not request.scope["query_string"]:
+        return dict.fromkeys(SWITCHES, False)
     return {name: switched_on(request, name) for name in SWITCHES}
 
 

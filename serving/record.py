@@ -13,6 +13,7 @@ from features.entities import entity_columns
 from serving.answers import Answered
 from serving.loaded import InForce, shown
 from serving.log.tables import PREDICTIONS, Prediction
+from serving.metrics import part
 from serving.service import Service
 
 
@@ -27,10 +28,10 @@ def put_on_record(
     for each in done:
         version = each.part.version
         if each.said is None:
-            meters.failed.labels(version).inc()
+            part(meters.failed, version).inc()
         else:
-            meters.rows.labels(version, each.part.role).inc()
-            spread.labels(version).observe(shown(each.said))
+            part(meters.rows, version, each.part.role).inc()
+            part(spread, version).observe(shown(each.said))
         if each.known.degraded:
             meters.degraded.inc()
         rows.append(logged(spec, in_force, each, at, seconds))

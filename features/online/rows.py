@@ -88,6 +88,20 @@ def _digits(value: Any) -> Final:
     return None if value is None else str(value)
 
 
+def singles(values: Sequence[float]) -> Sequence[Final]:
+    """The nearest 32-bit floats, of many at once; None where that is not finite.
+
+    >>> singles([0.5, 0.1, 1e300])
+    [0.5, 0.10000000149011612, None]
+    """
+    form = f"<{len(values)}f"
+    try:
+        found = struct.unpack(form, struct.pack(form, *values))
+    except OverflowError:
+        return [_number(value) for value in values]
+    return found if math.isfinite(sum(found)) else [_number(value) for value in values]
+
+
 def _number(value: Any) -> Final:
     """The nearest 32-bit float; None where that is not finite."""
     if value is None:

@@ -32,7 +32,7 @@ class Bulk:
         name: str,
     ) -> None:
         """`encoded` has the category that each output of the encoders is of; errors call the graph `name`."""
-        self._encoders, self._rest, self._encoded = encoders, rest, dict(encoded)
+        self.encoders, self.rest, self.encoded = encoders, rest, dict(encoded)
         self._columns, self._name = columns, name
 
     @classmethod
@@ -62,10 +62,10 @@ class Bulk:
         }
         feed = {name: rows[name].to_numpy()[:, None] for name in self._columns.numbers}
         feed |= {name: rows[name].to_numpy() for name in self._columns.texts}
-        known = self._encoders.run(list(self._encoded), distinct)
-        for (output, name), values in zip(self._encoded.items(), known, strict=True):
+        known = self.encoders.run(list(self.encoded), distinct)
+        for (output, name), values in zip(self.encoded.items(), known, strict=True):
             feed[output] = values[texts[name].indices.to_numpy()]
-        answers: NDArray[np.float32] = self._rest.run(None, feed)[0]
+        answers: NDArray[np.float32] = self.rest.run(None, feed)[0]
         return answers
 
 

@@ -16,6 +16,7 @@ from core.errors import IntegrityError, PerennialError
 from models.rows import Columns
 from models.runtime.bulk import Bulk
 from models.runtime.session import Feed, feed, feed_of, session
+from models.runtime.single import Single
 
 __all__ = ["CHUNK", "OUTPUTS", "Model"]
 
@@ -97,6 +98,8 @@ class Model:
 
         Each has all columns of the graph, as `features.online` makes them: numbers of 32 bits, texts, None.
         """
+        if len(rows) == 1 and self._single:
+            return self._exact(self._single.run(rows[0]))
         return self.run(feed_of(rows, self.columns))
 
     def run(self, feed: Feed) -> NDArray[np.float64]:
@@ -106,6 +109,10 @@ class Model:
     @cached_property
     def _bulk(self) -> Bulk | None:
         return Bulk.of(self._content, self.columns, self.name)
+
+    @cached_property
+    def _single(self) -> Single | None:
+        return Single.of(self._session, self.columns, self._bulk)
 
     def _whole(self, frame: pl.DataFrame) -> NDArray[np.float32]:
         answers: NDArray[np.float32] = self._session.run([self.output], self.feed(frame))[0]

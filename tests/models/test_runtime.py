@@ -3,6 +3,7 @@
 import hashlib
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -248,3 +249,20 @@ def test_a_session_is_silent(graph: onnx.ModelProto, tmp_path: Path) -> None:
         [sys.executable, "-c", script, path], cwd=root, capture_output=True, text=True, check=True
     )
     assert (done.stdout, done.stderr) == ("(1,)\n", "")
+
+
+@pytest.mark.parametrize("columns", [COLUMNS, Columns(("wind",), ())])
+def test_one_row_gets_the_answer_of_many(columns: Columns) -> None:
+    """Also from several threads at once, which share the memory that it is bound to."""
+    scaling = Scaling(np.zeros(1, np.float32), np.full(1, 10, np.float32))
+    codes = [CategoryCodes(name, {"UA": 1}) for name in columns.categories]
+    weights = np.array([[1.0], [1], [0], [2]][: 2 + 2 * len(codes)])
+    plain = calibrated(from_linear(columns, scaling, weights, np.zeros(1), codes), PLAIN)
+    model = Model(plain.SerializeToString(), "wind/1")
+    winds, airlines = [10.0, -20.0, None, 0.0], ["UA", None, "never seen", "", "UA"]
+    rows = [{"wind": winds[n % 4], "airline": airlines[n % 5]} for n in range(400)]
+    wanted = model.predict(pl.DataFrame(rows, schema={"wind": pl.Float32, "airline": pl.String}))
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(lambda row: model.answer([row]), rows))
+    assert [each.tolist() for each in found] == [[each] for each in wanted.tolist()]
+    assert all(each.dtype == np.float64 for each in found)
