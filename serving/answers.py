@@ -44,7 +44,7 @@ def answer(in_force: InForce, known: Sequence[Known]) -> tuple[list[Answered], l
         places = [place for place, each in enumerate(parts) if each == part]
         own = [known[place] for place in places]
         given = _answered(in_force, part, own)
-        if given[0].error is not None:
+        if given[0].error is not None and part != in_force.champion:
             failed += given
             given = _answered(in_force, in_force.champion, own)
         if given[0].error is not None:
