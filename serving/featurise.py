@@ -51,7 +51,7 @@ class Featuriser:
             return
         try:
             self._online.require_published()
-            self.lost = None
+            self.lost, self._lost_until = None, 0.0
         except PerennialError as error:
             self.lost = str(error)
 
