@@ -42,7 +42,7 @@ def answer(in_force: InForce, known: Sequence[Known]) -> tuple[list[Answered], l
     for part, places in _sides(in_force, known):
         own = [known[place] for place in places]
         given = _answered(in_force, part, own)
-        if given[0].error is not None:
+        if given[0].error is not None and part != in_force.champion:
             failed += given
             given = _answered(in_force, in_force.champion, own)
         if given[0].error is not None:

@@ -72,7 +72,7 @@ def _answer_columns(
     for part, mask in _sides(in_force, about).items():
         own = rows.filter(mask), features.filter(mask), sent.filter(mask)
         done = _said(in_force, part, *own)
-        if done["error"].null_count() == 0:
+        if done["error"].null_count() == 0 and part != in_force.champion:
             found.append(done)
             done = _said(in_force, in_force.champion, *own)
         found.append(done)

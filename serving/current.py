@@ -50,7 +50,11 @@ class Current:
             self._say(f"the registry cannot be read: {_first_line(error)}")
             if self.in_force is not None or not self._kept.exists():
                 return
-            release, versions = _read(self._kept)
+            try:
+                release, versions = _read(self._kept)
+            except (OSError, ValueError, TypeError, KeyError) as error:
+                self._say(f"{self.failure}; nor can {self._kept}: {type(error).__name__}")
+                return
         if release is None:
             self._say(f"{self._spec.name} has no champion yet: train one, and the gate will let it through")
             return

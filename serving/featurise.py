@@ -50,6 +50,16 @@ class Featuriser:
         """Whether some feature is not given by the row itself."""
         return not row.given.keys() >= self._spec.features.keys()
 
+    def look(self) -> None:
+        """Ask whether a lost store is back, which else only a row that needs it would tell."""
+        if self.lost is None:
+            return
+        try:
+            self._online.require_published()
+            self.lost, self._lost_until = None, 0.0
+        except PerennialError as error:
+            self.lost = str(error)
+
     def known(self, rows: Sequence[Row], ids: Sequence[str]) -> list[Known]:
         """The rows, of these ids, with their features.
 

@@ -127,7 +127,7 @@ def log_folder(settings: Settings, project: str) -> Path:
 
 
 class Watch:
-    """Looks again and again, in a thread of its own: for another release, for other keys, at the log."""
+    """Looks again and again, in a thread of its own: for another release, other keys, a lost store."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -149,6 +149,7 @@ class Watch:
     def look(self) -> None:
         """Look at all of it once; nothing is raised."""
         self._service.current.look()
+        self._service.featuriser.look()
         self._look_at_keys()
         if self._service.judged.look():
             self._service.meters.drifted(self._service.judged.drift)

@@ -85,6 +85,10 @@ class Online:
             for name, finish in plan.finishers.items()
         }
 
+    def require_published(self) -> None:
+        """Raise as `features` does where the store cannot be read, or nothing is published."""
+        self._published()
+
     def columns(self) -> list[str]:
         """The columns of the event that features read: what else a request holds is of no account."""
         return list(self._planned().columns)

@@ -90,7 +90,7 @@ def session(content: bytes, name: str) -> ort.InferenceSession:
     """A graph, loaded to run on one thread; PerennialError, which calls it `name`, when it is none."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # what fails raises; onnxruntime would log it, with what it failed on
     # An arena keeps for good what the largest run took, and with texts of any length grows from run to run.
     options.enable_cpu_mem_arena = False
     providers = _providers()

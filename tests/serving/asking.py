@@ -57,9 +57,15 @@ def asking(service: Running, rows: Sequence[Mapping[str, Any]], connections: int
 
 
 async def _ask(url: str, rows: Sequence[Mapping[str, Any]], connections: int, found: Asking) -> None:
-    limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
-    async with httpx.AsyncClient(base_url=url, limits=limits, timeout=30) as client:
-        await asyncio.gather(*(_one(client, rows, place, found) for place in range(connections)))
+    # Who keeps a connection stays with one worker: the others open one for each request.
+    closing = httpx.Limits(max_keepalive_connections=0)
+    async with (
+        httpx.AsyncClient(base_url=url, timeout=30) as keeping,
+        httpx.AsyncClient(base_url=url, timeout=30, limits=closing) as opening,
+    ):
+        clients = (keeping, opening)
+        asking = (_one(clients[place % 2], rows, place, found) for place in range(connections))
+        await asyncio.gather(*asking)
 
 
 async def _one(

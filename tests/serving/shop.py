@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import onnx
 import polars as pl
+from onnx import TensorProto, helper
 
 from core.settings import Settings
 from models.registry.releases import Part, Release
@@ -142,3 +144,22 @@ def shop_in(root: Path) -> Shop:
     """The project that lies in a folder."""
     settings = Settings(home=root / "state", projects=root / "projects", suites=root / "expectations")
     return Shop(settings, *(f"orders/{number}" for number in (1, 2, 3)))
+
+
+def planted(shop: Shop, folder: Path) -> str:
+    """A version whose graph loads, and fails on every row."""
+    registry = shop.workspace.registry
+    like = registry.version(shop.linear)
+    name = f"{like.metrics['serves']}.onnx"
+    for each, digest in like.files.items():
+        (folder / "files" / each).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "files" / each).write_bytes(registry.kept(digest, each).read_bytes())
+    model = onnx.load(folder / "files" / name)
+    (given,) = model.graph.output
+    last = next(node for node in model.graph.node if given.name in node.output)
+    last.output[list(last.output).index(given.name)] = ":before"
+    shape = helper.make_tensor(":shape", TensorProto.INT64, [2], [7, 13])
+    model.graph.initializer.append(shape)
+    model.graph.node.append(helper.make_node("Reshape", [":before", ":shape"], [given.name]))
+    onnx.save(model, folder / "files" / name)
+    return registry.register("orders", "linear", folder / "files", like.metrics, like.lineage).id
