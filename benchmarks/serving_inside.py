@@ -54,7 +54,7 @@ async def _measured(asked: Mapping[str, Any], shared: Path) -> dict[str, list[fl
         "empty, bare": lambda: _ask(bare, asked),
         "ours": lambda: _ask(ours, asked),
     }
-    async with ours.router.lifespan_context(ours):
+    async with ours.app.router.lifespan_context(ours.app):
         await _by_turns(ways, TURNS)
         rounds = [await _by_turns(ways, TURNS) for _ in range(ROUNDS)]
     return {way: [each[way] for each in rounds] for way in ways}

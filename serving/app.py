@@ -6,7 +6,6 @@ import logging
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from secrets import token_hex
 from time import perf_counter
 from typing import Any
 
@@ -18,6 +17,7 @@ from starlette.responses import Response
 
 from serving.access.guard import Refused
 from serving.access.keys import Scope
+from serving.front import Front
 from serving.metrics import TYPE, exposition, part
 from serving.openapi import document
 from serving.outcomes import take_outcomes
@@ -25,14 +25,14 @@ from serving.pages.documentation import documentation_page
 from serving.pages.live import live_page
 from serving.pages.traffic import traffic
 from serving.predict import predict, switched_on
-from serving.problems import Problem, answered
+from serving.problems import Problem, answered, new_id
 from serving.service import Service, Watch, troubles
 
 _LOG = logging.getLogger(__name__)
 Answer = Callable[[Service, Request, str, float], Awaitable[Response]]
 
 
-def app_of(service: Service) -> FastAPI:
+def app_of(service: Service) -> Front:
     """The app that answers for a service, which it closes in the end."""
 
     @asynccontextmanager
@@ -72,7 +72,8 @@ def app_of(service: Service) -> FastAPI:
     for path, method, answer, scope in taken:
         app.add_route(path, routes.taken(path, answer, scope), methods=[method])
     app.add_exception_handler(HTTPException, not_there)
-    return app
+    own = f"/v1/{service.name}/predict"
+    return Front(app, own, routes.taken("/v1/{project}/predict", predict, "predict"))
 
 
 class Routes:
@@ -88,7 +89,7 @@ class Routes:
         service, seconds = self._service, self._service.meters.seconds.labels(path)
 
         async def take(request: Request) -> Response:
-            started, request_id = perf_counter(), token_hex(16)
+            started, request_id = perf_counter(), new_id()
             try:
                 self._require(request, scope)
                 response = await answer(service, request, request_id, started)
@@ -177,4 +178,4 @@ async def not_there(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     why = "use another method" if status == 405 else "there is no such path: see /openapi.json"
     headers = error.headers if isinstance(error, HTTPException) else None
-    return Problem(status, why, headers=headers).response(token_hex(16))
+    return Problem(status, why, headers=headers).response(new_id())

@@ -3,7 +3,7 @@
 from typing import Any
 
 import msgspec
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from serving.fields import Fault
 from serving.problems import Problem, unprocessable
@@ -19,15 +19,15 @@ async def body_of(request: Request, most_mb: float) -> bytes:
     said = request.headers.get("content-length", "")
     if said.isdecimal() and int(said) > most:
         raise _too_long(most_mb)
-    parts, length = [], 0
-    try:
-        async for part in request.stream():
-            length += len(part)
-            if length > most:
-                raise _too_long(most_mb)
-            parts.append(part)
-    except ClientDisconnect:
-        raise Problem(400, "the body broke off") from None
+    parts, length, more = list[bytes](), 0, True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise Problem(400, "the body broke off")
+        parts.append(message.get("body", b""))
+        length, more = length + len(parts[-1]), message.get("more_body", False)
+        if length > most:
+            raise _too_long(most_mb)
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from random import Random
 from typing import Any
 
 import msgspec
@@ -10,6 +11,8 @@ from starlette.responses import Response
 from serving.fields import Fault
 
 JSON = "application/json"
+_RANDOM = Random()
+"""Of this process, seeded by the system's: an id is to be unlike others, and is no secret."""
 
 
 class Problem(Exception):
@@ -35,6 +38,11 @@ class Problem(Exception):
         if self.faults:
             told["faults"] = self.faults
         return answered(told, request_id, self.status, self.headers)
+
+
+def new_id() -> str:
+    """The id of another request."""
+    return f"{_RANDOM.getrandbits(128):032x}"
 
 
 def unprocessable(faults: Sequence[Fault]) -> Problem:

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import psutil
 import uvicorn
-from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
 from core.errors import PerennialError
@@ -27,6 +26,7 @@ from core.spec import Spec
 from serving.access.opening import require_guarded
 from serving.access.rates import allocate
 from serving.alarms import Alarms
+from serving.front import Front
 from serving.log.collect import collect
 from serving.log.tables import OUTCOMES, PREDICTIONS
 from serving.metrics import SHARED, forget
@@ -51,7 +51,7 @@ class Clock:
         return datetime.now(UTC) - self.behind
 
 
-def worker(project: str, settings: Settings, clock: Clock, shared: Path) -> FastAPI:
+def worker(project: str, settings: Settings, clock: Clock, shared: Path) -> Front:
     """The app of one worker process."""
     from serving.app import app_of  # the metrics read where they are shared when they are imported
 

@@ -47,7 +47,7 @@ def inside(shop: Shop) -> Iterator[Inside]:
     app = app_of(service)
     with (
         start_blocking_portal() as portal,
-        portal.wrap_async_context_manager(app.router.lifespan_context(app)),
+        portal.wrap_async_context_manager(app.app.router.lifespan_context(app.app)),
         portal.wrap_async_context_manager(
             httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://inside")
         ) as client,
