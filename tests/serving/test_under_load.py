@@ -139,6 +139,7 @@ def test_without_the_online_store_answers_are_marked_until_it_is_back(
     database.rmdir()
     aside.rename(database)
     wait(lambda: all(two.ready()["troubles"] == {} for _ in range(8)), two.ready)
+    wait(lambda: not any(each.answer["degraded"] for each in asked.told[-300:]), two.ready)
     assert not any(each.answer["degraded"] for each in asked.more())
     assert (asked.failed(), asked.broken) == ([], [])
     assert len(asked.told) > 3_000
