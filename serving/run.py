@@ -28,10 +28,9 @@ from serving.access.rates import allocate
 from serving.alarms import Alarms
 from serving.front import Front
 from serving.log.collect import collect
-from serving.log.tables import OUTCOMES, PREDICTIONS
 from serving.metrics import SHARED, forget
 from serving.pages.past import Keeper
-from serving.service import RATES, log_folder, open_service
+from serving.service import RATES, log_folder, log_schemas, open_service
 
 _LOG = logging.getLogger(__name__)
 COLLECT = 5.0  # seconds between two looks at what the workers have logged
@@ -99,7 +98,7 @@ class Collector:
 
     def __init__(self, settings: Settings, spec: Spec, clock: Clock, shared: Path) -> None:
         self._folder, self._lake = log_folder(settings, spec.name), Lake(settings.lake, spec.name)
-        self._alarms = Alarms(settings, spec, clock)
+        self._schemas, self._alarms = log_schemas(spec), Alarms(settings, spec, clock)
         self._shared, self._ended = shared, threading.Event()
         self._thread = threading.Thread(target=self._run, name="collector", daemon=True)
         self._told: tuple[str, ...] = ()
@@ -120,7 +119,7 @@ class Collector:
 
     def _collect(self) -> None:
         try:
-            faults = collect(self._folder, self._lake, (PREDICTIONS, OUTCOMES)).faults
+            faults = collect(self._folder, self._lake, self._schemas).faults
         except (PerennialError, OSError) as error:
             faults = (str(error),)
         for fault in faults:

@@ -95,7 +95,7 @@ def open_service(
     store = open_store(settings.online, project.name, patience=PATIENCE)
     fields = Fields(spec, dtypes[spec.events])
     online = Online(spec, project.functions, store, tables, dtypes)
-    log = schemas(label_type(spec), wide=problem_of(spec).link in WIDE)
+    log = log_schemas(spec)
     return Service(
         settings=settings,
         project=project,
@@ -112,6 +112,11 @@ def open_service(
         pool=Pool(),
         shared=shared,
     )
+
+
+def log_schemas(spec: Spec) -> dict[str, pl.Schema]:
+    """The schemas of the tables of the log."""
+    return schemas(label_type(spec), wide=problem_of(spec).link in WIDE)
 
 
 def label_type(spec: Spec) -> pl.DataType:

@@ -1,6 +1,6 @@
 """Collecting: what journals have written goes into the lake, each row once."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -27,7 +27,7 @@ class Collected:
     faults: tuple[str, ...]
 
 
-def collect(folder: Path, lake: Lake, tables: Collection[str]) -> Collected:
+def collect(folder: Path, lake: Lake, schemas: Mapping[str, pl.Schema]) -> Collected:
     """Move what journals in a folder have finished into the lake's tables; what fails is there the next time.
 
     A segment is deleted once its rows are committed. The table remembers how far it has each stream, so that
@@ -38,11 +38,11 @@ def collect(folder: Path, lake: Lake, tables: Collection[str]) -> Collected:
     rows, faults = 0, list[str]()
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / "collector.lock"):
-        for table in tables:
+        for table, schema in schemas.items():
             for _, stream in groupby(finished(folder / table), key=lambda segment: segment.stream):
                 try:
                     for segments in _together(list(stream)):
-                        rows += _move(segments, lake, table, folder / "damaged" / table, faults)
+                        rows += _move(segments, lake, table, schema, folder, faults)
                 except _FOR_NOW as error:
                     # Later segments of the stream wait: a table that had them would take this one for known.
                     faults.append(f"{table}: cannot be collected for now: {error}")
@@ -61,16 +61,27 @@ def _together(segments: Sequence[Segment]) -> Iterator[list[Segment]]:
     yield group
 
 
-def _move(segments: Sequence[Segment], lake: Lake, table: str, aside: Path, faults: list[str]) -> int:
-    found = {segment: segment.read() for segment in segments}
-    parts = {segment.number: by_day(rows) for segment, (rows, _) in found.items() if rows.height}
+def _move(
+    segments: Sequence[Segment],
+    lake: Lake,
+    table: str,
+    schema: pl.Schema,
+    folder: Path,
+    faults: list[str],
+) -> int:
+    found = {segment: segment.read(schema) for segment in segments}
+    parts = {segment.number: by_day(read.rows) for segment, read in found.items() if read.rows.height}
     added = lake.append(table, segments[0].stream, parts) if parts else 0
-    for segment, (_, damage) in found.items():
-        if damage is None:
+    for segment, read in found.items():
+        if read.unfit:
+            faults.append(
+                f"{table}: {read.unfit} rows of {segment.path.name} have values that it cannot hold"
+            )
+        if read.damage is None:
             segment.path.unlink()
             continue
-        faults.append(f"{table}: {damage}")
-        _put_aside(segment, aside, damage)
+        faults.append(f"{table}: {read.damage}")
+        _put_aside(segment, folder / "damaged" / table, read.damage)
     return added
 
 

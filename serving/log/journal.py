@@ -11,7 +11,7 @@ from uuid import uuid4
 import polars as pl
 
 from core.errors import IntegrityError
-from serving.log.encode import Row
+from serving.log.encode import Row, packed
 from serving.log.waiting import Asked
 from serving.log.writing import Writer
 
@@ -20,8 +20,8 @@ from serving.log.writing import Writer
 class Facts:
     """Rows that this journal has put on disk, and those that it has not.
 
-    `dropped` were too many to be kept while the disk took none, `unfit` had values that their table cannot
-    hold; `failure` is why those that wait cannot be written, None if they can.
+    `dropped` were too many to be kept while the disk took none, `unfit` had values that no bytes
+    stand for; `failure` is why those that wait cannot be written, None if they can.
     """
 
     written: int
@@ -36,13 +36,13 @@ class Journal:
 
     What was appended is on disk within `interval` seconds, as long as the disk takes it. What cannot be
     written is kept and tried again until there is room; of too many rows the oldest are dropped, and counted.
-    Any thread may append. Rows are handed over: their values must not be changed afterwards.
+    Any thread may append.
     """
 
     def __init__(self, folder: Path, schemas: Mapping[str, pl.Schema], interval: float = 1.0) -> None:
         stream = uuid4().hex
-        self._writers = {table: Writer(folder, table, stream, schema) for table, schema in schemas.items()}
-        self._schemas = schemas
+        self._writers = {table: Writer(folder, table, stream) for table in schemas}
+        self._schemas, self._unfit = schemas, 0
         self._asked: dict[str, list[Asked]] = {table: [] for table in schemas}
         # What comes in just after a flush began is on disk when the next one ends.
         self._pause = interval / 2
@@ -52,8 +52,8 @@ class Journal:
         self._thread.start()
 
     def append(self, table: str, rows: Sequence[Row]) -> None:
-        """Log rows of values in the schema's order; they are not looked at before they are written."""
-        self._writers[table].waiting.add(rows)
+        """Log rows of values in the schema's order; one that cannot be packed is left out, and counted."""
+        self._writers[table].waiting.add(self._packed(rows))
 
     def append_frame(self, table: str, frame: pl.DataFrame) -> None:
         """Log many rows, which are too many to be kept for long: they are written at once.
@@ -69,9 +69,9 @@ class Journal:
 
     def durable(self, table: str, rows: Sequence[Row]) -> Future[bool]:
         """Log rows at once: True when they are on disk, False if they cannot be and are not logged at all."""
-        asked = Asked(rows, Future())
+        asked = Asked(self._packed(rows), Future())
         with self._lock:
-            if self._closed:
+            if self._closed or len(asked) < len(rows):
                 asked.tell(False)
             else:
                 self._asked[table].append(asked)
@@ -84,7 +84,7 @@ class Journal:
         return Facts(
             written=sum(writer.written for writer in writers),
             dropped=sum(writer.waiting.dropped for writer in writers),
-            unfit=sum(writer.unfit for writer in writers),
+            unfit=self._unfit,
             waiting=sum(writer.waiting.rows for writer in writers),
             failure=next((writer.failure for writer in writers if writer.failure), None),
         )
@@ -95,6 +95,15 @@ class Journal:
             self._closed = True
         self._wake.set()
         self._thread.join()
+
+    def _packed(self, rows: Sequence[Row]) -> list[bytes]:
+        found = []
+        for row in rows:
+            try:
+                found.append(packed(row))
+            except Exception:  # any value may come in, and no request is to fail by its log
+                self._unfit += 1
+        return found
 
     def _run(self) -> None:
         while not self._closed:

@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,8 @@ from typing import Self
 
 import polars as pl
 
-from serving.log.frames import Broken, unframed
+from serving.log.encode import unpacked
+from serving.log.frames import ROWS, Broken, unframed
 
 _OPEN, _CLOSED, _DRAFT = ".open", ".closed", ".draft"
 
@@ -79,19 +79,34 @@ class Segment:
     number: int
     path: Path
 
-    def read(self) -> tuple[pl.DataFrame, str | None]:
-        """Its rows up to where it is damaged, and a sentence about that; None where it is not.
+    def read(self, schema: pl.Schema) -> "Read":
+        """Its rows up to where it is damaged.
 
         That the end of a last frame is missing is no damage where the process died: it was never whole.
         OSError where the file cannot be read.
         """
-        frames: list[pl.DataFrame] = []
+        frames, unfit, damage = list[pl.DataFrame](), 0, None
         try:
-            frames.extend(unframed(self.path.read_bytes()))
+            for mark, content in unframed(self.path.read_bytes()):
+                rows, lost = _rows(mark, content, schema)
+                frames.append(rows)
+                unfit += lost
         except Broken as broken:
             if not broken.torn or self.path.suffix == _CLOSED:
-                return _rows(frames), f"{self.path.name}: {broken}; the rows before it are kept"
-        return _rows(frames), None
+                damage = f"{self.path.name}: {broken}; the rows before it are kept"
+        every = pl.concat(frames, how="diagonal") if frames else pl.DataFrame(schema=schema)
+        return Read(every, unfit, damage)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The rows of a segment; how many more are `unfit`, since no row of the table can hold their values; and
+    a sentence about its damage, None where it has none.
+    """
+
+    rows: pl.DataFrame
+    unfit: int
+    damage: str | None
 
 
 def finished(folder: Path) -> list[Segment]:
@@ -119,8 +134,8 @@ def _abandoned(path: Path) -> bool:
     return True
 
 
-def _rows(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    return pl.concat(frames, how="diagonal") if frames else pl.DataFrame()
+def _rows(mark: bytes, content: bytes, schema: pl.Schema) -> tuple[pl.DataFrame, int]:
+    return unpacked(content, schema) if mark == ROWS else (pl.read_ipc_stream(content), 0)
 
 
 def _sync(folder: Path) -> None:

@@ -8,8 +8,6 @@ from threading import Lock
 
 import polars as pl
 
-from serving.log.encode import Row
-
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -24,9 +22,9 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Rows of which somebody waits to hear whether they are on disk."""
+    """Packed rows of which somebody waits to hear whether they are on disk."""
 
-    rows: Sequence[Row]
+    rows: Sequence[bytes]
     answer: Future[bool]
 
     def __len__(self) -> int:
@@ -38,7 +36,8 @@ class Asked:
             self.answer.set_result(written)
 
 
-Part = Sequence[Row] | pl.DataFrame | Frame
+Part = Sequence[bytes] | pl.DataFrame | Frame
+"""Packed rows, many rows by columns, or what is to be written again."""
 
 
 class Waiting:

@@ -15,7 +15,7 @@ from core.projects import load
 from serving.app import app_of
 from serving.log.collect import collect
 from serving.log.tables import PREDICTIONS
-from serving.service import Service, log_folder, open_service
+from serving.service import Service, log_folder, log_schemas, open_service
 from tests.serving.shop import NOW, Shop
 
 
@@ -58,6 +58,6 @@ def inside(shop: Shop) -> Iterator[Inside]:
 def logged(shop: Shop) -> pl.DataFrame:
     """What the service of a project has put on record, once it has ended."""
     lake = shop.workspace.lake
-    found = collect(log_folder(shop.settings, "orders"), lake, [PREDICTIONS])
+    found = collect(log_folder(shop.settings, "orders"), lake, log_schemas(shop.workspace.spec))
     assert found.faults == ()
     return lake.scan(PREDICTIONS).collect()

@@ -28,7 +28,7 @@ class Log:
     schemas: Mapping[str, pl.Schema]
 
     def collect(self) -> Collected:
-        return collect(self.folder, self.lake, list(self.schemas))
+        return collect(self.folder, self.lake, self.schemas)
 
     def numbers(self, table: str = PREDICTIONS) -> list[int]:
         """The numbers of the rows in the lake, in order; of one that is there twice it is here twice."""

@@ -14,8 +14,8 @@ import polars as pl
 import pytest
 
 from core.upkeep import compact, vacuum
-from serving.log.encode import encode
-from serving.log.frames import framed
+from serving.log.encode import packed, together, unpacked
+from serving.log.frames import ROWS, columns, framed
 from serving.log.segments import OpenSegment, finished
 from serving.log.tables import OUTCOMES, PREDICTIONS, Prediction, served
 from tests.serving.log.conftest import NOON, Log
@@ -32,8 +32,8 @@ def write(log: Log, row: Row) -> Write:
     def write(stream: str, number: int, *frames: Iterable[int]) -> Path:
         segment = OpenSegment.begin(log.folder / PREDICTIONS, stream, number)
         for numbers in frames:
-            rows = encode([row(each) for each in numbers], log.schemas[PREDICTIONS])
-            segment.append(framed(rows), rows.height)
+            rows = [packed(row(each)) for each in numbers]
+            segment.append(framed(ROWS, together(rows)), len(rows))
         segment.close()
         return log.folder / PREDICTIONS / f"{stream}-{number:08d}.closed"
 
@@ -59,7 +59,7 @@ def test_a_log_of_which_nothing_was_collected_is_empty(log: Log) -> None:
 def test_rows_of_two_days_in_a_segment_lie_apart_and_the_older_are_not_opened(log: Log, row: Row) -> None:
     late = [row(number, at=NOON + timedelta(hours=11, minutes=number)) for number in range(120)]
     segment = OpenSegment.begin(log.folder / PREDICTIONS, "a", 1)
-    segment.append(framed(encode(late, log.schemas[PREDICTIONS])), 120)
+    segment.append(framed(ROWS, together(list(map(packed, late)))), 120)
     segment.close()
     log.collect()
     batches = log.lake.scan(PREDICTIONS).group_by("batch").len().sort("batch").collect().rows()
@@ -72,7 +72,7 @@ def test_rows_of_two_days_in_a_segment_lie_apart_and_the_older_are_not_opened(lo
 
 def test_a_segment_in_use_is_left_to_its_journal(log: Log, row: Row) -> None:
     segment = OpenSegment.begin(log.folder / PREDICTIONS, "a", 1)
-    segment.append(framed(encode([row(1)], log.schemas[PREDICTIONS])), 1)
+    segment.append(framed(ROWS, together([packed(row(1))])), 1)
     assert log.collect().rows == 0
     segment.close()
     assert log.collect().rows == 1
@@ -119,10 +119,12 @@ from pathlib import Path
 import polars as pl
 from core.lake import Lake
 from serving.log import collect
+from serving.log.tables import schemas
 collect._AT_ONCE = 1  # a commit for each segment: as many moments to be killed at as there can be
 print("ready", flush=True)
 sys.stdin.readline()
-done = collect.collect(Path(sys.argv[1]), Lake(sys.argv[2], "flights"), ["served/predictions"])
+schema = {"served/predictions": schemas(pl.Boolean(), wide=False)["served/predictions"]}
+done = collect.collect(Path(sys.argv[1]), Lake(sys.argv[2], "flights"), schema)
 print(done.rows, *done.faults)
 """
 
@@ -209,9 +211,10 @@ def test_what_cannot_be_collected_stays_and_stops_no_other(log: Log, write: Writ
     """A stream whose rows are of another dtype: it waits, in its order, until the table takes it."""
     write("a", 1, [1])
     log.collect()
-    other = encode([row(2)], log.schemas[PREDICTIONS]).with_columns(pl.col("prediction").cast(pl.String))
+    own, _ = unpacked(together([packed(row(2))]), log.schemas[PREDICTIONS])
+    other = own.with_columns(pl.col("prediction").cast(pl.String))
     segment = OpenSegment.begin(log.folder / PREDICTIONS, "b", 1)
-    segment.append(framed(other), 1)
+    segment.append(columns(other), 1)
     segment.close()
     write("b", 2, [3])
     write("c", 1, [4])

@@ -5,9 +5,15 @@ from itertools import accumulate
 import polars as pl
 import pytest
 
-from serving.log.frames import Broken, framed, unframed
+from serving.log.encode import packed, together, unpacked
+from serving.log.frames import ROWS, Broken, columns, framed, unframed
 
-FRAMES = [framed(pl.DataFrame({"x": [number], "text": ["a" * number]})) for number in range(3)]
+SCHEMA = pl.Schema({"x": pl.Int64, "text": pl.String})
+FRAMES = [
+    columns(pl.DataFrame({"x": [0], "text": [""]})),
+    framed(ROWS, together([packed((1, "a"))])),
+    columns(pl.DataFrame({"x": [2], "text": ["aa"]})),
+]
 FILE = b"".join(FRAMES)
 ENDS = list(accumulate(map(len, FRAMES)))
 
@@ -16,7 +22,8 @@ def read(content: bytes) -> tuple[list[int], bool | None]:
     """The numbers of the frames, and whether the file is torn; None where it is whole."""
     numbers: list[int] = []
     try:
-        for rows in unframed(content):
+        for mark, held in unframed(content):
+            rows = unpacked(held, SCHEMA)[0] if mark == ROWS else pl.read_ipc_stream(held)
             numbers += rows["x"].to_list()
     except Broken as broken:
         return numbers, broken.torn

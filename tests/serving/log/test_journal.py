@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from core.errors import IntegrityError
+from serving.log.collect import collect
 from serving.log.journal import Journal
 from serving.log.segments import finished
 from serving.log.tables import OUTCOMES, PREDICTIONS, Outcome, Prediction, schemas, served
@@ -60,7 +61,7 @@ def test_a_wide_problem_logs_all_its_numbers(log: Log, row: Row) -> None:
     journal = Journal(log.folder, wide)
     journal.append(PREDICTIONS, [row(1, prediction=[0.25, 0.75]), row(2, prediction=None)])
     journal.close()
-    log.collect()
+    collect(log.folder, log.lake, wide)
     rows = served(log.lake, PREDICTIONS, wide[PREDICTIONS]).collect()
     assert rows["prediction"].to_list() == [[0.25, 0.75], None]
 
@@ -95,15 +96,17 @@ def test_an_answer_that_nobody_waits_for_harms_nobody(journal: Journal, row: Row
 def test_rows_that_no_table_can_hold_cost_no_other(log: Log, journal: Journal, row: Row) -> None:
     for number in range(100):
         journal.append(PREDICTIONS, [row(number)])
-    unfit = [row(1, prediction="high"), row(1, input=object()), row(1)[:-1], row(1, at=None, input={1: {2j}})]
-    for each in unfit:
+    no_bytes = [row(1, input=object()), row(1, at=None, input={1: {2j}})]
+    no_row = [row(1, prediction="high"), row(1)[:-1]]
+    for each in (*no_bytes, *no_row):
         journal.append(PREDICTIONS, [row(100), each])
-    asked = [journal.durable(PREDICTIONS, [each]) for each in (row(101), unfit[0], row(102))]
+    asked = [journal.durable(PREDICTIONS, [each]) for each in (row(101), no_bytes[0], row(102))]
     assert [answer.result(20) for answer in asked] == [True, False, True]
     until(lambda: journal.facts().waiting == 0)
-    assert (journal.facts().written, journal.facts().unfit) == (106, 4)
+    assert (journal.facts().written, journal.facts().unfit) == (108, 3)
     journal.close()
-    log.collect()
+    (told,) = log.collect().faults
+    assert "2 rows of" in told and "values that it cannot hold" in told
     assert log.numbers() == sorted([*range(100), *[100] * 4, 101, 102])
 
 
