@@ -68,6 +68,8 @@ async def _answer(service: Service, in_force: InForce, asked: Asked, body: bytes
     rules, pool = service.project.spec.serving, service.pool
 
     def read() -> tuple[list[Row], bool]:
+        if service.whole and (row := service.whole.read(body, asked.at)):
+            return [row], False
         sent, is_list = rows_of(body, rules.max_rows)
         return service.fields.rows(sent, asked.at), is_list
 

@@ -37,6 +37,7 @@ from serving.limits import Pool, Pulse
 from serving.log.journal import Facts, Journal
 from serving.log.tables import schemas
 from serving.metrics import Meters, meters
+from serving.whole import WholeRows
 
 _LOG = logging.getLogger(__name__)
 LOOK = 1.0  # seconds between two looks at the registry, the keys and the log
@@ -56,6 +57,7 @@ class Service:
     project: Project
     clock: Callable[[], datetime]
     fields: Fields
+    whole: WholeRows | None
     featuriser: Featuriser
     current: Current
     journal: Journal
@@ -101,6 +103,7 @@ def open_service(
         project=project,
         clock=clock,
         fields=fields,
+        whole=WholeRows.of(spec, dtypes[spec.events]),
         featuriser=Featuriser(spec, fields, online),
         current=Current(settings, spec),
         journal=Journal(log_folder(settings, project.name), log),
