@@ -26,7 +26,8 @@ from serving.pages.live import live_page
 from serving.pages.traffic import traffic
 from serving.predict import predict, switched_on
 from serving.problems import Problem, answered, new_id
-from serving.service import Service, Watch, troubles
+from serving.service import Service, troubles
+from serving.watch import Watch
 
 _LOG = logging.getLogger(__name__)
 Answer = Callable[[Service, Request, str, float], Awaitable[Response]]
