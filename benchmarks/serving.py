@@ -26,7 +26,7 @@ from benchmarks.serving_home import PROJECT, Home, made
 from benchmarks.serving_servers import PATH, bentoml, empty, mlflow, ours, peers_python
 from core.errors import PerennialError
 from core.settings import CHECKOUT
-from serving.bodies import ARROW
+from serving.request.bodies import ARROW
 
 ROUNDS, CONNECTIONS, SECONDS = 5, 16, 2.0
 FEWEST = 4 * CONNECTIONS  # requests of a round

@@ -25,7 +25,7 @@ from serving.pages.documentation import documentation_page
 from serving.pages.live import live_page
 from serving.pages.traffic import traffic
 from serving.predict import predict, switched_on
-from serving.problems import Problem, answered, new_id
+from serving.request.problems import Problem, answered, new_id
 from serving.service import Service, troubles
 from serving.watch import Watch
 

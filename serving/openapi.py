@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from core.spec import Spec
 from serving.access.keys import SCOPES
-from serving.bodies import ARROW
-from serving.limits import TIMEOUT
+from serving.request.bodies import ARROW
+from serving.request.limits import TIMEOUT
 from serving.schemas import Schema, schemas
 from serving.service import Service
 

@@ -13,12 +13,12 @@ from core.spec import Spec
 from core.words import nearest
 from features.columns import INSTANT
 from features.online.values import RequestError, reader
-from serving.bodies import SHORT, body_of, rows_of
-from serving.fields import MOST_FAULTS, Fault, Fields, cut, instant
-from serving.limits import Deadline
+from serving.answering.record import key_on_record
 from serving.log.tables import OUTCOMES, Outcome
-from serving.problems import Problem, answered, unprocessable
-from serving.record import key_on_record
+from serving.request.bodies import SHORT, body_of, rows_of
+from serving.request.fields import MOST_FAULTS, Fault, Fields, cut, instant
+from serving.request.limits import Deadline
+from serving.request.problems import Problem, answered, unprocessable
 from serving.service import Service, label_type
 
 FIELDS = ("request_id", "key", "label", "known_at")

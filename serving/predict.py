@@ -9,17 +9,17 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from serving.answers import Answered, VersionFailed, answer, shadowed, told
-from serving.bodies import SHORT, body_of, is_arrow, rows_of
-from serving.bulk import answer_stream
-from serving.explain import explained
-from serving.featurise import Known, StoreLost
-from serving.fields import Malformed, Row
-from serving.limits import Deadline
-from serving.loaded import InForce
+from serving.answering.answers import Answered, VersionFailed, answer, shadowed, told
+from serving.answering.bulk import answer_stream
+from serving.answering.explain import explained
+from serving.answering.featurise import Known, StoreLost
+from serving.answering.loaded import InForce
+from serving.answering.record import append, put_on_record
 from serving.log.tables import PREDICTIONS, Prediction
-from serving.problems import Problem, answered, unprocessable
-from serving.record import append, put_on_record
+from serving.request.bodies import SHORT, body_of, is_arrow, rows_of
+from serving.request.fields import Malformed, Row
+from serving.request.limits import Deadline
+from serving.request.problems import Problem, answered, unprocessable
 from serving.service import Service
 
 FEW = 16  # rows that are answered at once, if nothing else need be asked; more take their turn in a thread

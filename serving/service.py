@@ -20,15 +20,15 @@ from models.calibration.form import WIDE
 from models.problem import problem_of
 from serving.access.guard import Guard
 from serving.access.rates import Rates
-from serving.current import Current
-from serving.featurise import Featuriser
-from serving.fields import Fields
+from serving.answering.current import Current
+from serving.answering.featurise import Featuriser
 from serving.judgement import LastJudgement
-from serving.limits import Pool, Pulse
 from serving.log.journal import Journal
 from serving.log.tables import schemas
 from serving.metrics import Meters, meters
-from serving.whole import WholeRows
+from serving.request.fields import Fields
+from serving.request.limits import Pool, Pulse
+from serving.request.whole import WholeRows
 
 PATIENCE = 1.0  # seconds that a request waits for the online store
 RATES = "rates"

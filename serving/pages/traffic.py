@@ -8,7 +8,7 @@ from typing import Any
 
 import psutil
 
-from serving.loaded import InForce
+from serving.answering.loaded import InForce
 from serving.pages.counted import counted_so_far
 from serving.pages.past import past_looks
 from serving.service import Service, troubles

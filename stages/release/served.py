@@ -7,8 +7,8 @@ import polars as pl
 
 from features.online.layout import entity_text
 from features.online.values import as_held
+from serving.answering.record import key_on_record
 from serving.log.tables import OUTCOMES, PREDICTIONS
-from serving.record import key_on_record
 from serving.service import label_type
 from stages.workspace import Workspace
 

@@ -7,7 +7,7 @@ import pytest
 from core.projects import load
 from models.registry.registry import Registry
 from models.registry.releases import Part, Release
-from serving.current import Current
+from serving.answering.current import Current
 from tests.serving.shop import Shop
 
 pytestmark = pytest.mark.slow

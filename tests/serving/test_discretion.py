@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 
 from serving.access.keys import Keys
-from serving.bodies import ARROW
 from serving.log.tables import OUTCOMES, PREDICTIONS
+from serving.request.bodies import ARROW
 from tests.serving.running import PREDICT, running, wait
 from tests.serving.shop import Shop, planted
 

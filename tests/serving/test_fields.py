@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from core.spec import Spec
-from serving.columns import decided, features_of, texts, typed
-from serving.fields import Fields, Malformed, instant
+from serving.request.columns import decided, features_of, texts, typed
+from serving.request.fields import Fields, Malformed, instant
 from tests.serving.shop import CHANGES
 from tests.stages.orders import SPEC
 

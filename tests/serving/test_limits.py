@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 from starlette.requests import Request
 
-from serving.limits import BEAT, LATE, Deadline, Pool, Pulse
-from serving.problems import Problem
+from serving.request.limits import BEAT, LATE, Deadline, Pool, Pulse
+from serving.request.problems import Problem
 
 
 def deadline(milliseconds: str | None = None) -> Deadline:

@@ -12,7 +12,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from serving.limits import TIMEOUT
+from serving.request.limits import TIMEOUT
 from tests.serving.running import Running
 
 pytestmark = pytest.mark.slow

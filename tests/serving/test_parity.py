@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from models.registry.releases import Part
-from serving.bodies import ARROW
+from serving.request.bodies import ARROW
 from tests.serving.inside import Inside, inside
 from tests.serving.running import PREDICT
 from tests.serving.shop import Shop, make_shop, sent

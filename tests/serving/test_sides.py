@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from models.registry.releases import Part
-from serving.bodies import ARROW
+from serving.request.bodies import ARROW
 from tests.serving.inside import inside, logged
 from tests.serving.running import PREDICT, wait
 from tests.serving.shop import Shop, planted, sent

@@ -10,11 +10,11 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from serving.bodies import ARROW
-from serving.columns import typed
-from serving.fields import Malformed
-from serving.problems import Problem
-from serving.streams import frame_of
+from serving.request.bodies import ARROW
+from serving.request.columns import typed
+from serving.request.fields import Malformed
+from serving.request.problems import Problem
+from serving.request.streams import frame_of
 from tests.serving.running import PREDICT
 from tests.serving.shop import Shop
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.spec import Spec
-from serving.fields import Fields, Malformed, Row
-from serving.whole import WholeRows
+from serving.request.fields import Fields, Malformed, Row
+from serving.request.whole import WholeRows
 from tests.stages.orders import SPEC
 
 NOW = datetime(2013, 6, 1, tzinfo=UTC)

@@ -6,9 +6,9 @@ import numpy as np
 import polars as pl
 
 from models.rows import Floats
-from serving.answers import frame_of
-from serving.featurise import Known
-from serving.loaded import Loaded
+from serving.answering.answers import frame_of
+from serving.answering.featurise import Known
+from serving.answering.loaded import Loaded
 
 
 def explained(loaded: Loaded, known: Known, most: int = 10) -> list[dict[str, Any]]:

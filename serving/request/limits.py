@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from starlette.requests import Request
 
-from serving.problems import Problem
+from serving.request.problems import Problem
 
 T = TypeVar("T")
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import polars as pl
 import pyarrow as pa
 
-from serving.bodies import require_few
-from serving.fields import Fault
-from serving.problems import Problem, unprocessable
+from serving.request.bodies import require_few
+from serving.request.fields import Fault
+from serving.request.problems import Problem, unprocessable
 
 _DICTIONARY, _RECORDS = 2, 3  # kinds of messages
 UNFOLDED = 20  # times its length that the columns of a stream may take

@@ -8,8 +8,8 @@ import polars as pl
 from core.errors import PerennialError
 from features.online.rows import Final
 from models.registry.releases import Part
-from serving.featurise import Known
-from serving.loaded import InForce, Loaded, Said
+from serving.answering.featurise import Known
+from serving.answering.loaded import InForce, Loaded, Said
 
 WHOLE = 16  # rows from which a frame is quicker than mappings
 

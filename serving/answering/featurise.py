@@ -9,7 +9,7 @@ from core.spec import Spec
 from features.online.request import Online
 from features.online.rows import Final
 from features.online.values import RequestError
-from serving.fields import Fault, Fields, Malformed, Row
+from serving.request.fields import Fault, Fields, Malformed, Row
 
 AGAIN = 1.0  # seconds after which a store that could not be read is asked again
 

@@ -18,7 +18,7 @@ from core.whole import whole
 from models.registry.files import Files
 from models.registry.registry import Registry
 from models.registry.releases import Part, Release
-from serving.loaded import InForce, Servable, load
+from serving.answering.loaded import InForce, Servable, load
 
 _LOG = logging.getLogger(__name__)
 

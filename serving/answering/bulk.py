@@ -12,14 +12,14 @@ from starlette.responses import Response
 from features.entities import entity_columns
 from models.answers import to_column
 from models.registry.releases import Part
-from serving.answers import VersionFailed, answer, why
-from serving.bodies import ARROW
-from serving.columns import decided, features_of, texts, typed
-from serving.loaded import InForce
+from serving.answering.answers import VersionFailed, answer, why
+from serving.answering.loaded import InForce
+from serving.answering.record import put_frame_on_record, put_on_record
 from serving.log.tables import PREDICTIONS
-from serving.record import put_frame_on_record, put_on_record
+from serving.request.bodies import ARROW
+from serving.request.columns import decided, features_of, texts, typed
+from serving.request.streams import frame_of
 from serving.service import Service
-from serving.streams import frame_of
 
 
 def answer_stream(

@@ -10,8 +10,8 @@ import polars as pl
 from core.spec import Spec
 from features.columns import INSTANT
 from features.entities import entity_columns
-from serving.answers import Answered
-from serving.loaded import InForce, shown
+from serving.answering.answers import Answered
+from serving.answering.loaded import InForce, shown
 from serving.log.tables import PREDICTIONS, Prediction
 from serving.metrics import part
 from serving.service import Service

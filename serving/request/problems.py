@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
-from serving.fields import Fault
+from serving.request.fields import Fault
 
 JSON = "application/json"
 _RANDOM = Random()

@@ -11,7 +11,7 @@ import polars as pl
 
 from core.spec import Feature, RowFeature, Spec
 from features.online.rows import singles
-from serving.fields import Row
+from serving.request.fields import Row
 
 EXACT = 2**53  # whole numbers up to this are floats
 _NOTHING: Mapping[str, Any] = {}
@@ -20,8 +20,8 @@ _NOTHING: Mapping[str, Any] = {}
 class WholeRows:
     """Reads a row of JSON that has every feature and no other field, a tenth as long as field by field.
 
-    What it does not read, such as a row with a fault, is for `serving.fields.Fields`, which has words for it;
-    what it reads is what that would have read.
+    What it does not read, such as a row with a fault, is for `Fields`, which has words for it; what it reads
+    is what that would have read.
     """
 
     def __init__(self, spec: Spec, events: pl.Schema, kinds: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from core.words import nearest
 from features.columns import DECISION, INSTANT, finished
 from features.online.layout import entity_text
 from features.online.values import EPOCH, TEXTS, as_held, wanted
-from serving.fields import MOST_FAULTS, Fault, Malformed, cut
+from serving.request.fields import MOST_FAULTS, Fault, Malformed, cut
 
 _YEARS = datetime.min.replace(tzinfo=UTC) - EPOCH, datetime.max.replace(tzinfo=UTC) - EPOCH
 """What instants Python, and so everybody who reads the log, can tell."""

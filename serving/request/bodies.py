@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 from starlette.requests import Request
 
-from serving.fields import Fault
-from serving.problems import Problem, unprocessable
+from serving.request.fields import Fault
+from serving.request.problems import Problem, unprocessable
 
 ARROW = "application/vnd.apache.arrow.stream"
 SHORT = 16_384  # bytes that are taken apart at once; longer bodies take their turn in a thread
