@@ -9,13 +9,13 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from serving.answering.answers import Answered, VersionFailed, answer, shadowed, told
+from serving.answering.answers import Answered, VersionFailed, answer, told
 from serving.answering.bulk import answer_stream
 from serving.answering.explain import explained
 from serving.answering.featurise import Known, StoreLost
 from serving.answering.loaded import InForce
-from serving.answering.record import append, put_on_record
-from serving.log.tables import PREDICTIONS, Prediction
+from serving.answering.record import append, put_on_record, shadow_rows
+from serving.log.tables import Prediction
 from serving.request.bodies import SHORT, body_of, is_arrow, rows_of
 from serving.request.fields import Malformed, Row
 from serving.request.limits import Deadline
@@ -50,9 +50,12 @@ async def predict(service: Service, request: Request, request_id: str, started: 
     asked = Asked(request_id, service.clock(), started, deadline, **switches)
     try:
         if in_bulk:
-            return await service.pool.run(
+            response, shadow = await service.pool.run(
                 lambda: answer_stream(service, in_force, body, request_id, asked.at, started), deadline
             )
+            if in_force.release.shadows:
+                service.pool.spare(shadow)
+            return response
         return await _answer(service, in_force, asked, body)
     except Malformed as error:
         raise unprocessable(error.faults) from None
@@ -83,7 +86,7 @@ async def _answer(service: Service, in_force: InForce, asked: Asked, body: bytes
     known, logged, answers = await pool.run(work, asked.deadline, at_once=few)
     is_durable = await append(service, logged, asked.durable)
     if in_force.release.shadows:
-        pool.spare(lambda: _shadow(service, in_force, asked, known))
+        pool.spare(lambda: shadow_rows(service, in_force, known, asked.at))
     if is_durable is not None:
         answers = [each | {"durable": is_durable} for each in answers]
     return answered(answers if is_list else answers[0], asked.id)
@@ -114,14 +117,6 @@ def _told(in_force: InForce, asked: Asked, done: Answered) -> dict[str, Any]:
     if asked.features:
         found["features"] = known.features
     return found
-
-
-def _shadow(service: Service, in_force: InForce, asked: Asked, known: Sequence[Known]) -> None:
-    """Have the shadows score what was answered, and put that on record."""
-    started = perf_counter()
-    done = shadowed(in_force, known)
-    logged = put_on_record(service, in_force, done, asked.at, perf_counter() - started)
-    service.journal.append(PREDICTIONS, logged)
 
 
 def _switches(request: Request) -> dict[str, bool]:

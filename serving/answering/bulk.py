@@ -1,7 +1,7 @@
 """Arrow streams: many rows at once, whose columns go to the graph as they are where no feature lacks."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from time import perf_counter
 
@@ -14,7 +14,7 @@ from models.answers import to_column
 from models.registry.releases import Part
 from serving.answering.answers import VersionFailed, answer, why
 from serving.answering.loaded import InForce
-from serving.answering.record import put_frame_on_record, put_on_record
+from serving.answering.record import put_frame_on_record, put_on_record, shadow_rows
 from serving.log.tables import PREDICTIONS
 from serving.request.bodies import ARROW
 from serving.request.columns import decided, features_of, texts, typed
@@ -24,31 +24,33 @@ from serving.service import Service
 
 def answer_stream(
     service: Service, in_force: InForce, body: bytes, request_id: str, at: datetime, started: float
-) -> Response:
+) -> tuple[Response, Callable[[], None]]:
     """Answer the rows of a stream by one of `request_id`, `version`, `prediction` and `degraded`.
 
-    Raises Malformed, StoreLost and VersionFailed as single rows do; Problem where the body is no stream.
+    With the answer comes what has the shadows score the rows, once nobody waits. Raises Malformed,
+    StoreLost and VersionFailed as single rows do; Problem where the body is no stream.
     """
     sent = typed(service.fields.dtypes, frame_of(body, service.project.spec.serving.max_rows))
     ids = pl.Series("request_id", [f"{request_id}-{place}" for place in range(sent.height)])
     if service.fields.give_all(sent.columns):
-        done = _answer_columns(service, in_force, sent, ids, at, started)
+        done, shadow = _answer_columns(service, in_force, sent, ids, at, started)
     else:
-        done = _answer_rows(service, in_force, sent, ids, at, started)
+        done, shadow = _answer_rows(service, in_force, sent, ids, at, started)
     written = io.BytesIO()
     done.write_ipc_stream(written)
-    return Response(written.getvalue(), headers={"X-Request-Id": request_id}, media_type=ARROW)
+    headers = {"X-Request-Id": request_id}
+    return Response(written.getvalue(), headers=headers, media_type=ARROW), shadow
 
 
 def _answer_rows(
     service: Service, in_force: InForce, sent: pl.DataFrame, ids: pl.Series, at: datetime, started: float
-) -> pl.DataFrame:
+) -> tuple[pl.DataFrame, Callable[[], None]]:
     rows = service.fields.rows(sent.to_dicts(), at)
     done, failed = answer(in_force, service.featuriser.known(rows, ids.to_list()))
     seconds = perf_counter() - started
     service.journal.append(PREDICTIONS, put_on_record(service, in_force, [*done, *failed], at, seconds))
     said = to_column(np.array([each.said for each in done], np.float64))
-    return pl.DataFrame(
+    told = pl.DataFrame(
         [
             ids,
             pl.Series("version", [each.part.version for each in done]),
@@ -56,11 +58,12 @@ def _answer_rows(
             pl.Series("degraded", [each.known.degraded for each in done]),
         ]
     )
+    return told, lambda: shadow_rows(service, in_force, [each.known for each in done], at)
 
 
 def _answer_columns(
     service: Service, in_force: InForce, sent: pl.DataFrame, ids: pl.Series, at: datetime, started: float
-) -> pl.DataFrame:
+) -> tuple[pl.DataFrame, Callable[[], None]]:
     spec, rules = service.project.spec, service.project.spec.datasets[service.project.spec.events]
     features, when = features_of(spec, sent), decided(sent, at)
     about = texts(entity_columns(spec), sent.with_columns(features)) or ids.to_list()
@@ -82,7 +85,25 @@ def _answer_columns(
     if every.height < sent.height:
         raise VersionFailed(in_force.champion)
     in_order = ids.to_frame().join(every, on="request_id", how="left", maintain_order="left")
-    return in_order.select("request_id", "version", "prediction", degraded=pl.lit(False))
+    told = in_order.select("request_id", "version", "prediction", degraded=pl.lit(False))
+    return told, lambda: _shadow_columns(service, in_force, rows, features, sent, at)
+
+
+def _shadow_columns(
+    service: Service,
+    in_force: InForce,
+    rows: pl.DataFrame,
+    features: pl.DataFrame,
+    sent: pl.DataFrame,
+    at: datetime,
+) -> None:
+    """Have the shadows score what was answered, and put that on record."""
+    for part in in_force.release.shadows:
+        started = perf_counter()
+        mask = pl.Series([part in in_force.release.shadows_for(entity) for entity in rows["entity"]])
+        if mask.any():
+            done = _said(in_force, part, rows.filter(mask), features.filter(mask), sent.filter(mask))
+            put_frame_on_record(service, in_force, done, at, perf_counter() - started)
 
 
 def _sides(in_force: InForce, about: Sequence[str]) -> dict[Part, pl.Series]:

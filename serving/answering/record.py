@@ -4,13 +4,15 @@ import asyncio
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
+from time import perf_counter
 
 import polars as pl
 
 from core.spec import Spec
 from features.columns import INSTANT
 from features.entities import entity_columns
-from serving.answering.answers import Answered
+from serving.answering.answers import Answered, shadowed
+from serving.answering.featurise import Known
 from serving.answering.loaded import InForce, shown
 from serving.log.tables import PREDICTIONS, Prediction
 from serving.metrics import part
@@ -36,6 +38,14 @@ def put_on_record(
             meters.degraded.inc()
         rows.append(logged(spec, in_force, each, at, seconds))
     return rows
+
+
+def shadow_rows(service: Service, in_force: InForce, known: Sequence[Known], at: datetime) -> None:
+    """Have the shadows score what was answered, and put that on record."""
+    started = perf_counter()
+    done = shadowed(in_force, known)
+    rows = put_on_record(service, in_force, done, at, perf_counter() - started)
+    service.journal.append(PREDICTIONS, rows)
 
 
 def put_frame_on_record(

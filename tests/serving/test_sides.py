@@ -36,6 +36,22 @@ def test_a_shadow_scores_what_another_answers(copied: Shop) -> None:
     assert shadowed["prediction"].n_unique() == 1 and shadowed["error"].null_count() == 40
 
 
+def test_a_shadow_scores_the_rows_of_streams_too(copied: Shop) -> None:
+    orders = copied.orders(30)
+    copied.release(Part(copied.constant, "shadow", 1.0))
+    with inside(copied) as client:
+        for columns in (
+            orders,
+            copied.features(orders).select("basket", "id", *copied.workspace.spec.features),
+        ):
+            written = io.BytesIO()
+            columns.write_ipc_stream(written)
+            client.post(PREDICT, content=written.getvalue(), headers={"content-type": ARROW})
+            wait(lambda: client.service.pool.busy == 0)
+    counts = dict(logged(copied).group_by("version").len().iter_rows())
+    assert counts == {copied.linear: 60, copied.constant: 60}
+
+
 def test_where_a_canary_fails_its_users_get_the_champions_answer(copied: Shop, tmp_path: Path) -> None:
     orders = copied.orders(60)
     expected = copied.scored(orders)["prediction"].to_list()
