@@ -25,6 +25,7 @@ from serving.pages.documentation import documentation_page
 from serving.pages.live import live_page
 from serving.pages.traffic import traffic
 from serving.predict import predict, switched_on
+from serving.request.headers import header
 from serving.request.problems import Problem, answered, new_id
 from serving.service import Service, troubles
 from serving.watch import Watch
@@ -113,7 +114,7 @@ class Routes:
             return
         service.pulse.require()
         if service.guard is not None:
-            found = service.guard.admit(request.headers.get("authorization"), scope)
+            found = service.guard.admit(header(request, b"authorization"), scope)
             if isinstance(found, Refused):
                 raise Problem(found.status, found.why, headers=found.headers)
         project = request.path_params.get("project", service.name)

@@ -25,6 +25,7 @@ class Watch:
         self._service = service
         self._ended = threading.Event()
         self._told: Release | None = None
+        self._keys: Keys | None = None
         self._logged = Facts(0, 0, 0, 0, None)
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
@@ -64,7 +65,8 @@ class Watch:
             return
         try:
             require_there(service.settings.registry)
-            service.guard.refresh(Keys(service.settings.registry, service.name))
+            self._keys = self._keys or Keys(service.settings.registry, service.name)
+            service.guard.refresh(self._keys)
         except (PerennialError, SQLAlchemyError, OSError):
             return  # the present keys hold
 

@@ -26,7 +26,7 @@ def put_on_record(
     meters, spec, rows = service.meters, service.project.spec, []
     spread = meters.predictions(in_force.of(in_force.champion).edges)
     for version in {each.part.version for each in done}:
-        meters.row_seconds.labels(version).observe(seconds)
+        part(meters.row_seconds, version).observe(seconds)
     for each in done:
         version = each.part.version
         if each.said is None:

@@ -6,6 +6,7 @@ import msgspec
 from starlette.requests import Request
 
 from serving.request.fields import Fault
+from serving.request.headers import header
 from serving.request.problems import Problem, unprocessable
 
 ARROW = "application/vnd.apache.arrow.stream"
@@ -16,7 +17,7 @@ _DECODER = msgspec.json.Decoder()
 async def body_of(request: Request, most_mb: float) -> bytes:
     """The whole body; Problem (413) where it is longer than so many megabytes, 400 where it breaks off."""
     most = int(most_mb * 1_000_000)
-    said = request.headers.get("content-length", "")
+    said = header(request, b"content-length") or ""
     if said.isdecimal() and int(said) > most:
         raise _too_long(most_mb)
     parts, length, more = list[bytes](), 0, True
@@ -33,7 +34,8 @@ async def body_of(request: Request, most_mb: float) -> bytes:
 
 def is_arrow(request: Request) -> bool:
     """Whether a body is an Arrow stream; Problem (415) where it is neither that nor JSON."""
-    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    told = header(request, b"content-type")
+    kind = "application/json" if told is None else told.partition(";")[0].strip().lower()
     if kind not in (ARROW, "application/json"):
         raise Problem(415, f"send application/json, or {ARROW}, not {kind[:60]!r}")
     return kind == ARROW

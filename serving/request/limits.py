@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from starlette.requests import Request
 
+from serving.request.headers import header
 from serving.request.problems import Problem
 
 T = TypeVar("T")
@@ -18,6 +19,7 @@ LATE = 0.25  # seconds behind which it takes on nothing more
 THREADS = 4
 WAITING = 32  # requests that wait for a thread, before others are refused
 TIMEOUT = "X-Timeout-Ms"
+_NAME = TIMEOUT.lower().encode()
 
 
 class Pulse:
@@ -98,7 +100,7 @@ class Deadline:
 
     def __init__(self, request: Request, started: float) -> None:
         """Raises Problem (422) where the header is no number of milliseconds."""
-        text = request.headers.get(TIMEOUT)
+        text = header(request, _NAME)
         try:
             self._seconds = None if text is None else float(text) / 1_000
         except ValueError:
