@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from core.database import require_there
 from core.errors import PerennialError
 from core.settings import Settings
 from core.spec import Spec
@@ -46,6 +47,7 @@ class Alarms:
             _LOG.error("an alert could not be put on record: %s", type(error).__name__)
 
     def _tell(self, lasting: frozenset[str]) -> None:
+        require_there(self._settings.registry)  # an empty one is not to take the place of one that is lost
         at, name = self._clock(), self._spec.name
         link = f"http://{self._settings.serve_host}:{self._settings.serve_port}/readyz"
         news = [

@@ -17,7 +17,9 @@ NOW = datetime(2013, 12, 31, tzinfo=UTC)
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(home=tmp_path)
+    found = Settings(home=tmp_path)
+    assert alerts(found) == []  # which makes the registry
+    return found
 
 
 @pytest.fixture(autouse=True)
@@ -59,10 +61,11 @@ def test_a_moment_is_not_told(settings: Settings) -> None:
 def test_an_alert_that_could_not_be_put_on_record_is_told_later(settings: Settings) -> None:
     looking = alarms(settings)
     registry = Path(settings.registry.removeprefix("sqlite:///"))
-    registry.mkdir(parents=True)  # no database can be there
+    aside = registry.rename(registry.with_name("aside"))
     meters().trouble.labels("registry").set(1)
     looking.look()
     looking.look()
-    registry.rmdir()
+    assert not registry.exists()
+    aside.rename(registry)
     looking.look()
     assert alerts(settings) == [("registry", True)]

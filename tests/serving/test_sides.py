@@ -92,5 +92,5 @@ def test_where_the_champion_fails_that_is_told_and_nothing_of_the_row(
         answer = client.post(PREDICT, json=row | {"city": "Ingeborg"})
         assert (answer.status_code, answer.json()["error"]) == (500, f"{broken} could not answer")
     (found,) = logged(copied).to_dicts()
-    assert (found["version"], found["prediction"], found["error"]) == (broken, None, "Fail")
+    assert (found["version"], found["prediction"], found["error"]) == (broken, None, "RuntimeError")
     assert "Ingeborg" not in caplog.text
