@@ -1,9 +1,8 @@
 """Whole rows: one that holds all features by name is read in one go, by a structure made of the spec."""
 
-import math
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
 import msgspec
 import numpy as np
@@ -35,6 +34,11 @@ class WholeRows:
         self._held = [name for name in kinds if name in events]
         self._required = [place for place, name in enumerate(kinds) if name in spec.serving.required]
         self._lacks = not set(spec.serving.required) <= set(kinds)
+        self._whole = [
+            (place, *_limits(events[name]))
+            for place, name in enumerate(kinds)
+            if name in events and events[name].is_integer()
+        ]
 
     @classmethod
     def of(cls, spec: Spec, events: pl.Schema) -> Self | None:
@@ -50,13 +54,21 @@ class WholeRows:
         if self._lacks:
             return None
         try:
-            values = msgspec.structs.astuple(self._decoder.decode(body))
+            values = list(msgspec.structs.astuple(self._decoder.decode(body)))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
         if any(values[place] is None for place in self._required):
             return None
-        numbers = [math.nan if value is None else value for value in values[: self._count]]
-        given = dict(zip(self._names, (*singles(numbers), *values[self._count :]), strict=True))
+        for place, least, most in self._whole:
+            value = values[place]
+            if value is not None:
+                if not least <= value <= most or value != int(value):
+                    return None
+                values[place] = int(value)
+        rounded = singles([0.0 if value is None else value for value in values[: self._count]])
+        given = dict(zip(self._names, (*rounded, *values[self._count :]), strict=True))
+        if None in values:
+            given |= {name: None for name, value in zip(self._names, values, strict=True) if value is None}
         sent = dict(zip(self._names, values, strict=True))
         return Row(_NOTHING, {name: sent[name] for name in self._held}, given, now)
 
@@ -72,8 +84,10 @@ def _kind(name: str, feature: Feature, events: pl.Schema) -> Any:
         return str | None if dtype == pl.String else None
     if dtype == pl.Float64:
         return float | None
-    if not dtype.is_integer():
-        return None
+    return int | float | None if dtype.is_integer() else None
+
+
+def _limits(dtype: pl.DataType) -> tuple[int, int]:
+    """The least and the greatest whole number of a column that a float can be."""
     limits = np.iinfo(str(dtype).lower())
-    least, most = max(int(limits.min), -EXACT), min(int(limits.max), EXACT)
-    return Annotated[int, msgspec.Meta(ge=least, le=most)] | None
+    return max(int(limits.min), 1 - EXACT), min(int(limits.max), EXACT - 1)
