@@ -22,7 +22,8 @@ def served_under(workspace: Workspace, releases: Sequence[int], as_of: datetime)
     """
     if not workspace.lake.exists(PREDICTIONS):
         return None
-    rows = workspace.lake.scan(PREDICTIONS).filter(pl.col("release").is_in(releases)).collect()
+    logged = workspace.lake.scan(PREDICTIONS).filter(pl.col("release").is_in(releases))
+    rows = logged.drop("input", "features").collect()
     if rows.is_empty():
         return None
     answers = pl.col("role") == "champion"
