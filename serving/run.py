@@ -8,7 +8,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -33,6 +33,7 @@ from serving.pages.past import Keeper
 from serving.service import RATES, log_folder, log_schemas, open_service
 
 _LOG = logging.getLogger(__name__)
+GIVES_WAY = 10  # how nice it is to those who answer: nobody waits for what is collected
 COLLECT = 5.0  # seconds between two looks at what the workers have logged
 GRACE = 20  # seconds that a worker which is to end has for what it is at
 STARTED = 60  # seconds within which a worker that is started, or busy, gives a sign of life
@@ -113,9 +114,17 @@ class Collector:
         self._thread.join()
 
     def _run(self) -> None:
+        with suppress(AttributeError, OSError):  # of this thread, where threads have one of their own
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), GIVES_WAY)
         while not self._ended.wait(COLLECT):
+            self._look()
+        self._look()
+
+    def _look(self) -> None:
+        try:
             self._collect()
-        self._collect()
+        except Exception:  # whatever it is, what comes later is to be collected
+            _LOG.exception("the log of predictions could not be collected")
 
     def _collect(self) -> None:
         try:
