@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from core.database import require_there
 from core.errors import PerennialError
 from core.ledger import Ledger
 
@@ -58,6 +59,7 @@ class LastJudgement:
             return False
         self._due = monotonic() + EVERY
         try:
+            require_there(self._url)
             self._ledger = self._ledger or Ledger(self._url, self._project)
             found = self._ledger.last("monitor")
         except (PerennialError, SQLAlchemyError, OSError):
