@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import (
     URL,
@@ -91,6 +92,9 @@ def _engine(place: URL) -> Engine:
     if kind == "sqlite":
         if place.database:
             Path(place.database).parent.mkdir(parents=True, exist_ok=True)
+            if not Path(place.database).exists():
+                Path(place.database).touch()
+            event.listen(engine, "do_connect", _open_what_is_there)
         event.listen(engine, "connect", _prepare_sqlite)
     return engine
 
@@ -109,6 +113,14 @@ def alone(engine: Engine) -> Iterator[Connection]:
     with engine.begin() as connection:
         connection.execute(text(_ALONE[engine.dialect.name]))
         yield connection
+
+
+def _of_what_is_there(
+    dialect: Dialect, record: object, arguments: list[Any], options: dict[str, Any]
+) -> None:
+    """Have SQLite open a file that there is: an engine whose file is lost would put an empty one in its place."""
+    arguments[0] = f"file:{quote(str(Path(arguments[0]).resolve()))}?mode=rw"
+    options["uri"] = True
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
