@@ -115,10 +115,10 @@ def alone(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def _of_what_is_there(
+def _open_what_is_there(
     dialect: Dialect, record: object, arguments: list[Any], options: dict[str, Any]
 ) -> None:
-    """Have SQLite open a file that there is: an engine whose file is lost would put an empty one in its place."""
+    """Have SQLite open a file that there is: where it is lost, an empty one would take its place."""
     arguments[0] = f"file:{quote(str(Path(arguments[0]).resolve()))}?mode=rw"
     options["uri"] = True
 
