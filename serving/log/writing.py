@@ -43,8 +43,7 @@ class Writer:
         """Write rows that somebody waits for, all at once, and answer."""
         if not asked:
             return
-        (frame,) = _framed([row for each in asked for row in each.rows]) or (Frame(b"", 0),)
-        written = self._write(frame)
+        written = all(map(self._write, _framed([row for each in asked for row in each.rows])))
         for each in asked:
             each.tell(written)
 

@@ -17,7 +17,7 @@ _NOTHING: Mapping[str, Any] = {}
 
 
 class WholeRows:
-    """Reads a row of JSON that has every feature and no other field, a tenth as long as field by field.
+    """Reads a row of JSON that has every feature and no other field, without a look at each field.
 
     What it does not read, such as a row with a fault, is for `Fields`, which has words for it; what it reads
     is what that would have read.
