@@ -244,7 +244,8 @@ with backend(settings):
 """
     out, error = home.start("-c", script).communicate(timeout=120)
     resumed, *runs = out.splitlines() or [error]
-    assert resumed == "2", error
+    # A run that a schedule opened in between may be among them.
+    assert int(resumed) >= 2, error
     # The worker may be at the first by now.
     assert ["Resuming" in names.split() for names in runs] == [True, True, False, False]
     assert [names.split()[-1] for names in runs[2:]] == ["Cancelled", "Running"]
