@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import selectors
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
@@ -61,7 +62,15 @@ def paced(target: Target, requests: int, rate: float, connections: int) -> Load:
 
     A latency counts from when the request was due, so that one which waits for a connection counts whole.
     """
-    return uvloop.run(_paced(target, requests, rate, connections))
+    with asyncio.Runner(loop_factory=_fine) as runner:
+        return runner.run(_paced(target, requests, rate, connections))
+
+
+def _fine() -> asyncio.AbstractEventLoop:
+    """A loop that waits to the microsecond, where others do to the millisecond: to be on time it need not
+    keep a core busy, which the server would lack.
+    """
+    return asyncio.SelectorEventLoop(selectors.SelectSelector())
 
 
 async def _at_once(target: Target, requests: int, connections: int) -> Load:
@@ -87,17 +96,21 @@ async def _paced(target: Target, requests: int, rate: float, connections: int) -
         else:
             idle.append(connection)
 
-    idle = await _connected(target, connections, tally, again)
+    every = await _connected(target, connections, tally, again)
+    idle = list(every)
     gaps = np.random.default_rng(0).exponential(1 / rate, requests)
     started = perf_counter()
     for due in (started + np.cumsum(gaps)).tolist():
-        while perf_counter() < due:
-            await asyncio.sleep(0)  # a timer of the loop is not that fine
+        if (left := due - perf_counter()) > 0:
+            await asyncio.sleep(left)
         if idle:
             idle.pop().ask(due)
         else:
             waiting.append(due)
-    return await tally.over(started)
+    load = await tally.over(started)
+    for connection in every:
+        connection.close()
+    return load
 
 
 class _Tally:
@@ -130,13 +143,18 @@ class _Connection(asyncio.Protocol):
     def __init__(self, target: Target, tally: _Tally, again: "Callable[[_Connection], None]") -> None:
         self._target, self._tally, self._again = target, tally, again
         self._transport: asyncio.WriteTransport | None = None
-        self._due, self._asking = 0.0, False
+        self._due, self._asking, self._is_closed = 0.0, False, False
         self._content, self._whole = bytearray(), 0
 
     def ask(self, due: float) -> None:
         assert self._transport is not None
         self._due, self._asking = due, True
         self._transport.write(self._target.request)
+
+    def close(self) -> None:
+        assert self._transport is not None
+        self._is_closed = True
+        self._transport.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.WriteTransport, transport)  # uvloop's is none by its class
@@ -155,6 +173,8 @@ class _Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         if self._asking:
             self._answered(failed=True)
+        if self._is_closed:
+            return
         again = asyncio.get_running_loop().create_task(_connected(self._target, 1, self._tally, self._again))
         again.add_done_callback(lambda task: task.exception() or self._again(task.result()[0]))
 

@@ -28,6 +28,7 @@ from serving.predict import predict, switched_on
 from serving.request.headers import header
 from serving.request.problems import Problem, answered, new_id
 from serving.service import Service, troubles
+from serving.settled import settle
 from serving.watch import Watch
 
 _LOG = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ def app_of(service: Service) -> Front:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         watch = Watch(service)
         await asyncio.to_thread(watch.start)
+        settle()
         beating = asyncio.create_task(service.pulse.beat())
         yield
         beating.cancel()

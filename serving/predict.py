@@ -1,6 +1,5 @@
 """The route of predictions: rows in, answers out, and what was answered put on record."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from time import perf_counter
@@ -9,10 +8,11 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from serving.answering.answers import Answered, VersionFailed, answer, told
+from models.runtime.model import FEW
+from serving.answering.answers import Answered, Answers, VersionFailed, answer, told
 from serving.answering.bulk import answer_stream
 from serving.answering.explain import explained
-from serving.answering.featurise import Known, StoreLost
+from serving.answering.featurise import StoreLost
 from serving.answering.loaded import InForce
 from serving.answering.record import append, put_on_record, shadow_rows
 from serving.log.tables import Prediction
@@ -22,7 +22,6 @@ from serving.request.limits import Deadline
 from serving.request.problems import Problem, answered, unprocessable
 from serving.service import Service
 
-FEW = 16  # rows that are answered at once, if nothing else need be asked; more take their turn in a thread
 SWITCHES = ("explain", "features", "durable")
 
 
@@ -80,27 +79,35 @@ async def _answer(service: Service, in_force: InForce, asked: Asked, body: bytes
     few = len(rows) <= FEW and not asked.explain and not any(map(service.featuriser.needs_store, rows))
     ids = [f"{asked.id}-{place}" for place in range(len(rows))] if is_list else [asked.id]
 
-    def work() -> tuple[list[Known], list[Prediction], list[dict[str, Any]]]:
-        return _answered(service, in_force, asked, rows, ids)
+    if few:
+        asked.deadline.left()
+        found = await service.together.answer(in_force, service.featuriser.known(rows, ids))
+        answers, logged = _told_and_logged(service, in_force, asked, found)
+    else:
 
-    known, logged, answers = await pool.run(work, asked.deadline, at_once=few)
+        def work() -> tuple[Answers, list[dict[str, Any]], list[Prediction]]:
+            found = answer(in_force, service.featuriser.known(rows, ids))
+            return found, *_told_and_logged(service, in_force, asked, found)
+
+        found, answers, logged = await pool.run(work, asked.deadline)
     is_durable = await append(service, logged, asked.durable)
     if in_force.release.shadows:
+        known = [each.known for each in found[0]]
         pool.spare(lambda: shadow_rows(service, in_force, known, asked.at))
     if is_durable is not None:
         answers = [each | {"durable": is_durable} for each in answers]
     return answered(answers if is_list else answers[0], asked.id)
 
 
-def _answered(
-    service: Service, in_force: InForce, asked: Asked, rows: Sequence[Row], ids: Sequence[str]
-) -> tuple[list[Known], list[Prediction], list[dict[str, Any]]]:
-    """The rows with their features, what the log is to have of them, and the answers to who asked."""
-    done, failed = answer(in_force, service.featuriser.known(rows, ids))
+def _told_and_logged(
+    service: Service, in_force: InForce, asked: Asked, found: Answers
+) -> tuple[list[dict[str, Any]], list[Prediction]]:
+    """The answers for who asked, and what the log is to have of them."""
+    done, failed = found
     answers = [_told(in_force, asked, each) for each in done]
     asked.deadline.left()
     logged = put_on_record(service, in_force, [*done, *failed], asked.at, perf_counter() - asked.started)
-    return [each.known for each in done], logged, answers
+    return answers, logged
 
 
 def _told(in_force: InForce, asked: Asked, done: Answered) -> dict[str, Any]:

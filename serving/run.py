@@ -1,6 +1,5 @@
 """Running the service: a process that keeps its workers, and takes what they log into the lake."""
 
-import gc
 import logging
 import os
 import shutil
@@ -31,6 +30,7 @@ from serving.log.collect import collect
 from serving.metrics import SHARED, forget
 from serving.pages.past import Keeper
 from serving.service import RATES, log_folder, log_schemas, open_service
+from serving.settled import settle
 
 _LOG = logging.getLogger(__name__)
 GIVES_WAY = 10  # how nice it is to those who answer: nobody waits for what is collected
@@ -55,10 +55,7 @@ def worker(project: str, settings: Settings, clock: Clock, shared: Path) -> Fron
     """The app of one worker process."""
     from serving.app import app_of  # the metrics read where they are shared when they are imported
 
-    app = app_of(open_service(settings, load(project, settings), clock, shared))
-    gc.collect()
-    gc.freeze()  # what was imported stays: to look through it again takes as long as hundreds of requests
-    return app
+    return app_of(open_service(settings, load(project, settings), clock, shared))
 
 
 def serve(project: str, settings: Settings, clock: Clock) -> None:
@@ -85,6 +82,7 @@ def serve(project: str, settings: Settings, clock: Clock) -> None:
         )
         config.configure_logging()
         collector, keeper = Collector(settings, spec, clock, shared), Keeper(shared)
+        settle()
         collector.start()
         keeper.start()
         try:

@@ -22,6 +22,7 @@ from serving.access.guard import Guard
 from serving.access.rates import Rates
 from serving.answering.current import Current
 from serving.answering.featurise import Featuriser
+from serving.answering.together import Together
 from serving.judgement import LastJudgement
 from serving.log.journal import Journal
 from serving.log.tables import schemas
@@ -56,6 +57,7 @@ class Service:
     judged: LastJudgement
     pulse: Pulse
     pool: Pool
+    together: Together
     shared: Path | None
 
     @property
@@ -102,6 +104,7 @@ def open_service(
         judged=LastJudgement(settings.registry, project.name),
         pulse=Pulse(),
         pool=Pool(),
+        together=Together(),
         shared=shared,
     )
 

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from core.errors import IntegrityError, PerennialError
 from models.rows import Columns
 from models.runtime.bulk import Bulk
-from models.runtime.session import Feed, feed, feed_of, session
-from models.runtime.single import Single
+from models.runtime.few import Few
+from models.runtime.session import FEW, Feed, feed, feed_of, session
 
-__all__ = ["CHUNK", "OUTPUTS", "Model"]
+__all__ = ["CHUNK", "FEW", "OUTPUTS", "Model"]
 
 # Rows a run: larger chunks cost memory and gain no speed; of free texts a run holds every token, as many
 # for each row as the longest has. From MANY on, a look at the distinct categories pays.
@@ -98,8 +98,8 @@ class Model:
 
         Each has all columns of the graph, as `features.online` makes them: numbers of 32 bits, texts, None.
         """
-        if len(rows) == 1 and self._single:
-            return self._exact(self._single.run(rows[0]))
+        if len(rows) <= FEW and self._few:
+            return self._exact(self._few.run(rows))
         return self.run(feed_of(rows, self.columns))
 
     def run(self, feed: Feed) -> NDArray[np.float64]:
@@ -111,8 +111,8 @@ class Model:
         return Bulk.of(self._content, self.columns, self.name)
 
     @cached_property
-    def _single(self) -> Single | None:
-        return Single.of(self._session, self.columns, self._bulk)
+    def _few(self) -> Few | None:
+        return Few.of(self._session, self.columns, self._bulk)
 
     def _whole(self, frame: pl.DataFrame) -> NDArray[np.float32]:
         answers: NDArray[np.float32] = self._session.run([self.output], self.feed(frame))[0]

@@ -14,7 +14,7 @@ from models.rows import Columns
 
 Feed = Mapping[str, NDArray[Any]]
 
-# Polars hands expressions to other threads, which one row would wait for; up to so many are read as they are.
+# Rows that are read as they are: Polars hands expressions to other threads, which so few would wait for.
 FEW = 16
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 

@@ -8,10 +8,9 @@ import polars as pl
 from core.errors import PerennialError
 from features.online.rows import Final
 from models.registry.releases import Part
+from models.runtime.model import FEW
 from serving.answering.featurise import Known
 from serving.answering.loaded import InForce, Loaded, Said
-
-WHOLE = 16  # rows from which a frame is quicker than mappings
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +23,10 @@ class Answered:
     error: str | None = None
 
 
+Answers = tuple[list[Answered], list[Answered]]
+"""The answers to some rows in their order, and what failed on the way to them."""
+
+
 class VersionFailed(PerennialError):
     """A champion that could not answer, and what `failed` so, where that is not on record yet."""
 
@@ -32,8 +35,8 @@ class VersionFailed(PerennialError):
         self.failed = failed
 
 
-def answer(in_force: InForce, known: Sequence[Known]) -> tuple[list[Answered], list[Answered]]:
-    """The answer to each row, by its side of the release; and what failed on the way to them.
+def answer(in_force: InForce, known: Sequence[Known]) -> Answers:
+    """The answer to each row, by its side of the release.
 
     Where another version than the champion fails, the champion answers; VersionFailed where it fails, too.
     """
@@ -87,7 +90,7 @@ def why(error: Exception) -> str:
 def predict(loaded: Loaded, known: Sequence[Known]) -> list[Said]:
     """What a version answers to each row."""
     features = [each.features for each in known]
-    if len(features) < WHOLE:
+    if len(features) <= FEW:  # of more it is quicker to make a frame
         answers = loaded.model.answer(features)
     else:
         answers = loaded.model.predict(frame_of(loaded, features))

@@ -69,6 +69,11 @@ class InForce:
         """Whether another version answers beside the champion."""
         return self.release.candidate is not None
 
+    @cached_property
+    def reads_texts(self) -> bool:
+        """Whether a version takes free texts, of which a run takes as long for each as for the longest."""
+        return any(loaded.model.columns.texts for loaded in self.versions.values())
+
     def of(self, part: Part) -> Loaded:
         """The version that has a part."""
         return self.versions[part.version]

@@ -8,5 +8,7 @@ def header(request: Request, name: bytes) -> str | None:
 
     Starlette decodes and compares them one after the other each time.
     """
-    found: bytes | None = next((value for key, value in request.scope["headers"] if key == name), None)
-    return None if found is None else found.decode("latin-1")
+    for key, value in request.scope["headers"]:
+        if key == name:
+            return str(value, "latin-1")
+    return None
