@@ -58,9 +58,9 @@ def test_the_graph_is_the_model(
         assert variant.parity.faults == 0
     serves = best(variants, Constraints())
     model = Model.open(serves.path, serves.sha256)
-    alone = [task.later.frame.select(model.columns.names).slice(place, 1) for place in range(20)]
-    for row in alone:
-        np.testing.assert_array_equal(model.answer(row.to_dicts()), model.predict(row))
+    rows = task.later.frame.select(model.columns.names)
+    for few in (rows.slice(place, size) for place in range(20) for size in (1, 1 + place)):
+        np.testing.assert_array_equal(model.answer(few.to_dicts()), model.predict(few))
     answers = model.predict(task.later.frame)
     assert (model.output, answers.shape) == (task.problem.output, fit.answers(task.later.frame).shape)
     assert model.classes == (task.problem.outputs if kind == "multiclass" else ())

@@ -252,7 +252,7 @@ def test_a_session_is_silent(graph: onnx.ModelProto, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("columns", [COLUMNS, Columns(("wind",), ())])
-def test_one_row_gets_the_answer_of_many(columns: Columns) -> None:
+def test_few_rows_get_the_answers_of_many(columns: Columns) -> None:
     """Also from several threads at once, which share the memory that it is bound to."""
     scaling = Scaling(np.zeros(1, np.float32), np.full(1, 10, np.float32))
     codes = [CategoryCodes(name, {"UA": 1}) for name in columns.categories]
@@ -263,6 +263,8 @@ def test_one_row_gets_the_answer_of_many(columns: Columns) -> None:
     rows = [{"wind": winds[n % 4], "airline": airlines[n % 5]} for n in range(400)]
     wanted = model.predict(pl.DataFrame(rows, schema={"wind": pl.Float32, "airline": pl.String}))
     with ThreadPoolExecutor(8) as threads:
-        found = list(threads.map(lambda row: model.answer([row]), rows))
-    assert [each.tolist() for each in found] == [[each] for each in wanted.tolist()]
-    assert all(each.dtype == np.float64 for each in found)
+        for size in (1, 2, 7, 16, 17):
+            parts = [rows[place : place + size] for place in range(0, len(rows), size)]
+            found = list(threads.map(model.answer, parts))
+            assert np.concatenate(found).tolist() == wanted.tolist(), size
+            assert all(each.dtype == np.float64 for each in found)

@@ -1,6 +1,7 @@
 """A service inside of the test's own process, where its parts can be looked at."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,6 +31,14 @@ class Inside:
     def post(self, path: str, **request: Any) -> httpx.Response:
         """What it answers."""
         return self.portal.call(partial(self.client.post, path, **request))
+
+    def post_at_once(self, path: str, bodies: Sequence[Any]) -> list[httpx.Response]:
+        """What it answers to many that ask in the same moment."""
+
+        async def ask() -> list[httpx.Response]:
+            return await asyncio.gather(*(self.client.post(path, json=body) for body in bodies))
+
+        return self.portal.call(ask)
 
     def get(self, path: str) -> httpx.Response:
         """What it answers."""

@@ -1,6 +1,7 @@
 """A small project that can be served: orders, whose features need what other rows, and cities, say."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -146,8 +147,8 @@ def shop_in(root: Path) -> Shop:
     return Shop(settings, *(f"orders/{number}" for number in (1, 2, 3)))
 
 
-def planted(shop: Shop, folder: Path) -> str:
-    """A version whose graph loads, and fails on every row."""
+def planted(shop: Shop, folder: Path, shape: Sequence[int] = (7, 13)) -> str:
+    """A version whose graph loads, and fails unless its answers can be of that shape."""
     registry = shop.workspace.registry
     like = registry.version(shop.linear)
     name = f"{like.metrics['serves']}.onnx"
@@ -158,8 +159,8 @@ def planted(shop: Shop, folder: Path) -> str:
     (given,) = model.graph.output
     last = next(node for node in model.graph.node if given.name in node.output)
     last.output[list(last.output).index(given.name)] = ":before"
-    shape = helper.make_tensor(":shape", TensorProto.INT64, [2], [7, 13])
-    model.graph.initializer.append(shape)
+    wanted = helper.make_tensor(":shape", TensorProto.INT64, [len(shape)], shape)
+    model.graph.initializer.append(wanted)
     model.graph.node.append(helper.make_node("Reshape", [":before", ":shape"], [given.name]))
     onnx.save(model, folder / "files" / name)
     return registry.register("orders", "linear", folder / "files", like.metrics, like.lineage).id
