@@ -36,7 +36,7 @@ def test_each_gets_its_own_answer_by_its_own_side_of_a_release(copied: Shop) -> 
     assert found.height == TURNS * 90 and found["request_id"].n_unique() == TURNS * 90
 
 
-def test_one_that_is_no_row_and_one_that_is_late_are_told_so_and_the_others_answered(copied: Shop) -> None:
+def test_one_that_is_no_row_is_told_so_and_the_others_are_answered(copied: Shop) -> None:
     rows = in_features(copied, copied.orders(12))
     with inside(copied) as client:
         for _ in range(TURNS):
