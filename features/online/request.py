@@ -85,6 +85,15 @@ class Online:
             for name, finish in plan.finishers.items()
         }
 
+    def completed(self, requests: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """The requests with the prepared columns that they lack, as far as these can be made of all at once.
+
+        `features` makes them of one; that takes as long as of all.
+        """
+        if self._prepare is None:
+            return list(requests)
+        return self._prepare.all_completed(requests, self._planned().columns)
+
     def require_published(self) -> None:
         """Raise as `features` does where the store cannot be read, or nothing is published."""
         self._published()

@@ -13,6 +13,8 @@ DAY = pl.duration(days=1)
 # Instants that clocks can be worked out for; a flight at any other is an error in the data.
 FLYING = (datetime(1903, 12, 17, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
 
+ZONES = available_timezones()  # once: to look for them takes as long as the rest of a request
+
 
 def prepare_flights(frame: pl.LazyFrame, tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
     """Add `scheduled_departure`, `departed_at`, `arrived_at` (UTC), `late` and `route`.
@@ -52,9 +54,8 @@ def _minutes(column: str, least: int, most: int) -> pl.Expr:
 
 def _zones(airports: pl.LazyFrame) -> dict[str, str]:
     """The time zone of each airport that has a known one."""
-    known = available_timezones()
     listed = airports.select("faa", "tzone").drop_nulls().collect()
-    return ATLANTIC | {airport: zone for airport, zone in listed.iter_rows() if zone in known}
+    return ATLANTIC | {airport: zone for airport, zone in listed.iter_rows() if zone in ZONES}
 
 
 def _arrival(zone: str) -> pl.Expr:

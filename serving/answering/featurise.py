@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from core.errors import PerennialError, SpecError
 from core.spec import Spec
@@ -66,20 +67,32 @@ class Featuriser:
         Raises Malformed where a row cannot be computed, StoreLost where the store is needed, cannot be read,
         and the spec would rather have no answer.
         """
-        return [self._known(place, *each) for place, each in enumerate(zip(rows, ids, strict=True))]
+        events = self._events(rows)
+        return [
+            self._known(place, *each, events.get(place))
+            for place, each in enumerate(zip(rows, ids, strict=True))
+        ]
 
-    def _known(self, place: int, row: Row, id: str) -> Known:
+    def _events(self, rows: Sequence[Row]) -> dict[int, Mapping[str, Any]]:
+        """By place, the columns of the event of each row that needs the store."""
+        places = [place for place, row in enumerate(rows) if self.needs_store(row)]
+        events = [
+            {name: value for name, value in rows[place].sent.items() if name in rows[place].held}
+            for place in places
+        ]
+        return dict(zip(places, self._online.completed(events) if len(events) > 1 else events, strict=True))
+
+    def _known(self, place: int, row: Row, id: str, event: Mapping[str, Any] | None) -> Known:
         try:
-            features, degraded = self._features(row)
+            features, degraded = self._features(row, event)
         except (RequestError, SpecError) as error:  # of what it holds nothing can be computed
             raise Malformed([Fault(place, "", str(error).removeprefix("request: "))]) from error
         entity = self._fields.entity(row, features) or id
         return Known(id, row, features, degraded, entity, self._fields.key(row.held))
 
-    def _features(self, row: Row) -> tuple[Mapping[str, Final], bool]:
-        if not self.needs_store(row):
+    def _features(self, row: Row, event: Mapping[str, Any] | None) -> tuple[Mapping[str, Final], bool]:
+        if event is None:
             return row.given, False
-        event = {name: value for name, value in row.sent.items() if name in row.held}
         if time.monotonic() >= self._lost_until:
             try:
                 found = self._online.features(event, row.decision_time, row.given)

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from core.batches import Batch
+from core.errors import SpecError
 from core.projects import Project, load
 from core.settings import Settings
 from core.spec import Expression, Lag, Spec, TargetRate, Trailing
@@ -146,6 +147,49 @@ def test_what_is_prepared_of_a_flight_can_be_made_of_what_is_delivered(
         found = online.features(request, row[DECISION])
         assert found == {name: row[name] for name in found}
         assert found["route_late_7d"] is not None or row["route_late_7d"] is None
+
+
+def test_many_are_prepared_at_once_as_each_is_alone(
+    project: Project,
+    store: Store,
+    flights: pl.DataFrame,
+    tables: dict[str, pl.LazyFrame],
+    offline: pl.DataFrame,
+) -> None:
+    online = Online(project.spec, project.functions, store, tables)
+    schedule = ["time_hour", "minute", "sched_arr_time", *ASKED[:6]]
+    _, rows = of(project, flights, "2013-03")
+    places = range(0, rows.height, 300)
+    requests = [rows.select(schedule).row(place, named=True) for place in places]
+    requests[1] |= {"route": "JFK-XYZ"}  # what was sent stays
+    completed = online.completed(requests)
+    assert completed[1]["route"] == "JFK-XYZ"
+    for place, request, alone in zip(places, completed, requests, strict=True):
+        assert {"route", "scheduled_departure"} <= request.keys()
+        assert online.completed([alone]) == [request]
+        if alone is not requests[1]:
+            row = offline.row(place, named=True)
+            found = online.features(request, row[DECISION])
+            assert found == {name: row[name] for name in found}
+
+
+def test_what_cannot_be_prepared_costs_those_beside_it_nothing(
+    project: Project, store: Store, flights: pl.DataFrame, tables: dict[str, pl.LazyFrame]
+) -> None:
+    schedule = ["time_hour", "minute", "sched_arr_time", *ASKED[:6]]
+    good = flights.select(schedule).row(0, named=True)
+    online = Online(project.spec, project.functions, store, tables)
+    requests = [good, good | {"minute": "half past"}]
+    assert online.completed(requests) == requests
+    assert online.completed(requests[:1]) != requests[:1]
+
+    def losing(frame: pl.LazyFrame, others: dict[str, pl.LazyFrame]) -> pl.LazyFrame:
+        return project.functions["prepare_flights"](frame, others).filter(pl.col("row") > 0)  # type: ignore[no-any-return]
+
+    wrong = Online(project.spec, {**project.functions, "prepare_flights": losing}, store, tables)
+    assert wrong.completed([good, good]) == [good, good]
+    with pytest.raises(SpecError, match=r"prepare_flights in functions\.py drops or repeats rows"):
+        wrong.features(good, flights["scheduled_departure"][0])
 
 
 def test_requests_to_redis_get_their_offline_rows(
