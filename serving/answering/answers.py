@@ -1,7 +1,8 @@
 """Answers: the version on whose side of the release a row is answers it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from time import perf_counter
 
 import polars as pl
 
@@ -15,12 +16,16 @@ from serving.answering.loaded import InForce, Loaded, Said
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The answer to a row, by the version with a part; None where it failed, for the reason `error`."""
+    """The answer to a row, by the version with a part; None where it failed, for the reason `error`.
+
+    It has `waited` so many seconds for what other versions answered to others.
+    """
 
     known: Known
     part: Part
     said: Said | None
     error: str | None = None
+    waited: float = 0.0
 
 
 Answers = tuple[list[Answered], list[Answered]]
@@ -42,7 +47,9 @@ def answer(in_force: InForce, known: Sequence[Known]) -> Answers:
     """
     found: dict[int, Answered] = {}
     failed: list[Answered] = []
-    for part, places in _sides(in_force, known):
+    sides, seconds = _sides(in_force, known), list[float]()
+    for part, places in sides:
+        started = perf_counter()
         own = [known[place] for place in places]
         given = _answered(in_force, part, own)
         if given[0].error is not None and part != in_force.champion:
@@ -51,6 +58,11 @@ def answer(in_force: InForce, known: Sequence[Known]) -> Answers:
         if given[0].error is not None:
             raise VersionFailed(in_force.champion, [*failed, *given])
         found |= zip(places, given, strict=True)
+        seconds.append(perf_counter() - started)
+    if len(sides) > 1:
+        for (_, places), taken in zip(sides, seconds, strict=True):
+            waited = sum(seconds) - taken
+            found |= {place: replace(found[place], waited=waited) for place in places}
     return [found[place] for place in range(len(known))], failed
 
 

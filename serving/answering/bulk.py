@@ -71,15 +71,15 @@ def _answer_columns(
     rows = pl.DataFrame({"request_id": ids, "decision_time": when, "entity": about}).with_columns(
         pl.Series("key", keys if keys else [None] * sent.height, pl.String)
     )
-    found: list[pl.DataFrame] = []
+    found: list[tuple[pl.DataFrame, float]] = []
     for part, mask in _sides(in_force, about).items():
-        own = rows.filter(mask), features.filter(mask), sent.filter(mask)
+        began, own = perf_counter(), (rows.filter(mask), features.filter(mask), sent.filter(mask))
         done = _said(in_force, part, *own)
         if done["error"].null_count() == 0 and part != in_force.champion:
-            found.append(done)
-            done = _said(in_force, in_force.champion, *own)
-        found.append(done)
-    every = pl.concat(found)
+            done = pl.concat([done, _said(in_force, in_force.champion, *own)])
+        found.append((done, perf_counter() - began))
+    total = sum(taken for _, taken in found)
+    every = pl.concat(done.with_columns(waited=total - taken) for done, taken in found)
     put_frame_on_record(service, in_force, every, at, perf_counter() - started)
     every = every.filter(pl.col("error").is_null())
     if every.height < sent.height:
@@ -103,6 +103,7 @@ def _shadow_columns(
         mask = pl.Series([part in in_force.release.shadows_for(entity) for entity in rows["entity"]])
         if mask.any():
             done = _said(in_force, part, rows.filter(mask), features.filter(mask), sent.filter(mask))
+            done = done.with_columns(waited=pl.lit(0.0))
             put_frame_on_record(service, in_force, done, at, perf_counter() - started)
 
 

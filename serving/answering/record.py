@@ -22,11 +22,14 @@ from serving.service import Service
 def put_on_record(
     service: Service, in_force: InForce, done: Sequence[Answered], at: datetime, seconds: float
 ) -> list[Prediction]:
-    """Count what was answered, or failed; the rows that the log is to have of it."""
+    """Count what was answered, or failed, in so many seconds; the rows that the log is to have of it.
+
+    A version is not to be slow for another's sake: what it waited for that is no time of its own.
+    """
     meters, spec, rows = service.meters, service.project.spec, []
     spread = meters.predictions(in_force.of(in_force.champion).edges)
-    for version in {each.part.version for each in done}:
-        part(meters.row_seconds, version).observe(seconds)
+    for version, waited in {each.part.version: each.waited for each in done}.items():
+        part(meters.row_seconds, version).observe(seconds - waited)
     for each in done:
         version = each.part.version
         if each.said is None:
@@ -36,7 +39,7 @@ def put_on_record(
             part(spread, version).observe(shown(each.said))
         if each.known.degraded:
             meters.degraded.inc()
-        rows.append(logged(spec, in_force, each, at, seconds))
+        rows.append(logged(spec, in_force, each, at, seconds - each.waited))
     return rows
 
 
@@ -53,13 +56,13 @@ def put_frame_on_record(
 ) -> None:
     """Count and log what was answered in bulk; of the answers a thousand are counted by their size.
 
-    `done` has the columns of the log, but for what is the same of all rows.
+    `done` has the columns of the log, but for what is the same of all rows, and how long each has `waited`.
     """
     meters, schema = service.meters, service.log[PREDICTIONS]
     spread = meters.predictions(in_force.of(in_force.champion).edges)
     for (version, role), own in done.group_by("version", "role"):
         answered = own["prediction"].drop_nulls()
-        meters.row_seconds.labels(version).observe(seconds)
+        meters.row_seconds.labels(version).observe(seconds - own["waited"][0])
         meters.failed.labels(version).inc(own.height - len(answered))
         meters.rows.labels(version, role).inc(len(answered))
         for said in answered.gather_every(max(1, len(answered) // 1_000)).to_list():
@@ -67,7 +70,7 @@ def put_frame_on_record(
     told = _discreet_columns(service.project.spec, done).with_columns(
         release=in_force.release.number,
         at=pl.lit(at, INSTANT),
-        seconds=pl.lit(seconds),
+        seconds=seconds - pl.col("waited"),
         degraded=pl.lit(False),
     )
     service.journal.append_frame(PREDICTIONS, told.select(schema.names()).cast(schema))

@@ -1,17 +1,22 @@
 """Requests of the same moment are answered together, and none is the worse for those beside it."""
 
+import io
 from pathlib import Path
+from time import sleep
+from typing import Any
 
 import polars as pl
 import pytest
 
 from models.registry.releases import Part
+from serving.request.bodies import ARROW
 from tests.serving.inside import inside, logged
 from tests.serving.running import PREDICT
 from tests.serving.shop import Shop, planted
 
 pytestmark = pytest.mark.slow
 
+SLOW = 0.15  # seconds
 TURNS = 3  # whether many come at once is known from the second on
 
 
@@ -74,3 +79,37 @@ def test_where_a_canary_fails_each_of_its_rows_is_counted_once(copied: Shop, tmp
     failed = logged(copied).filter(pl.col("error").is_not_null())
     assert failed["version"].unique().to_list() == [broken]
     assert failed.height == TURNS * sides.count("canary")
+
+
+def test_a_champion_is_not_slow_for_its_canarys_sake(copied: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One by one at once, in a list, and in a stream: the latencies that a release is judged by."""
+    copied.release(Part(copied.trees, "canary", 0.5))
+    orders = copied.orders(30)
+    rows = in_features(copied, orders)
+    with inside(copied) as client:
+        in_force = client.service.current.in_force
+        assert in_force is not None
+        client.post_at_once(PREDICT, rows)
+        for way in ("answer", "predict"):
+            slowed(monkeypatch, in_force.versions[copied.trees].model, way)
+        client.post_at_once(PREDICT, rows[:16])
+        client.post(PREDICT, json=rows)
+        written = io.BytesIO()
+        pl.DataFrame(rows).write_ipc_stream(written)
+        client.post(PREDICT, content=written.getvalue(), headers={"content-type": ARROW})
+    found = logged(copied)
+    assert found.height == 30 + 16 + 30 + 30
+    later = found.slice(30)  # they are in their order
+    slow, quick = (later.filter(pl.col("version") == one)["seconds"] for one in (copied.trees, copied.linear))
+    assert slow.len() > 20 and quick.len() > 20
+    assert slow.min() >= SLOW > quick.max()
+
+
+def slowed(monkeypatch: pytest.MonkeyPatch, model: Any, way: str) -> None:
+    own = getattr(model, way)
+
+    def slow(rows: Any) -> Any:
+        sleep(SLOW)
+        return own(rows)
+
+    monkeypatch.setattr(model, way, slow)
