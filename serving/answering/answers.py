@@ -1,5 +1,6 @@
 """Answers: the version on whose side of the release a row is answers it."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
@@ -28,6 +29,8 @@ class Answered:
     waited: float = 0.0
 
 
+NOT_FINITE = "NotFinite"
+"""What is put on record of an answer that is no number, or beyond all numbers."""
 Answers = tuple[list[Answered], list[Answered]]
 """The answers to some rows in their order, and what failed on the way to them."""
 
@@ -50,14 +53,16 @@ def answer(in_force: InForce, known: Sequence[Known]) -> Answers:
     sides, seconds = _sides(in_force, known), list[float]()
     for part, places in sides:
         started = perf_counter()
-        own = [known[place] for place in places]
-        given = _answered(in_force, part, own)
-        if given[0].error is not None and part != in_force.champion:
-            failed += given
-            given = _answered(in_force, in_force.champion, own)
-        if given[0].error is not None:
-            raise VersionFailed(in_force.champion, [*failed, *given])
-        found |= zip(places, given, strict=True)
+        given = dict(zip(places, _answered(in_force, part, [known[place] for place in places]), strict=True))
+        wrong = {place: each for place, each in given.items() if each.error is not None}
+        if wrong and part != in_force.champion:
+            failed += wrong.values()
+            again = _answered(in_force, in_force.champion, [known[place] for place in wrong])
+            given |= zip(wrong, again, strict=True)
+            wrong = {place: given[place] for place in wrong if given[place].error is not None}
+        if wrong:
+            raise VersionFailed(in_force.champion, [*failed, *wrong.values()])
+        found |= given
         seconds.append(perf_counter() - started)
     if len(sides) > 1:
         for (_, places), taken in zip(sides, seconds, strict=True):
@@ -86,12 +91,20 @@ def shadowed(in_force: InForce, known: Sequence[Known]) -> list[Answered]:
 
 
 def _answered(in_force: InForce, part: Part, known: Sequence[Known]) -> list[Answered]:
-    """What a version says to some rows, or why it failed, which is the same for all."""
+    """What a version says to some rows, or why it failed: at all of them, or where it says no number."""
     try:
         said = predict(in_force.of(part), known)
     except Exception as error:  # whatever it is, it is one version's, and told as such
         return [Answered(each, part, None, why(error)) for each in known]
-    return [Answered(each, part, one) for each, one in zip(known, said, strict=True)]
+    return [
+        Answered(each, part, one) if is_finite(one) else Answered(each, part, None, NOT_FINITE)
+        for each, one in zip(known, said, strict=True)
+    ]
+
+
+def is_finite(said: Said) -> bool:
+    """Whether an answer is a number, or numbers, that can be told."""
+    return all(map(math.isfinite, said)) if isinstance(said, list) else math.isfinite(said)
 
 
 def why(error: Exception) -> str:

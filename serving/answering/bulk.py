@@ -12,7 +12,8 @@ from starlette.responses import Response
 from features.entities import entity_columns
 from models.answers import to_column
 from models.registry.releases import Part
-from serving.answering.answers import VersionFailed, answer, why
+from models.rows import Floats
+from serving.answering.answers import NOT_FINITE, VersionFailed, answer, why
 from serving.answering.loaded import InForce
 from serving.answering.record import put_frame_on_record, put_on_record, shadow_rows
 from serving.log.tables import PREDICTIONS
@@ -75,8 +76,10 @@ def _answer_columns(
     for part, mask in _sides(in_force, about).items():
         began, own = perf_counter(), (rows.filter(mask), features.filter(mask), sent.filter(mask))
         done = _said(in_force, part, *own)
-        if done["error"].null_count() == 0 and part != in_force.champion:
-            done = pl.concat([done, _said(in_force, in_force.champion, *own)])
+        wrong = done["error"].is_not_null()
+        if part != in_force.champion and wrong.any():
+            again = _said(in_force, in_force.champion, *(each.filter(wrong) for each in own))
+            done = pl.concat([done, again])
         found.append((done, perf_counter() - began))
     total = sum(taken for _, taken in found)
     every = pl.concat(done.with_columns(waited=total - taken) for done, taken in found)
@@ -122,18 +125,25 @@ def _said(
     loaded, personal = in_force.of(part), in_force.spec.serving.personal
     others = [name for name in sent.columns if name not in (*features.columns, *personal)]
     try:
-        said, error = to_column(loaded.model.predict(features)), None
+        answers = loaded.model.predict(features)
+        said, sound, error = to_column(answers), _are_finite(answers), NOT_FINITE
     except Exception as failure:  # whatever it is, it is one version's, and told as such
-        dtype = to_column(loaded.model.predict(features.clear())).dtype
-        said, error = pl.Series([None] * rows.height, dtype=dtype), why(failure)
+        said = to_column(loaded.model.predict(features.clear())).extend_constant(None, rows.height)
+        sound, error = pl.repeat(False, rows.height, eager=True), why(failure)
     return rows.with_columns(
-        said.alias("prediction"),
+        pl.when(sound).then(said).alias("prediction"),
         pl.lit(part.version).alias("version"),
         pl.lit(part.role).alias("role"),
         pl.Series("input", _json(sent.select(others), rows.height)),
         pl.Series("features", _json(features.drop(personal, strict=False), rows.height)),
-        pl.lit(error, pl.String).alias("error"),
+        pl.when(~sound).then(pl.lit(error)).alias("error"),
     )
+
+
+def _are_finite(answers: Floats) -> pl.Series:
+    """Of which rows the answer is a number, or numbers, that can be told."""
+    finite = np.isfinite(answers)
+    return pl.Series(finite if finite.ndim == 1 else finite.all(axis=1))
 
 
 def _json(rows: pl.DataFrame, height: int) -> pl.Series:

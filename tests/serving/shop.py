@@ -58,6 +58,7 @@ CHANGES: dict[str, dict[str, Any]] = {
         "first_batches": 2,
     },
 }
+BEFORE = ":before"
 RULES: dict[str, Any] = {"entity": ["basket"], "max_rows": 1_000, "max_body_mb": 0.5}
 COLUMNS = ("id", "basket", "at", "city", "rain", "load")
 """The columns of an order that are known when it comes."""
@@ -149,6 +150,33 @@ def shop_in(root: Path) -> Shop:
 
 def planted(shop: Shop, folder: Path, shape: Sequence[int] = (7, 13)) -> str:
     """A version whose graph loads, and fails unless its answers can be of that shape."""
+    wanted = helper.make_tensor(":shape", TensorProto.INT64, [len(shape)], shape)
+    return like_the_linear(shop, folder, [wanted], [("Reshape", [BEFORE, ":shape"])])
+
+
+def silent(shop: Shop, folder: Path, least: float) -> str:
+    """A version that answers as the linear one does, and says no number where it rains less."""
+    facts = [
+        helper.make_tensor(name, TensorProto.FLOAT, [1], [value])
+        for name, value in ((":least", least), (":nothing", 0.0))
+    ]
+    return like_the_linear(
+        shop,
+        folder,
+        facts,
+        [
+            ("Sub", ["rain", ":least"]),
+            ("Sqrt", [":0"]),
+            ("Mul", [":1", ":nothing"]),
+            ("Add", [BEFORE, ":2"]),
+        ],
+    )
+
+
+def like_the_linear(
+    shop: Shop, folder: Path, facts: Sequence[TensorProto], nodes: Sequence[tuple[str, list[str]]]
+) -> str:
+    """The linear version's graph with nodes, and what they need, after its answer, which they call BEFORE."""
     registry = shop.workspace.registry
     like = registry.version(shop.linear)
     name = f"{like.metrics['serves']}.onnx"
@@ -158,9 +186,11 @@ def planted(shop: Shop, folder: Path, shape: Sequence[int] = (7, 13)) -> str:
     model = onnx.load(folder / "files" / name)
     (given,) = model.graph.output
     last = next(node for node in model.graph.node if given.name in node.output)
-    last.output[list(last.output).index(given.name)] = ":before"
-    wanted = helper.make_tensor(":shape", TensorProto.INT64, [len(shape)], shape)
-    model.graph.initializer.append(wanted)
-    model.graph.node.append(helper.make_node("Reshape", [":before", ":shape"], [given.name]))
+    last.output[list(last.output).index(given.name)] = BEFORE
+    model.graph.initializer.extend(facts)
+    names = [*(f":{place}" for place in range(len(nodes) - 1)), given.name]
+    model.graph.node.extend(
+        helper.make_node(kind, taken, [name]) for (kind, taken), name in zip(nodes, names, strict=True)
+    )
     onnx.save(model, folder / "files" / name)
     return registry.register("orders", "linear", folder / "files", like.metrics, like.lineage).id

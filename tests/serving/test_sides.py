@@ -10,7 +10,7 @@ from models.registry.releases import Part
 from serving.request.bodies import ARROW
 from tests.serving.inside import inside, logged
 from tests.serving.running import PREDICT, wait
-from tests.serving.shop import Shop, planted, sent
+from tests.serving.shop import Shop, planted, sent, silent
 
 pytestmark = pytest.mark.slow
 
@@ -80,6 +80,53 @@ def test_where_a_canary_fails_its_users_get_the_champions_answer(copied: Shop, t
     assert failed.height == 2 * sides.count("canary") + sides[:20].count("canary")
     assert counted(told, counter) - before == failed.height
     assert found.filter(pl.col("error").is_null()).height == 140
+
+
+def test_where_a_canary_says_no_number_the_champion_answers(copied: Shop, tmp_path: Path) -> None:
+    orders = copied.orders(60)
+    expected = copied.scored(orders)["prediction"].to_list()
+    dry = float(orders["rain"].drop_nulls().median())  # type: ignore[arg-type]
+    version = silent(copied, tmp_path, dry)
+    release = copied.release(Part(version, "canary", 0.5), Part(copied.constant, "shadow", 1.0))
+    told = [
+        release.part_for(f"[{basket}]").version == version and rain is not None and rain >= dry
+        for basket, rain in orders.select("basket", "rain").iter_rows()
+    ]
+    assert 5 < sum(told) < 25
+    versions = [version if canary else copied.linear for canary in told]
+    columns = copied.features(orders).select("basket", "id", *copied.workspace.spec.features)
+    written = io.BytesIO()
+    columns.write_ipc_stream(written)
+    with inside(copied) as client:
+        for answers in (
+            client.post(PREDICT, json=sent(orders)).json(),
+            [client.post(PREDICT, json=row).json() for row in columns.to_dicts()],
+            [each.json() for each in client.post_at_once(PREDICT, columns.to_dicts())],
+        ):
+            assert [each["prediction"] for each in answers] == expected
+            assert [each["version"] for each in answers] == versions
+        answer = client.post(PREDICT, content=written.getvalue(), headers={"content-type": ARROW})
+        streamed = pl.read_ipc_stream(io.BytesIO(answer.content))
+        assert streamed["prediction"].to_list() == expected
+        assert streamed["version"].to_list() == versions
+        wait(lambda: client.service.pool.busy == 0)
+    found = logged(copied).filter(pl.col("role") != "shadow")
+    failed = found.filter(pl.col("error").is_not_null())
+    of_canary = [release.part_for(f"[{basket}]").version == version for basket in orders["basket"]]
+    assert failed["error"].unique().to_list() == ["NotFinite"]
+    assert failed["prediction"].null_count() == failed.height == 4 * (sum(of_canary) - sum(told))
+    assert found.filter(pl.col("error").is_null())["prediction"].is_finite().sum() == 4 * 60
+
+
+def test_where_the_champion_says_no_number_that_is_told(copied: Shop, tmp_path: Path) -> None:
+    registry = copied.workspace.registry
+    version = silent(copied, tmp_path, 1e9)
+    at = registry.releases("orders")[-1].at
+    registry.promote(version, over=copied.linear, why="", evidence={}, at=at, by="tests")
+    with inside(copied) as client:
+        answer = client.post(PREDICT, json=copied.rows(1)[0])
+    assert (answer.status_code, answer.json()["error"]) == (500, f"{version} could not answer")
+    assert logged(copied)["error"].to_list() == ["NotFinite"]
 
 
 def test_where_the_champion_fails_that_is_told_and_nothing_of_the_row(
