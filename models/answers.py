@@ -2,6 +2,7 @@
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from models.rows import Floats
 
@@ -15,6 +16,16 @@ def to_column(answers: Floats) -> pl.Series:
     if answers.ndim == 2:
         return pl.Series("prediction", answers.tolist(), dtype=pl.List(pl.Float64))
     return pl.Series("prediction", answers, dtype=pl.Float64)
+
+
+def are_finite(answers: Floats) -> NDArray[np.bool_]:
+    """Which of the answers [n], or [n, K], are numbers that can be told [n].
+
+    >>> are_finite(np.array([0.5, np.nan, np.inf])).tolist()
+    [True, False, False]
+    """
+    finite: NDArray[np.bool_] = np.isfinite(answers)
+    return finite if answers.ndim == 1 else np.all(finite, axis=1)
 
 
 def from_column(predictions: pl.Series) -> Floats:

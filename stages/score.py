@@ -1,5 +1,6 @@
 """Score: the versions of the release answer the feature rows of a batch, each its share, by their files."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -12,14 +13,16 @@ from core.batches import Batch
 from core.errors import IntegrityError
 from core.ledger import fingerprint
 from features.entities import entities
-from models.answers import to_column
+from models.answers import are_finite, to_column
 from models.registry.releases import Release
 from models.registry.versions import Version
+from models.rows import Floats
 from models.runtime.model import Model
 from models.runtime.remembered import Remembered
 from stages.data.retained import FEATURES, PREDICTIONS, SHADOWS, is_gone
 from stages.workspace import Workspace, is_over
 
+_LOG = logging.getLogger(__name__)
 Rows = NDArray[np.bool_]
 
 
@@ -58,12 +61,13 @@ def score(workspace: Workspace, batch: Batch, as_of: datetime) -> Scored | None:
         return Scored(**done)
     rows = workspace.lake.scan("features", [batch.id]).collect()
     sides, shadowed = _sides(workspace, release, rows)
-    predictions = _answered(workspace, rows, sides)
+    predictions = _answered(workspace, rows, sides, release.champion)
     workspace.lake.write(PREDICTIONS, batch.id, predictions)
     if shadowed or (before and workspace.lake.exists(SHADOWS)):
-        unseen = [_answered(workspace, rows, {version: at}) for version, at in shadowed.items()]
+        unseen = [_sound(workspace, rows.filter(pl.Series(at)), version) for version, at in shadowed.items()]
         workspace.lake.write(SHADOWS, batch.id, pl.concat([predictions.clear(), *unseen]))
-    counts = {version: int(at.sum()) for version, at in {**sides, **shadowed}.items()}
+    counts = {version: int(at.sum()) for version, at in shadowed.items()}
+    counts |= {version: int((predictions["version"] == version).sum()) for version in sides}
     del counts[release.champion]
     result = Scored(batch.id, release.champion, predictions.height, made_from, counts)
     workspace.ledger.record("score", batch.id, made_from, asdict(result), as_of)
@@ -86,17 +90,41 @@ def _sides(
     }
 
 
-def _answered(workspace: Workspace, rows: pl.DataFrame, sides: Mapping[str, Rows]) -> pl.DataFrame:
-    """The answers of each version to its rows, in the order of the rows."""
-    spec, parts = workspace.spec, []
-    names = dict.fromkeys((*spec.datasets[spec.events].key, *spec.outcome.group))
-    numbered = rows.with_row_index(":row")
+def _answered(
+    workspace: Workspace, rows: pl.DataFrame, sides: Mapping[str, Rows], champion: str
+) -> pl.DataFrame:
+    """The answers to the rows, in their order: of each side's version, or else, as online, the champion's."""
+    parts, numbered = [], rows.with_row_index(":row")
     for version, at in sides.items():
         own = numbered.filter(pl.Series(at))
-        answers = to_column(served(workspace, workspace.registry.version(version)).predict(own))
-        kept = own.select(":row", *names, "event_time", "decision_time")
-        parts.append(kept.with_columns(answers, version=pl.lit(version)))
+        if version != champion:
+            parts.append(_sound(workspace, own, version))
+            own = own.join(parts[-1], on=":row", how="anti")
+        if version == champion or own.height:
+            answers = served(workspace, workspace.registry.version(champion)).predict(own)
+            parts.append(_with(workspace, own, answers, champion))
     return pl.concat(parts).sort(":row").drop(":row")
+
+
+def _sound(workspace: Workspace, rows: pl.DataFrame, version: str) -> pl.DataFrame:
+    """The answers of a version that is no champion to those of the rows at which it does not fail."""
+    model = served(workspace, workspace.registry.version(version))
+    try:
+        answers = model.predict(rows)
+    except Exception as error:  # whatever it is, it is this version's, and costs no row its answer
+        _LOG.error("%s could not answer %s rows: %s", version, f"{rows.height:,}", type(error).__name__)
+        rows, answers = rows.clear(), model.predict(rows.clear())
+    sound = pl.Series(are_finite(answers), dtype=pl.Boolean)
+    return _with(workspace, rows, answers, version).filter(sound)
+
+
+def _with(workspace: Workspace, rows: pl.DataFrame, answers: Floats, version: str) -> pl.DataFrame:
+    """The answers of a version beside what tells the rows apart."""
+    spec = workspace.spec
+    names = dict.fromkeys((*spec.datasets[spec.events].key, *spec.outcome.group))
+    numbered = [":row"] if ":row" in rows.columns else []
+    kept = rows.select(*numbered, *names, "event_time", "decision_time")
+    return kept.with_columns(to_column(answers), version=pl.lit(version))
 
 
 def served(workspace: Workspace, version: Version) -> Model | Remembered:

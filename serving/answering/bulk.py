@@ -10,9 +10,8 @@ import polars as pl
 from starlette.responses import Response
 
 from features.entities import entity_columns
-from models.answers import to_column
+from models.answers import are_finite, to_column
 from models.registry.releases import Part
-from models.rows import Floats
 from serving.answering.answers import NOT_FINITE, VersionFailed, answer, why
 from serving.answering.loaded import InForce
 from serving.answering.record import put_frame_on_record, put_on_record, shadow_rows
@@ -126,7 +125,7 @@ def _said(
     others = [name for name in sent.columns if name not in (*features.columns, *personal)]
     try:
         answers = loaded.model.predict(features)
-        said, sound, error = to_column(answers), _are_finite(answers), NOT_FINITE
+        said, sound, error = to_column(answers), pl.Series(are_finite(answers)), NOT_FINITE
     except Exception as failure:  # whatever it is, it is one version's, and told as such
         said = to_column(loaded.model.predict(features.clear())).extend_constant(None, rows.height)
         sound, error = pl.repeat(False, rows.height, eager=True), why(failure)
@@ -138,12 +137,6 @@ def _said(
         pl.Series("features", _json(features.drop(personal, strict=False), rows.height)),
         pl.when(~sound).then(pl.lit(error)).alias("error"),
     )
-
-
-def _are_finite(answers: Floats) -> pl.Series:
-    """Of which rows the answer is a number, or numbers, that can be told."""
-    finite = np.isfinite(answers)
-    return pl.Series(finite if finite.ndim == 1 else finite.all(axis=1))
 
 
 def _json(rows: pl.DataFrame, height: int) -> pl.Series:

@@ -80,6 +80,9 @@ def test_where_a_canary_fails_its_users_get_the_champions_answer(copied: Shop, t
     assert failed.height == 2 * sides.count("canary") + sides[:20].count("canary")
     assert counted(told, counter) - before == failed.height
     assert found.filter(pl.col("error").is_null()).height == 140
+    scored = copied.scored(orders)  # so it is in batches
+    assert scored["prediction"].to_list() == expected
+    assert scored["version"].unique().to_list() == [copied.linear]
 
 
 def test_where_a_canary_says_no_number_the_champion_answers(copied: Shop, tmp_path: Path) -> None:
@@ -116,6 +119,8 @@ def test_where_a_canary_says_no_number_the_champion_answers(copied: Shop, tmp_pa
     assert failed["error"].unique().to_list() == ["NotFinite"]
     assert failed["prediction"].null_count() == failed.height == 4 * (sum(of_canary) - sum(told))
     assert found.filter(pl.col("error").is_null())["prediction"].is_finite().sum() == 4 * 60
+    scored = copied.scored(orders)
+    assert (scored["prediction"].to_list(), scored["version"].to_list()) == (expected, versions)
 
 
 def test_where_the_champion_says_no_number_that_is_told(copied: Shop, tmp_path: Path) -> None:
