@@ -123,25 +123,7 @@ class Fields:
         if not isinstance(sent, Mapping):
             faults.append(Fault(place, "", f"should be an object of fields, not {_shown(sent)}"))
             return None
-        parts: tuple[dict[str, Any], ...] = ({}, {}, {})
-        found: dict[str, str] = {}
-        numbers: list[str] = []
-        for name, value in sent.items():
-            if type(value) is float and name in self._numbers:  # most values: they are read all at once
-                numbers.append(name)
-                parts[_GIVEN][name] = value
-                continue
-            try:
-                part, read = self._readers[name]
-                parts[part][name] = read(value)
-            except KeyError:
-                found[name] = f"is no field of these rows{nearest(cut(name), self._readers)}"
-            except RequestError as error:
-                found[name] = str(error).removeprefix(f"request: {name!r} ")
-            if len(found) == MOST_FAULTS:  # to look for what else was meant takes its time
-                break
-        held, given, when = parts
-        given |= zip(numbers, singles([given[name] for name in numbers]), strict=True)
+        (held, given, when), found = self._read(sent)
         try:
             decision_time = instant(when.get(DECISION), now)
         except RequestError as error:
@@ -154,6 +136,26 @@ class Fields:
             return None
         own = {name: finish(held[column]) for name, column, finish in self._own if column in held}
         return Row(sent, held, own | given, decision_time)
+
+    def _read(self, sent: Mapping[str, Any]) -> tuple[tuple[dict[str, Any], ...], dict[str, str]]:
+        """What a row holds, gives and says of its instant; and by field what is wrong with it."""
+        parts: tuple[dict[str, Any], ...] = ({}, {}, {})
+        wrong, numbers = dict[str, str](), dict[str, float]()
+        for name, value in sent.items():
+            if type(value) is float and name in self._numbers:  # most values: they are read all at once
+                numbers[name] = value
+                continue
+            try:
+                part, read = self._readers[name]
+                parts[part][name] = read(value)
+            except KeyError:
+                wrong[name] = f"is no field of these rows{nearest(cut(name), self._readers)}"
+            except RequestError as error:
+                wrong[name] = str(error).removeprefix(f"request: {name!r} ")
+            if len(wrong) == MOST_FAULTS:  # to look for what else was meant takes its time
+                break
+        parts[_GIVEN].update(zip(numbers, singles([*numbers.values()]), strict=True))
+        return parts, wrong
 
 
 def _feature(name: str, kind: FeatureKind) -> Callable[[Any], Final]:
