@@ -12,7 +12,7 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from core.errors import IntegrityError
-from core.lake import Lake
+from core.lake import Lake, contended
 from core.upkeep import FEW, compact, delete, held, vacuum
 
 pytestmark = pytest.mark.slow
@@ -43,6 +43,7 @@ def files(lake: Lake) -> list[Path]:
     return sorted(Path(lake.path("raw")).glob("batch=*/*.parquet"))
 
 
+@contended
 def append(lake: Lake, batch: str, *values: int) -> None:
     """A small file more for a batch, as a writer of another kind would leave it."""
     frame = rows(*values).with_columns(pl.lit(batch).alias("batch"))
@@ -189,7 +190,7 @@ def test_nothing_is_removed_where_a_version_to_be_kept_cannot_be_told(lake: Lake
 _WRITE = """
 import sys
 import polars as pl
-from core.lake import Lake
+from core.lake import Lake, contended
 lake, who = Lake(sys.argv[1], "trips"), int(sys.argv[2])
 print("ready", flush=True)
 for number in range(12):
@@ -199,7 +200,7 @@ for number in range(12):
 """
 _KEEP = """
 import sys
-from core.lake import Lake
+from core.lake import Lake, contended
 from core.upkeep import compact, delete, vacuum
 import core.upkeep
 core.upkeep.FEW = 1
