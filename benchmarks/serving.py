@@ -30,6 +30,7 @@ from serving.request.bodies import ARROW
 
 ROUNDS, CONNECTIONS, SECONDS = 5, 16, 2.0
 FEWEST = 4 * CONNECTIONS  # requests of a round
+LIST, LISTS = 100, 20  # rows of a list, lists of a round
 BULK, BULKS = 20_000, 3  # rows of a stream, streams of a round
 MOST_WAITING = 256  # connections of an open loop
 
@@ -55,6 +56,7 @@ def main() -> int:
             *_throughput(loads, servers.missing),
             *inside,
             *_half_load(servers.targets, loads),
+            *_lists(home, servers.port, loads["ours, raw fields"]),
             *_bulk(home, servers.port),
             *serving_release.measured(home, servers.port, target),
         ]
@@ -149,6 +151,16 @@ def _half_load(targets: Mapping[str, Target], loads: Mapping[str, list[Load]]) -
         yield Measure(f"{what}, median", float(middle), "ms")
         yield Measure(f"{what}, p99", float(slow), "ms")
         yield Measure(f"{what}, p99 against median", ratio, "ratio", goal, not goal or ratio <= 5)
+
+
+def _lists(home: Home, port: int, singles: list[Load]) -> Iterator[Measure]:
+    """Rows a second where a hundred are asked for at once, by raw fields that are to be prepared."""
+    target = Target.of(port, PATH, json.dumps([home.raw] * LIST).encode(), key=home.key)
+    loads = [at_once(target, LISTS, 2) for _ in range(ROUNDS + 1)][1:]
+    failed, rate = sum(load.failed for load in loads), statistics.median(LIST * load.rate for load in loads)
+    yield Measure(f"lists of {LIST} rows of raw fields", rate, "rows/s", "", failed == 0)
+    ratio = rate / statistics.median(load.rate for load in singles)
+    yield Measure("lists of raw fields against single rows", ratio, "ratio")
 
 
 def _bulk(home: Home, port: int) -> Iterator[Measure]:
