@@ -7,6 +7,7 @@ from datetime import datetime
 
 import numpy as np
 import polars as pl
+import polars.selectors as cs
 from numpy.typing import NDArray
 
 from core.batches import Batch
@@ -63,10 +64,12 @@ def score(workspace: Workspace, batch: Batch, as_of: datetime) -> Scored | None:
     sides, shadowed = _sides(workspace, release, rows)
     predictions = _answered(workspace, rows, sides, release.champion)
     workspace.lake.write(PREDICTIONS, batch.id, predictions)
-    if shadowed or (before and workspace.lake.exists(SHADOWS)):
-        unseen = [_sound(workspace, rows.filter(pl.Series(at)), version) for version, at in shadowed.items()]
-        workspace.lake.write(SHADOWS, batch.id, pl.concat([predictions.clear(), *unseen]))
-    counts = {version: int(at.sum()) for version, at in shadowed.items()}
+    unseen = {
+        version: _sound(workspace, rows.filter(pl.Series(at)), version) for version, at in shadowed.items()
+    }
+    if unseen or (before and workspace.lake.exists(SHADOWS)):
+        workspace.lake.write(SHADOWS, batch.id, pl.concat([predictions.clear(), *unseen.values()]))
+    counts = {version: found.height for version, found in unseen.items()}
     counts |= {version: int((predictions["version"] == version).sum()) for version in sides}
     del counts[release.champion]
     result = Scored(batch.id, release.champion, predictions.height, made_from, counts)
@@ -122,8 +125,7 @@ def _with(workspace: Workspace, rows: pl.DataFrame, answers: Floats, version: st
     """The answers of a version beside what tells the rows apart."""
     spec = workspace.spec
     names = dict.fromkeys((*spec.datasets[spec.events].key, *spec.outcome.group))
-    numbered = [":row"] if ":row" in rows.columns else []
-    kept = rows.select(*numbered, *names, "event_time", "decision_time")
+    kept = rows.select(cs.by_name(":row", require_all=False), *names, "event_time", "decision_time")
     return kept.with_columns(to_column(answers), version=pl.lit(version))
 
 

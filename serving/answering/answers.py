@@ -97,12 +97,12 @@ def _answered(in_force: InForce, part: Part, known: Sequence[Known]) -> list[Ans
     except Exception as error:  # whatever it is, it is one version's, and told as such
         return [Answered(each, part, None, why(error)) for each in known]
     return [
-        Answered(each, part, one) if is_finite(one) else Answered(each, part, None, NOT_FINITE)
+        Answered(each, part, one) if _is_finite(one) else Answered(each, part, None, NOT_FINITE)
         for each, one in zip(known, said, strict=True)
     ]
 
 
-def is_finite(said: Said) -> bool:
+def _is_finite(said: Said) -> bool:
     """Whether an answer is a number, or numbers, that can be told."""
     return all(map(math.isfinite, said)) if isinstance(said, list) else math.isfinite(said)
 

@@ -190,7 +190,7 @@ def test_nothing_is_removed_where_a_version_to_be_kept_cannot_be_told(lake: Lake
 _WRITE = """
 import sys
 import polars as pl
-from core.lake import Lake, contended
+from core.lake import Lake
 lake, who = Lake(sys.argv[1], "trips"), int(sys.argv[2])
 print("ready", flush=True)
 for number in range(12):
@@ -200,7 +200,7 @@ for number in range(12):
 """
 _KEEP = """
 import sys
-from core.lake import Lake, contended
+from core.lake import Lake
 from core.upkeep import compact, delete, vacuum
 import core.upkeep
 core.upkeep.FEW = 1

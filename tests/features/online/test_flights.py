@@ -26,6 +26,8 @@ pytestmark = pytest.mark.slow
 REQUESTS = 10_000
 # What is known of a flight when it is asked about; all else of it is not.
 ASKED = ["carrier", "flight", "origin", "dest", "tailnum", "distance", "scheduled_departure", "route"]
+SCHEDULE = ["time_hour", "minute", "sched_arr_time", *ASKED[:6]]
+"""The schedule, as it was delivered; what became of the flight is not known yet."""
 
 
 def delivered(project: Project, name: str) -> pl.DataFrame:
@@ -139,11 +141,9 @@ def test_what_is_prepared_of_a_flight_can_be_made_of_what_is_delivered(
 ) -> None:
     online = Online(project.spec, project.functions, store, tables)
     assert "route" in online.columns() and "late" not in online.columns()
-    # The schedule, as it was delivered; what became of the flight is not known yet.
-    schedule = ["time_hour", "minute", "sched_arr_time", *ASKED[:6]]
     _, rows = of(project, flights, "2013-03")
     for place in range(0, rows.height, 500):
-        request, row = rows.select(schedule).row(place, named=True), offline.row(place, named=True)
+        request, row = rows.select(SCHEDULE).row(place, named=True), offline.row(place, named=True)
         found = online.features(request, row[DECISION])
         assert found == {name: row[name] for name in found}
         assert found["route_late_7d"] is not None or row["route_late_7d"] is None
@@ -157,10 +157,9 @@ def test_many_are_prepared_at_once_as_each_is_alone(
     offline: pl.DataFrame,
 ) -> None:
     online = Online(project.spec, project.functions, store, tables)
-    schedule = ["time_hour", "minute", "sched_arr_time", *ASKED[:6]]
     _, rows = of(project, flights, "2013-03")
     places = range(0, rows.height, 300)
-    requests = [rows.select(schedule).row(place, named=True) for place in places]
+    requests = [rows.select(SCHEDULE).row(place, named=True) for place in places]
     requests[1] |= {"route": "JFK-XYZ"}  # what was sent stays
     completed = online.completed(requests)
     assert completed[1]["route"] == "JFK-XYZ"
@@ -176,8 +175,7 @@ def test_many_are_prepared_at_once_as_each_is_alone(
 def test_what_cannot_be_prepared_costs_those_beside_it_nothing(
     project: Project, store: Store, flights: pl.DataFrame, tables: dict[str, pl.LazyFrame]
 ) -> None:
-    schedule = ["time_hour", "minute", "sched_arr_time", *ASKED[:6]]
-    good = flights.select(schedule).row(0, named=True)
+    good = flights.select(SCHEDULE).row(0, named=True)
     online = Online(project.spec, project.functions, store, tables)
     requests = [good, good | {"minute": "half past"}]
     assert online.completed(requests) == requests
